@@ -1,0 +1,1 @@
+"""One file per measured thing; the report of them all."""

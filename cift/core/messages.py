@@ -1,0 +1,132 @@
+"""What travels on the streams: commands on ORDERS, events on EVENTS, book and trade messages on MARKET_DATA.
+
+Every message is a tagged msgspec struct with a schema version `v`. Times are nanoseconds since 1970 (UTC) and come with
+the command: the engine has no clock of its own. An order's id is the stream sequence of the command that opened it, so
+that any number of API workers agree on ids without talking to each other. Events carry `seq`, the stream sequence of
+the command that caused them, and `pos`, their position among that command's events; both make the message id.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Side = Literal["buy", "sell"]
+SCHEMA_VERSION = 1
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """Base of everything on a stream."""
+
+    v: int = SCHEMA_VERSION
+    symbol: str
+    ts: int
+
+
+class Command(Message, frozen=True, kw_only=True):
+    """Written by the API on `orders.<SYMBOL>`."""
+
+    user_id: int
+
+
+class NewOrder(Command, frozen=True, kw_only=True, tag="new"):
+    """Open an order; `price` is None for a market order."""
+
+    side: Side
+    order_type: Literal["limit", "market"]
+    quantity: float
+    price: float | None = None
+    tif: Literal["GTC", "IOC", "FOK"] = "GTC"
+    post_only: bool = False
+    client_order_id: str | None = None
+
+
+class CancelOrder(Command, frozen=True, kw_only=True, tag="cancel"):
+    """Cancel what is left of an order."""
+
+    order_id: int
+
+
+class ReduceOrder(Command, frozen=True, kw_only=True, tag="reduce"):
+    """Take `by` off an order's quantity; it keeps its priority."""
+
+    order_id: int
+    by: float
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """Written by the engine on `events.<SYMBOL>`; `ts` is the command's."""
+
+    seq: int
+    pos: int
+    user_id: int
+    order_id: int
+
+    @property
+    def message_id(self) -> str:
+        """Return the `Nats-Msg-Id` under which a replay publishes nothing twice."""
+        return f"{self.seq}.{self.pos}"
+
+
+class Accepted(Event, frozen=True, kw_only=True, tag="accepted"):
+    """The order passed risk and entered the book or traded; `resting` is what stays in the book."""
+
+    side: Side
+    quantity: float
+    price: float | None = None
+    resting: float = 0.0
+    client_order_id: str | None = None
+
+
+class Fill(Event, frozen=True, kw_only=True, tag="fill"):
+    """One match. `order_id` and `user_id` are the taker's; `side` is the taker's side."""
+
+    side: Side
+    price: float
+    quantity: float
+    maker_order_id: int
+    maker_user_id: int
+
+
+class Cancelled(Event, frozen=True, kw_only=True, tag="cancelled"):
+    """`quantity` left the book: by the owner, or what an IOC or market order could not fill."""
+
+    quantity: float
+    reason: str = "user"
+
+
+class Reduced(Event, frozen=True, kw_only=True, tag="reduced"):
+    """The order has `remaining` left."""
+
+    remaining: float
+
+
+class Rejected(Event, frozen=True, kw_only=True, tag="rejected"):
+    """Risk or the book refused the command; nothing changed. `code` is stable, `reason` is for people."""
+
+    code: str
+    reason: str
+
+
+class BookUpdate(Message, frozen=True, kw_only=True, tag="book"):
+    """Depth after a command: `(price, quantity)` pairs, best first, on `market.book.<SYMBOL>`."""
+
+    seq: int
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+
+
+class Trade(Message, frozen=True, kw_only=True, tag="trade"):
+    """A fill as the market sees it, on `market.trades.<SYMBOL>`."""
+
+    seq: int
+    pos: int
+    side: Side
+    price: float
+    quantity: float
+
+
+AnyCommand = NewOrder | CancelOrder | ReduceOrder
+AnyEvent = Accepted | Fill | Cancelled | Reduced | Rejected
+AnyMarketData = BookUpdate | Trade

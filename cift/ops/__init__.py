@@ -1,0 +1,1 @@
+"""The `cift` command: sandbox hosts, ansible-runner with progress, replays, reports."""

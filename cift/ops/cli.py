@@ -1,0 +1,17 @@
+"""The `cift` command: each verb lives in a file of its own and is registered here."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="cift",
+    help="Provision, prove, measure and drive CIFT Markets hosts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def main() -> None:
+    """Provision, prove, measure and drive CIFT Markets hosts."""

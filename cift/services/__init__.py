@@ -1,0 +1,1 @@
+"""One program per file; they talk to each other through NATS alone."""

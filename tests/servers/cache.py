@@ -1,0 +1,1 @@
+"""A real cache server as a pytest fixture."""

@@ -1,0 +1,1 @@
+"""A real chdb server as a pytest fixture."""

@@ -1,0 +1,1 @@
+"""A real postgres server as a pytest fixture."""
