@@ -56,12 +56,16 @@ class ReduceOrder(Command, frozen=True, kw_only=True, tag="reduce"):
 
 
 class Event(Message, frozen=True, kw_only=True):
-    """Written by the engine on `events.<SYMBOL>`; `ts` is the command's."""
+    """Written by the engine on `events.<SYMBOL>`; `ts` is the command's.
+
+    The last event of a command says so by `last`: who waits for a command's outcome needs no timer to know it whole.
+    """
 
     seq: int
     pos: int
     user_id: int
     order_id: int
+    last: bool = False
 
     @property
     def message_id(self) -> str:
@@ -115,6 +119,23 @@ class BookUpdate(Message, frozen=True, kw_only=True, tag="book"):
     seq: int
     bids: tuple[tuple[float, float], ...]
     asks: tuple[tuple[float, float], ...]
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the engine and the recorder answer to a plain NATS request on `status.<service>` (see `status_subject`).
+
+    `position` is the stream sequence handled last, `lag` the number of messages that wait behind it.
+    """
+
+    service: str
+    position: int
+    lag: int
+    detail: str = ""
+
+
+def status_subject(service: str) -> str:
+    """Return the subject on which `service` ("engine", "recorder") answers with its `ServiceStatus` as JSON."""
+    return f"status.{service}"
 
 
 class Trade(Message, frozen=True, kw_only=True, tag="trade"):
