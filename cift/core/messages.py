@@ -3,7 +3,9 @@
 Every message is a tagged msgspec struct with a schema version `v`. Times are nanoseconds since 1970 (UTC) and come with
 the command: the engine has no clock of its own. An order's id is the stream sequence of the command that opened it, so
 that any number of API workers agree on ids without talking to each other. Events carry `seq`, the stream sequence of
-the command that caused them, and `pos`, their position among that command's events; both make the message id.
+the command that caused them, and `pos`, their position among that command's events; both make the message id. The last
+event of a command says so (`last`), so that whoever waits for a command's outcome knows when it is complete. What the
+engine decides from (instruments, risk limits) travels on ORDERS as well: the journal alone determines every event.
 """
 
 from __future__ import annotations
@@ -55,6 +57,22 @@ class ReduceOrder(Command, frozen=True, kw_only=True, tag="reduce"):
     by: float
 
 
+class SetInstrument(Command, frozen=True, kw_only=True, tag="instrument"):
+    """Open a symbol for trading, or change its grid while its book is empty. Written by the engine; causes no events."""
+
+    tick_size: float
+    lot_size: float
+
+
+class SetLimits(Command, frozen=True, kw_only=True, tag="limits"):
+    """Change the risk limits of every account; `symbol` is `_limits`. Written by the engine; causes no events."""
+
+    max_position: float
+    max_notional: float
+    max_leverage: float
+    account_value: float
+
+
 class Event(Message, frozen=True, kw_only=True):
     """Written by the engine on `events.<SYMBOL>`; `ts` is the command's.
 
@@ -74,7 +92,7 @@ class Event(Message, frozen=True, kw_only=True):
 
 
 class Accepted(Event, frozen=True, kw_only=True, tag="accepted"):
-    """The order passed risk and entered the book or traded; `resting` is what stays in the book."""
+    """The order passed risk: always a new order's first event, its fills follow; `resting` stays in the book."""
 
     side: Side
     quantity: float
@@ -148,6 +166,6 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
     quantity: float
 
 
-AnyCommand = NewOrder | CancelOrder | ReduceOrder
+AnyCommand = NewOrder | CancelOrder | ReduceOrder | SetInstrument | SetLimits
 AnyEvent = Accepted | Fill | Cancelled | Reduced | Rejected
 AnyMarketData = BookUpdate | Trade
