@@ -1,1 +1,1 @@
-"""One file per measured thing; the report of them all."""
+"""The measured figures of a host: one file per measured thing, `suite` runs them, `console` prints them."""

@@ -1,0 +1,108 @@
+"""How things are measured: samples into HDR histograms, several repetitions, medians of their percentiles."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from hdrh.histogram import HdrHistogram
+
+Unit = Literal["us", "ms", "ops/s"]
+Verdict = Literal["passed", "failed", "skipped"]
+Samples = npt.NDArray[np.int64]
+
+NANOSECONDS: dict[Unit, int] = {"us": 1_000, "ms": 1_000_000}
+_HIGHEST_NS = 60_000_000_000
+_CURVE = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.995, 99.999, 100)
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured figure; latencies in `unit`, `value` is a rate and only set where `unit` is ops/s.
+
+    `curve` holds (percentile, latency) points for a chart. A skipped row has no figures and says `why`.
+    """
+
+    key: str
+    section: str
+    name: str
+    unit: Unit
+    n: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    max: float | None = None
+    value: float | None = None
+    curve: list[tuple[float, float]] = []
+    target: dict[str, Any] | None = None
+    verdict: Verdict = "passed"
+    why: str = ""
+
+
+def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iterable[Samples]) -> Row:
+    """Return the row of a latency measured in several repetitions of nanosecond samples.
+
+    Each percentile is the median of the repetitions' own percentiles, so that one disturbed repetition doesn't decide;
+    `max` is the worst of all samples and the curve is drawn from all of them.
+    """
+    histograms = [histogram(samples) for samples in repetitions]
+    everything = HdrHistogram(1, _HIGHEST_NS, 3)
+    for one in histograms:
+        everything.add(one)
+    scale = NANOSECONDS[unit]
+
+    def percentile(wanted: float) -> float:
+        return float(statistics.median(one.get_value_at_percentile(wanted) for one in histograms)) / scale
+
+    return Row(
+        key=key,
+        section=section,
+        name=name,
+        unit=unit,
+        n=everything.get_total_count(),
+        mean=statistics.median(one.get_mean_value() for one in histograms) / scale,
+        p50=percentile(50),
+        p95=percentile(95),
+        p99=percentile(99),
+        p999=percentile(99.9),
+        max=everything.get_max_value() / scale,
+        curve=[(point, everything.get_value_at_percentile(point) / scale) for point in _curve(everything)],
+    )
+
+
+def rate_row(key: str, section: str, name: str, repetitions: Iterable[tuple[int, int]]) -> Row:
+    """Return the row of a rate: the median over repetitions of (operations, nanoseconds)."""
+    runs = list(repetitions)
+    return Row(
+        key=key,
+        section=section,
+        name=name,
+        unit="ops/s",
+        n=sum(operations for operations, _ in runs),
+        value=statistics.median(operations * 1e9 / elapsed for operations, elapsed in runs),
+    )
+
+
+def skipped_row(key: str, section: str, name: str, unit: Unit, why: str) -> Row:
+    """Return the row of a thing that could not be measured, with the reason."""
+    return Row(key=key, section=section, name=name, unit=unit, verdict="skipped", why=why)
+
+
+def histogram(samples: Samples) -> HdrHistogram:
+    """Return an HDR histogram (1 ns to 60 s, three digits) of nanosecond samples."""
+    result = HdrHistogram(1, _HIGHEST_NS, 3)
+    values, counts = np.unique(np.clip(samples, 1, _HIGHEST_NS), return_counts=True)
+    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+        result.record_value(value, count)
+    return result
+
+
+def _curve(everything: HdrHistogram) -> list[float]:
+    """Return the percentiles that this many samples can tell: no p99.99 out of a thousand."""
+    count = max(everything.get_total_count(), 1)
+    return [point for point in _CURVE if point == 100 or (100 - point) / 100 * count >= 1]

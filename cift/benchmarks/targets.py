@@ -1,0 +1,102 @@
+"""The figures a host must reach: read from a file, held against the measured rows.
+
+A targets file is a JSON list, one object per target (an inventory's `benchmark_targets`, written as it is):
+
+    [{"row": "matching", "metric": "p99", "op": "<", "value": 10, "unit": "us", "why": "the guide's step 7"}, ...]
+
+`row` is the key of a measured row (see `ROWS`) and carries at most one target, `metric` is one of its figures, `unit` the
+row's own unit: a target in another unit is an error instead of a conversion, so that a file says exactly what is compared.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from cift.benchmarks.measure import Row, Verdict
+
+#: Every row that can carry a target, with its unit and what it is.
+ROWS: dict[str, tuple[str, str]] = {
+    "matching": ("us", "one call on FastOrderBook in a mixed flow of adds, cancels and crossing orders"),
+    "risk": ("us", "one call of FastRiskEngine.check_order"),
+    "messages": ("ms", "NATS core: publish to receive"),
+    "journal": ("ms", "JetStream: publish to acknowledgement, on disk"),
+    "analytics": ("ms", "one-minute bars with VWAP over 1,000,000 ticks"),
+    "cache": ("ops/s", "GET and SET, half and half, pipelined"),
+    "end_to_end": ("ms", "HTTP request of a crossing order to its fill in the response"),
+}
+
+
+class TargetError(ValueError):
+    """A targets file that says something impossible; the message names the file and the field."""
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One figure to reach: `metric` of `row` must be below (`<`, `<=`) or above (`>`, `>=`) `value` in `unit`."""
+
+    row: str
+    metric: Literal["mean", "p50", "p95", "p99", "p999", "max", "value"]
+    op: Literal["<", "<=", ">", ">="]
+    value: float
+    unit: Literal["us", "ms", "ops/s"]
+    why: str
+
+    def met_by(self, measured: float) -> bool:
+        """Return whether a measured figure, in the target's unit, reaches the target."""
+        match self.op:
+            case "<":
+                return measured < self.value
+            case "<=":
+                return measured <= self.value
+            case ">":
+                return measured > self.value
+            case _:
+                return measured >= self.value
+
+
+def load_targets(path: Path) -> list[Target]:
+    """Read a targets file.
+
+    Raises:
+        TargetError: the file can't be read, isn't such a list, or names a row, metric or unit that doesn't exist.
+    """
+    try:
+        targets = msgspec.json.decode(path.read_bytes(), type=list[Target])
+    except OSError as error:
+        raise TargetError(f"{path}: {error.strerror}; name a JSON file with a list of targets") from error
+    except msgspec.DecodeError as error:
+        raise TargetError(f"{path}: {error}; expected a JSON list of {{row, metric, op, value, unit, why}}") from error
+    seen: set[str] = set()
+    for index, target in enumerate(targets):
+        where = f"{path}: target {index}"
+        if target.row not in ROWS:
+            raise TargetError(f"{where}: row {target.row!r} is not measured; choose one of {', '.join(ROWS)}")
+        if target.row in seen:
+            raise TargetError(f"{where}: row {target.row!r} already has a target; keep one of them")
+        seen.add(target.row)
+        unit = ROWS[target.row][0]
+        if target.unit != unit:
+            raise TargetError(f"{where}: unit {target.unit!r}, but {target.row} is measured in {unit!r}")
+        if (unit == "ops/s") != (target.metric == "value"):
+            wanted = "value" if unit == "ops/s" else "mean, p50, p95, p99, p999 or max"
+            raise TargetError(f"{where}: {target.row} has no metric {target.metric!r}; choose {wanted}")
+    return targets
+
+
+def judge(rows: list[Row], targets: list[Target]) -> list[Row]:
+    """Return the rows with their targets and verdicts; a row without a target passes when it was measured."""
+    by_row = {target.row: target for target in targets}
+    return [_judged(row, by_row.get(row.key)) for row in rows]
+
+
+def _judged(row: Row, target: Target | None) -> Row:
+    if target is None:
+        return row
+    row = msgspec.structs.replace(row, target=msgspec.to_builtins(target))
+    if row.verdict == "skipped":
+        return row
+    measured = getattr(row, target.metric)
+    verdict: Verdict = "passed" if target.met_by(measured) else "failed"
+    return msgspec.structs.replace(row, verdict=verdict, why=target.why)
