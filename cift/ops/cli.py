@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from cift.ops import reference
+
 app = typer.Typer(
     name="cift",
     help="Provision, prove, measure and drive CIFT Markets hosts.",
@@ -15,3 +17,6 @@ app = typer.Typer(
 @app.callback()
 def main() -> None:
     """Provision, prove, measure and drive CIFT Markets hosts."""
+
+
+app.add_typer(reference.app, name="reference")

@@ -1,1 +1,142 @@
-"""A real postgres server as a pytest fixture."""
+"""A real PostgreSQL server as a pytest fixture: its own cluster in a temporary folder, on a free loopback port."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from cift.core.database import Database
+
+PASSWORD = "loopback-only"
+
+
+def _program(name: str) -> str:
+    """Return a PostgreSQL program: from the path, else the newest of Debian's versioned folders."""
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
+    found = shutil.which(name) or (str(versions[-1]) if versions else None)
+    if found is None:
+        pytest.fail(f"{name} not found: install the Debian package postgresql")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class PostgresServer:
+    """A cluster whose superuser is `cift`; `database` is empty until a test applies the schema."""
+
+    folder: Path
+    port: int
+    user: str = "cift"
+    password: str = PASSWORD
+    database: str = "postgres"
+    host: str = "127.0.0.1"
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that lead a CIFT program to this server."""
+        return {
+            "DATABASE_HOST": self.host,
+            "DATABASE_PORT": str(self.port),
+            "DATABASE_NAME": self.database,
+            "DATABASE_USER": self.user,
+            "DATABASE_PASSWORD": self.password,
+        }
+
+    def start(self) -> None:
+        """Start the server and return when it answers."""
+        command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        command += ["-c", "fsync=off", "-c", "shared_buffers=32MB"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **_as_postgres())
+        ready = [_program("pg_isready"), "-q", "-h", self.host, "-p", str(self.port)]
+        for _ in range(300):
+            if subprocess.run(ready, check=False).returncode == 0:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """Stop the server at once, with its backends (fast shutdown)."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(timeout=30)
+        self.process = None
+
+
+def _as_postgres() -> dict[str, object]:
+    """The programs refuse to run as root: root steps down to Debian's user `postgres`."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam("postgres")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresServer]:
+    """One cluster for the whole run; use `postgres_server` for a database of a test's own."""
+    folder = Path(tempfile.mkdtemp(prefix="cift-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    secret = folder / "password"
+    secret.write_text(PASSWORD)
+    secret.chmod(0o644)
+    initdb = [_program("initdb"), "-D", str(folder / "data"), "-U", "cift", "-A", "scram-sha-256"]
+    initdb += ["--pwfile", str(secret), "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C.UTF-8"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **_as_postgres())
+    server = PostgresServer(folder, _free_port())
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def postgres_server(postgres_cluster: PostgresServer) -> PostgresServer:
+    """The session's server, with an empty database made for this test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(
+        host=postgres_cluster.host, port=postgres_cluster.port, user="cift", password=PASSWORD, database="postgres"
+    )
+    await admin.execute(f'CREATE DATABASE "{name}"')
+    await admin.close()
+    return PostgresServer(
+        postgres_cluster.folder, postgres_cluster.port, database=name, process=postgres_cluster.process
+    )
+
+
+@pytest.fixture
+async def reference_database(postgres_server: PostgresServer) -> AsyncIterator[Database]:
+    """A database with the schema applied and nothing in it."""
+    async with Database(
+        host=postgres_server.host,
+        port=postgres_server.port,
+        name=postgres_server.database,
+        user=postgres_server.user,
+        password=postgres_server.password,
+    ) as database:
+        for file in sorted((Path(__file__).parents[2] / "cift/schema/postgresql").glob("*.sql")):
+            async with database.connection() as connection:
+                await connection.execute(file.read_text())
+        yield database
