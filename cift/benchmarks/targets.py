@@ -4,8 +4,8 @@ A targets file is a JSON list, one object per target (an inventory's `benchmark_
 
     [{"row": "matching", "metric": "p99", "op": "<", "value": 10, "unit": "us", "why": "the guide's step 7"}, ...]
 
-`row` is the key of a measured row (see `ROWS`) and carries at most one target, `metric` is one of its figures, `unit` the
-row's own unit: a target in another unit is an error instead of a conversion, so that a file says exactly what is compared.
+`row` is the key of a measured row (see `ROWS`) and carries at most one target; `metric` is one of its figures; `unit`
+is the row's own unit: a target in another one is an error, not a conversion, so that a file says just what is compared.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Literal
 
 import msgspec
 
-from cift.benchmarks.measure import Row, Verdict
+from cift.benchmarks.measure import Row, Unit, Verdict
 
 #: Every row that can carry a target, with its unit and what it is.
-ROWS: dict[str, tuple[str, str]] = {
+ROWS: dict[str, tuple[Unit, str]] = {
     "matching": ("us", "one call on FastOrderBook in a mixed flow of adds, cancels and crossing orders"),
     "risk": ("us", "one call of FastRiskEngine.check_order"),
     "messages": ("ms", "NATS core: publish to receive"),
@@ -40,7 +40,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metric: Literal["mean", "p50", "p95", "p99", "p999", "max", "value"]
     op: Literal["<", "<=", ">", ">="]
     value: float
-    unit: Literal["us", "ms", "ops/s"]
+    unit: Unit
     why: str
 
     def met_by(self, measured: float) -> bool:

@@ -1,0 +1,70 @@
+"""End to end: an order over HTTP to the fill in its response, through journal, risk, match and events."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from time import perf_counter_ns
+
+import httpx
+import numpy as np
+
+from cift.benchmarks.measure import Row, Samples, latency_row
+from cift.benchmarks.profile import Profile
+from cift.core.config import Settings
+
+SECTION = "Order to Fill (API)"
+#: An instrument of its own, so that a benchmark on a live host never meets a real order.
+SYMBOL_VARIABLE = "CIFT_BENCHMARK_SYMBOL"
+DEFAULT_SYMBOL = "BENCH"
+_PRICE = 100.0
+_QUANTITY = 1.0
+
+
+def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, str]]:
+    """Return the latency of a request whose order crosses a resting one and comes back filled.
+
+    Raises:
+        httpx.HTTPError: the API can't be reached.
+        RuntimeError: the API refused an order, or one that should trade did not.
+    """
+    symbol = os.environ.get(SYMBOL_VARIABLE, DEFAULT_SYMBOL)
+    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=settings.api_ca) if settings.api_ca else True
+    headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
+    with httpx.Client(
+        base_url=settings.api_url, headers=headers, verify=verify, timeout=5.0, trust_env=False
+    ) as client:
+        _run(client, symbol, max(profile.orders // 10, 10))
+        repetitions = [_run(client, symbol, profile.orders) for _ in range(profile.repetitions)]
+    return [latency_row("end_to_end", SECTION, "crossing order to fill, HTTP", "ms", repetitions)], {}
+
+
+def _run(client: httpx.Client, symbol: str, orders: int) -> Samples:
+    """Rest an order, cross it, over and over; return the nanoseconds of the crossing requests."""
+    samples = np.empty(orders, dtype=np.int64)
+    for index in range(orders):
+        resting = _place(client, symbol, "sell", "GTC")
+        start = perf_counter_ns()
+        filled = _place(client, symbol, "buy", "IOC")
+        samples[index] = perf_counter_ns() - start
+        if filled.get("status") != "filled":
+            client.delete(f"/api/v1/orders/{resting.get('order_id')}")
+            raise RuntimeError(f"an order on {symbol} that should trade came back {filled.get('status')}: {filled}")
+    return samples
+
+
+def _place(client: httpx.Client, symbol: str, side: str, tif: str) -> dict[str, object]:
+    order = {
+        "symbol": symbol,
+        "side": side,
+        "order_type": "limit",
+        "price": _PRICE,
+        "quantity": _QUANTITY,
+        "tif": tif,
+    }
+    response = client.post("/api/v1/orders", json=order)
+    if response.status_code != httpx.codes.CREATED:
+        detail = response.text[:200]
+        raise RuntimeError(f"POST /api/v1/orders on {symbol} answered {response.status_code}: {detail}")
+    answer: dict[str, object] = response.json()
+    return answer

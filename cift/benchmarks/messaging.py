@@ -1,0 +1,120 @@
+"""Messages: NATS core from publish to receive, and JetStream from publish to acknowledgement on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from time import perf_counter_ns
+
+import nats
+import numpy as np
+import uvloop
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import StorageType, StreamConfig
+
+from cift.benchmarks.measure import Row, Samples, latency_row
+from cift.benchmarks.profile import Profile
+from cift.core.config import Settings
+
+SECTION = "Message Latency (NATS)"
+_PAYLOAD = bytes(128)
+_PATIENCE_S = 5.0
+
+
+def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, str]]:
+    """Return the latencies of 128-byte messages, one at a time, and the server's version.
+
+    The user needs `benchmark.>` and, for a scratch stream that is deleted afterwards, the JetStream API.
+    """
+    return uvloop.run(_measure(settings, profile))
+
+
+async def _measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, str]]:
+    subject = f"benchmark.{secrets.token_hex(4)}"
+    async with _connection(settings) as publisher, _connection(settings) as subscriber:
+        core = await _core(publisher, subscriber, f"{subject}.core", profile)
+        journal = await _journal(publisher, f"{subject}.journal", profile)
+        version = str(publisher.connected_server_version).strip("<>").rsplit(" v", 1)[-1]
+    rows = [
+        latency_row("messages", SECTION, "publish to receive", "ms", core),
+        latency_row("journal", SECTION, "publish to acknowledgement, on disk", "ms", journal),
+    ]
+    return rows, {"nats-server": version}
+
+
+@contextlib.asynccontextmanager
+async def _connection(settings: Settings) -> AsyncIterator[Client]:
+    """Connect; a permission the server refuses becomes the reason of the timeout that it causes."""
+    refused: list[Exception] = []
+
+    async def on_error(error: Exception) -> None:
+        refused.append(error)
+
+    client = await nats.connect(
+        settings.nats_url,
+        user=settings.nats_user or None,
+        password=settings.nats_password.get_secret_value() or None,
+        connect_timeout=3,
+        allow_reconnect=False,
+        error_cb=on_error,
+    )
+    try:
+        yield client
+    except TimeoutError as error:
+        reason = str(refused[0]) if refused else f"no answer from {settings.nats_url} in {_PATIENCE_S:g} s"
+        raise TimeoutError(reason) from error
+    finally:
+        await client.close()
+
+
+async def _core(publisher: Client, subscriber: Client, subject: str, profile: Profile) -> list[Samples]:
+    """Return the nanoseconds from a publish on one connection to its arrival on another, per repetition."""
+    arrived: asyncio.Queue[int] = asyncio.Queue()
+
+    async def on_message(message: Msg) -> None:
+        arrived.put_nowait(perf_counter_ns())
+
+    subscription = await subscriber.subscribe(subject, cb=on_message)
+    await _until_heard(publisher, subject, arrived)
+    repetitions = []
+    for _ in range(profile.repetitions + 1):
+        samples = np.empty(profile.messages, dtype=np.int64)
+        for index in range(profile.messages):
+            start = perf_counter_ns()
+            await publisher.publish(subject, _PAYLOAD)
+            samples[index] = await asyncio.wait_for(arrived.get(), _PATIENCE_S) - start
+        repetitions.append(samples)
+    await subscription.unsubscribe()
+    return repetitions[1:]
+
+
+async def _until_heard(publisher: Client, subject: str, arrived: asyncio.Queue[int]) -> None:
+    """Publish until the first message comes back: a flush after `subscribe` doesn't prove that the server has it."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while arrived.empty():
+            await publisher.publish(subject, _PAYLOAD)
+            await asyncio.sleep(0.05)
+    while not arrived.empty():
+        arrived.get_nowait()
+
+
+async def _journal(client: Client, subject: str, profile: Profile) -> list[Samples]:
+    """Return the nanoseconds from a publish to the stream's acknowledgement, per repetition."""
+    stream = client.jetstream(timeout=_PATIENCE_S)
+    name = subject.replace(".", "_").upper()
+    await stream.add_stream(StreamConfig(name=name, subjects=[subject], storage=StorageType.FILE))
+    try:
+        repetitions = []
+        for _ in range(profile.repetitions + 1):
+            samples = np.empty(profile.journal_messages, dtype=np.int64)
+            for index in range(profile.journal_messages):
+                start = perf_counter_ns()
+                await stream.publish(subject, _PAYLOAD)
+                samples[index] = perf_counter_ns() - start
+            repetitions.append(samples)
+    finally:
+        await stream.delete_stream(name)
+    return repetitions[1:]

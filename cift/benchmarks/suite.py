@@ -1,0 +1,100 @@
+"""Runs every benchmark in order and holds the rows against the targets; what can't be measured is skipped with why."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cift.benchmarks import analytics, cache, end_to_end, environment, matching, messaging, risk
+from cift.benchmarks.measure import Row, skipped_row
+from cift.benchmarks.profile import Profile
+from cift.benchmarks.targets import ROWS, Target, judge
+from cift.core.config import Settings
+
+Measured = tuple[list[Row], dict[str, str]]
+_REACH_S = 3.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """One measured thing: its title, the keys of the rows it owes, how to measure it, and the address it needs."""
+
+    title: str
+    keys: tuple[str, ...]
+    measure: Callable[[Settings, Profile], Measured]
+    address: Callable[[Settings], str] | None = None
+
+
+SECTIONS = (
+    Section(matching.SECTION, ("matching",), lambda _, profile: (matching.measure(profile), {})),
+    Section(risk.SECTION, ("risk",), lambda _, profile: (risk.measure(profile), {})),
+    Section(messaging.SECTION, ("messages", "journal"), messaging.measure, lambda s: s.nats_url),
+    Section(
+        analytics.SECTION, ("analytics",), analytics.measure, lambda s: f"//{s.clickhouse_host}:{s.clickhouse_port}"
+    ),
+    Section(cache.SECTION, ("cache",), cache.measure, lambda s: f"//{s.cache_host}:{s.cache_port}"),
+    Section(end_to_end.SECTION, ("end_to_end",), end_to_end.measure, lambda s: s.api_url),
+)
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The benchmark of one host, as it is written to its JSON file."""
+
+    host: str
+    hardware: dict[str, object]
+    versions: dict[str, str]
+    rows: list[Row]
+
+    @property
+    def failed(self) -> list[Row]:
+        """Return the rows that missed their target."""
+        return [row for row in self.rows if row.verdict == "failed"]
+
+
+def run(
+    settings: Settings,
+    profile: Profile,
+    targets: list[Target],
+    progress: Callable[[str], None],
+    sections: Sequence[Section] = SECTIONS,
+) -> Result:
+    """Measure every section in turn; `progress` gets each section's title as it begins."""
+    rows: list[Row] = []
+    versions = environment.versions()
+    for section in sections:
+        progress(section.title)
+        measured, found = _attempt(section, settings, profile)
+        rows += measured
+        versions |= found
+    return Result(
+        host=environment.host(), hardware=environment.hardware(), versions=versions, rows=judge(rows, targets)
+    )
+
+
+def _attempt(section: Section, settings: Settings, profile: Profile) -> Measured:
+    """Measure a section; whatever stops it becomes the reason of its skipped rows."""
+    try:
+        if section.address:
+            _reach(section.address(settings))
+        return section.measure(settings, profile)
+    except Exception as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        return [skipped_row(key, section.title, ROWS[key][1], ROWS[key][0], why) for key in section.keys], {}
+
+
+def _reach(url: str) -> None:
+    """Open and close a connection, so that a service that is away is told in one plain sentence.
+
+    Raises:
+        ConnectionError: nobody listens there.
+    """
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), timeout=_REACH_S).close()
+    except OSError as error:
+        where = f"{address.hostname}:{address.port}"
+        raise ConnectionError(f"nothing answers on {where} ({error.strerror or error})") from error
