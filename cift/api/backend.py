@@ -1,0 +1,84 @@
+"""Everything behind the API, opened and closed with the application.
+
+Nothing is required at start: systems that are away are connected to when they come, and /health says so meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from cift.api.journal import Journal
+from cift.api.outcomes import Outcomes
+from cift.api.reference import ReferenceCache
+from cift.core.cache import Cache
+from cift.core.config import Settings
+from cift.core.database import Database
+from cift.core.nats_manager import NatsManager, NatsUnavailableError
+
+log = logging.getLogger(__name__)
+
+CONNECT_RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The adapters that routes work with."""
+
+    settings: Settings
+    database: Database
+    cache: Cache
+    nats: NatsManager
+    journal: Journal
+    reference: ReferenceCache
+
+
+async def _connect(nats: NatsManager, outcomes: Outcomes) -> None:
+    """Connect to NATS, however long that takes, and listen for the engine's answers."""
+    while True:
+        try:
+            await nats.connect(timeout_s=CONNECT_RETRY_S)
+            break
+        except NatsUnavailableError as error:
+            log.warning("%s; trying again", error)
+            await asyncio.sleep(CONNECT_RETRY_S)
+    await outcomes.listen(nats)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Backend]:
+    """Open everything, give it a moment to be there before the first request, close everything."""
+    outcomes = Outcomes()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.from_settings(settings))
+        cache = await stack.enter_async_context(Cache(settings))
+        nats = NatsManager(settings, name="cift-api")
+        stack.push_async_callback(nats.close)
+        reference = ReferenceCache(database)
+        for work in (reference.keep_fresh(), _connect(nats, outcomes)):
+            stack.push_async_callback(_stop, asyncio.create_task(work))
+        for _ in range(100):
+            if reference.loaded and nats.connected:
+                break
+            await asyncio.sleep(0.02)
+        yield Backend(settings, database, cache, nats, Journal(nats, outcomes), reference)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _of(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+Behind = Annotated[Backend, Depends(_of)]

@@ -1,0 +1,99 @@
+"""GET /health: every dependency with its state and latency. Needs no key, so it tells no more than up or down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+
+from cift.api.backend import Backend
+from cift.api.models import DependencyView, HealthView
+from cift.core.messages import status_subject
+from cift.core.serialization import decode_status
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["operations"])
+
+PROBE_TIMEOUT_S = 1.0
+# Without a key anybody may ask: however often, each dependency is asked this often at most (per worker).
+FRESH_S = 0.2
+
+Probe = Callable[[], Awaitable[int | None]]
+
+
+def _probes(behind: Backend) -> dict[str, Probe]:
+    """Return how to ask each dependency; a probe returns the service's lag, or None where that means nothing."""
+
+    async def nats() -> None:
+        await behind.nats.ping(timeout_s=PROBE_TIMEOUT_S)
+
+    async def cache() -> None:
+        await behind.cache.ping()
+
+    async def postgresql() -> None:
+        await behind.database.ping()
+
+    def service(name: str) -> Probe:
+        async def ask() -> int:
+            answer = await behind.nats.request(status_subject(name), timeout_s=PROBE_TIMEOUT_S)
+            return decode_status(answer).lag
+
+        return ask
+
+    return {
+        "nats": nats,
+        "cache": cache,
+        "postgresql": postgresql,
+        "engine": service("engine"),
+        "recorder": service("recorder"),
+    }
+
+
+class Health:
+    """The newest answer, shared by everybody who asks within `FRESH_S`."""
+
+    def __init__(self, behind: Backend) -> None:
+        self._probes = _probes(behind)
+        self._lock = asyncio.Lock()
+        self._view: HealthView | None = None
+        self._asked_at = 0.0
+        self._down: set[str] = set()
+
+    async def view(self) -> HealthView:
+        """Return the state of every dependency, asked now or a moment ago."""
+        async with self._lock:
+            if self._view is None or time.monotonic() - self._asked_at > FRESH_S:
+                answers = await asyncio.gather(*(self._ask(name, probe) for name, probe in self._probes.items()))
+                found = dict(zip(self._probes, answers, strict=True))
+                up = all(answer.state == "up" for answer in answers)
+                self._view = HealthView(status="up" if up else "down", dependencies=found)
+                self._asked_at = time.monotonic()
+            return self._view
+
+    async def _ask(self, name: str, probe: Probe) -> DependencyView:
+        started = time.perf_counter()
+        try:
+            lag = await asyncio.wait_for(probe(), PROBE_TIMEOUT_S)
+        except Exception as error:  # whatever it is, the dependency does not work for us
+            if name not in self._down:
+                log.warning("health: %s is down: %s", name, str(error) or type(error).__name__)
+            self._down.add(name)
+            late = isinstance(error, TimeoutError)
+            reason = f"no answer within {PROBE_TIMEOUT_S:g} s" if late else "does not answer"
+            return DependencyView(state="down", latency_ms=None, reason=reason)
+        if name in self._down:
+            log.info("health: %s is up again", name)
+        self._down.discard(name)
+        return DependencyView(state="up", latency_ms=round((time.perf_counter() - started) * 1e3, 3), lag=lag)
+
+
+@router.get("/health", response_model_exclude_none=True, responses={503: {"model": HealthView}})
+async def health(request: Request, response: Response) -> HealthView:
+    """Answer 200 when every dependency is up, else 503."""
+    state: Health = request.app.state.health
+    view = await state.view()
+    response.status_code = 200 if view.status == "up" else 503
+    return view

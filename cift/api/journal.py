@@ -1,0 +1,120 @@
+"""The journal as the API sees it: append a command, read one back, find what the engine decided about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nats.errors import Error as NatsError
+from nats.js.api import RawStreamMsg
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from cift.api.outcomes import Outcomes
+from cift.api.problems import Problem, unavailable
+from cift.core.messages import AnyCommand, AnyEvent, CancelOrder, NewOrder, ReduceOrder
+from cift.core.nats_manager import NatsManager, NatsUnavailableError
+from cift.core.serialization import decode_command, decode_event
+from cift.core.streams import EVENTS, ORDERS
+
+ACK_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a command stands in the journal; `duplicate` when an earlier request already put it there."""
+
+    seq: int
+    duplicate: bool
+
+
+def _unreachable(consequence: str) -> Problem:
+    return unavailable("The order journal", f"No answer from NATS; {consequence}")
+
+
+class Journal:
+    """Streams ORDERS and EVENTS behind one NATS connection."""
+
+    def __init__(self, nats: NatsManager, outcomes: Outcomes) -> None:
+        self._nats = nats
+        self._outcomes = outcomes
+
+    async def append(self, command: NewOrder | CancelOrder | ReduceOrder, *, msg_id: str | None = None) -> Receipt:
+        """Store `command` and return where; 503 when NATS is away, full, or does not confirm in time."""
+        try:
+            ack = await self._nats.publish_acked(
+                f"orders.{command.symbol}", command, msg_id=msg_id, timeout_s=ACK_TIMEOUT_S
+            )
+        except NatsUnavailableError:
+            raise _unreachable("nothing was placed") from None
+        except NoStreamResponseError:
+            detail = f"Stream {ORDERS.name} does not exist; run `cift schema apply`. Nothing was placed"
+            raise unavailable("The order journal", detail) from None
+        except APIError as error:
+            detail = f"The journal refused the command ({error.description}); nothing was placed"
+            raise unavailable("The order journal", detail, code="journal_refused") from None
+        except NatsError:
+            detail = "The journal did not confirm in time: the command may or may not have been placed. " + (
+                "Repeat it with the same client_order_id" if msg_id else "Ask for its state before you repeat it"
+            )
+            raise unavailable("The order journal", detail, code="unconfirmed") from None
+        return Receipt(ack.seq, bool(ack.duplicate))
+
+    async def read(self, seq: int) -> AnyCommand | None:
+        """Return the command at `seq`, None when the journal has none there."""
+        message = await self._get(ORDERS.name, seq)
+        return None if message is None or message.data is None else decode_command(message.data)
+
+    async def outcome(self, receipt: Receipt, timeout_s: float) -> list[AnyEvent] | None:
+        """Return what the engine decided, None when that is not known within `timeout_s` seconds.
+
+        Events that passed before this worker listened (a repeated command) or while its connection was away are looked
+        up in their stream. The command is in the journal: failing to learn its outcome is no error of the request.
+        """
+        events = None if receipt.duplicate else await self._outcomes.wait(receipt.seq, timeout_s)
+        if events is None:
+            try:
+                events = await self.find_outcome(receipt.seq)
+            except Problem:
+                return None
+        if events is None and receipt.duplicate:
+            events = await self._outcomes.wait(receipt.seq, timeout_s)
+        return events
+
+    async def find_outcome(self, seq: int) -> list[AnyEvent] | None:
+        """Return the events of command `seq` from the stream, None when they are not there or not whole yet.
+
+        Events lie in the order of their commands, so that a binary search finds them: some twenty reads of a message in
+        a stream of a million.
+        """
+        try:
+            state = (await self._nats.js.stream_info(EVENTS.name)).state
+        except NotFoundError:
+            return None
+        except (NatsError, NatsUnavailableError):
+            raise _unreachable("try again") from None
+        low, high = state.first_seq, state.last_seq + 1
+        while low < high:
+            middle = (low + high) // 2
+            event = await self._event(middle)
+            if event is not None and event.seq < seq:
+                low = middle + 1
+            else:
+                high = middle
+        found: list[AnyEvent] = []
+        while (event := await self._event(low)) is not None and event.seq == seq:
+            found.append(event)
+            if event.last:
+                return found
+            low += 1
+        return None
+
+    async def _event(self, position: int) -> AnyEvent | None:
+        message = await self._get(EVENTS.name, position)
+        return None if message is None or message.data is None else decode_event(message.data)
+
+    async def _get(self, stream: str, seq: int) -> RawStreamMsg | None:
+        try:
+            return await self._nats.js.get_msg(stream, seq, direct=True)
+        except NotFoundError:
+            return None
+        except (NatsError, NatsUnavailableError):
+            raise _unreachable("try again") from None

@@ -1,0 +1,47 @@
+"""The application: `uvicorn cift.api.main:app --workers 4 --loop uvloop --http httptools`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from cift.api import book, health, metrics, orders, problems
+from cift.api.auth import Authentication
+from cift.api.backend import opened
+from cift.api.limits import BodyLimit
+from cift.core.config import Settings, get_settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application; without `settings` it reads the environment."""
+    settings = settings or get_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(settings) as backend:
+            app.state.backend = backend
+            app.state.health = health.Health(backend)
+            yield
+
+    app = FastAPI(
+        title="CIFT Markets",
+        version=version("cift"),
+        summary="Place orders, watch books.",
+        description="Every refusal is an RFC 9457 problem with a stable `code`, and names the field at fault.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    problems.install(app)
+    for module in (orders, book, health, metrics):
+        app.include_router(module.router)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Authentication, reference=lambda: app.state.backend.reference)
+    app.add_middleware(metrics.Measured)
+    return app
+
+
+app = create_app()

@@ -1,0 +1,66 @@
+"""GET /metrics for Prometheus, and what is counted.
+
+With several workers set PROMETHEUS_MULTIPROC_DIR to a folder that is empty at start (systemd's RuntimeDirectory is):
+each worker writes its numbers there and whichever answers adds them up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0)
+
+REQUESTS = Counter("cift_http_requests_total", "Answered requests", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "cift_http_request_seconds", "From a request's head to its answer", ["route"], buckets=_BUCKETS
+)
+ORDERS = Counter("cift_orders_total", "Orders by their status on arrival", ["status"])
+OUTCOME_SECONDS = Histogram(
+    "cift_order_outcome_seconds", "From appending a command to the engine's last event", buckets=_BUCKETS
+)
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics() -> Response:
+    """Return every counter in Prometheus' text format."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class Measured:
+    """Count and time every request under its route's template, so that ids in paths don't multiply the series."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and look at its answer."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = time.perf_counter()
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            REQUESTS.labels(scope["method"], route, str(status)).inc()
+            REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)

@@ -1,0 +1,94 @@
+"""What the API knows of PostgreSQL: instruments and key hashes, held in memory and refreshed.
+
+An order must not wait for a database: PostgreSQL away means that the last known data stays in force, and that a worker
+which never saw any answers 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import time
+from dataclasses import dataclass
+
+from cift.api.problems import unavailable
+from cift.core.database import ApiKey, Database, DatabaseUnavailable, Instrument
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 5.0
+# A key that is not known may have been made a moment ago; strangers must not turn that hope into load.
+MISS_REFRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: the account of the key (its id is the messages' `user_id`) and what the key may do."""
+
+    account_id: int
+    scopes: frozenset[str]
+
+
+class ReferenceCache:
+    """Instruments by symbol and principals by the hash of their key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._instruments: dict[str, Instrument] = {}
+        self._keys: dict[str, tuple[ApiKey, Principal]] = {}
+        self._loaded_at = -float("inf")
+        self._lock = asyncio.Lock()
+        self._failing = False
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is any data to decide by."""
+        return self._loaded_at > 0
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Return the instrument, None when there is no such symbol; raise 503 before the first load."""
+        self._require_loaded()
+        return self._instruments.get(symbol)
+
+    async def principal(self, key: str) -> Principal | None:
+        """Return whose key this is, None for nobody's; raise 503 before the first load.
+
+        What is looked up is the hash of a long random secret, so that the time it takes tells nothing about a key.
+        """
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        found = self._keys.get(digest)
+        if found is None and time.monotonic() - self._loaded_at > MISS_REFRESH_S:
+            await self.refresh(older_than=MISS_REFRESH_S)
+            found = self._keys.get(digest)
+        self._require_loaded()
+        return found[1] if found is not None and hmac.compare_digest(found[0].sha256, digest) else None
+
+    async def refresh(self, *, older_than: float = 0.0) -> None:
+        """Read everything anew, unless somebody did so in the last `older_than` seconds; keep the old on failure."""
+        async with self._lock:
+            if time.monotonic() - self._loaded_at < older_than:
+                return
+            try:
+                instruments = await self._database.instruments()
+                keys = await self._database.api_keys()
+            except DatabaseUnavailable as error:
+                if not self._failing:
+                    log.warning("reference data: %s; trying again every %g s", error, REFRESH_S)
+                self._failing = True
+                return
+            self._failing = False
+            self._instruments = {instrument.symbol: instrument for instrument in instruments}
+            self._keys = {key.sha256: (key, Principal(key.account_id, frozenset(key.scopes))) for key in keys}
+            self._loaded_at = time.monotonic()
+
+    async def keep_fresh(self) -> None:
+        """Refresh for ever; run as a task."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(REFRESH_S)
+
+    def _require_loaded(self) -> None:
+        if not self.loaded:
+            raise unavailable("Reference data", "Instruments and keys were not read from PostgreSQL yet; try again")

@@ -1,0 +1,60 @@
+"""From a command and the engine's events to what a client reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from cift.api.models import ChangeView, FillView, OrderView, Status
+from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, NewOrder, Reduced, Rejected
+
+
+def _total(quantities: Iterable[float]) -> float:
+    """Return the sum in decimal: 0.1 and 0.2 are 0.3."""
+    return float(sum(Decimal(repr(quantity)) for quantity in quantities))
+
+
+def _status(events: Sequence[AnyEvent], filled: float, resting: float) -> Status:
+    if not events:
+        return "pending"
+    if any(isinstance(event, Rejected) for event in events):
+        return "rejected"
+    if any(isinstance(event, Cancelled) for event in events):
+        return "cancelled"
+    if filled and not resting:
+        return "filled"
+    return "partially_filled" if filled else "accepted"
+
+
+def order_view(order_id: int, command: NewOrder, events: Sequence[AnyEvent] | None) -> OrderView:
+    """Return the order and its outcome on arrival; `events` None means that it is not known yet."""
+    events = events or ()
+    fills = [event for event in events if isinstance(event, Fill)]
+    filled = _total(fill.quantity for fill in fills)
+    resting = sum(event.resting for event in events if isinstance(event, Accepted))
+    reasons = [event.reason for event in events if isinstance(event, Rejected | Cancelled)]
+    return OrderView(
+        order_id=order_id,
+        status=_status(events, filled, resting),
+        symbol=command.symbol,
+        side=command.side,
+        order_type=command.order_type,
+        quantity=command.quantity,
+        price=command.price,
+        tif=command.tif,
+        client_order_id=command.client_order_id,
+        filled_quantity=filled,
+        average_price=sum(fill.price * fill.quantity for fill in fills) / filled if filled else None,
+        resting_quantity=resting,
+        fills=[FillView(price=f.price, quantity=f.quantity, maker_order_id=f.maker_order_id) for f in fills],
+        reason=reasons[0] if reasons else None,
+    )
+
+
+def change_view(order_id: int, events: Sequence[AnyEvent]) -> ChangeView:
+    """Return what a cancel or a reduction did, from its events (at least one, no rejection)."""
+    cancelled = _total(event.quantity for event in events if isinstance(event, Cancelled))
+    remaining = [event.remaining for event in events if isinstance(event, Reduced)]
+    if cancelled:
+        return ChangeView(order_id=order_id, status="cancelled", cancelled_quantity=cancelled, remaining_quantity=0)
+    return ChangeView(order_id=order_id, status="reduced", remaining_quantity=remaining[-1] if remaining else None)
