@@ -1,0 +1,165 @@
+//! Commands in, events out, as plain rows: what `submit_batch` reads and writes without an object per row.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::error::BookError;
+use crate::event::{Event, Sink};
+use crate::grid::Grid;
+use crate::instrument::{Instrument, Options};
+use crate::types::{Lots, Side, TimeInForce};
+
+/// One command: 40 bytes, no padding.
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct CommandRow {
+    /// 0 limit, 1 market, 2 cancel, 3 reduce, 4 modify.
+    pub op: u8,
+    /// 0 buy, 1 sell.
+    pub side: u8,
+    /// 0 GTC, 1 IOC, 2 FOK.
+    pub tif: u8,
+    /// Bit 0: post-only.
+    pub flags: u8,
+    /// Zero.
+    pub reserved: u32,
+    /// The order.
+    pub order_id: u64,
+    /// Its owner.
+    pub user_id: u64,
+    /// The price; for a modify, NaN keeps the old one.
+    pub price: f64,
+    /// The quantity; for a reduce, by how much; for a modify, NaN keeps the old one.
+    pub quantity: f64,
+}
+
+/// One event: 64 bytes, no padding.
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct EventRow {
+    /// 0 accepted, 1 fill, 2 cancelled, 3 rejected.
+    pub kind: u8,
+    /// The side of the order: 0 buy, 1 sell; a fill's is the taker's.
+    pub side: u8,
+    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade), for a reject the number of its code.
+    pub code: u16,
+    /// Zero.
+    pub reserved: u32,
+    /// Which command of the batch caused it.
+    pub command: u64,
+    /// The order; a fill's is the taker.
+    pub order_id: u64,
+    /// Its owner.
+    pub user_id: u64,
+    /// A fill's price.
+    pub price: f64,
+    /// How much was filled or cancelled; what rests, when accepted.
+    pub quantity: f64,
+    /// A fill's resting order.
+    pub maker_order_id: u64,
+    /// Its owner.
+    pub maker_user_id: u64,
+}
+
+const ACCEPTED: u8 = 0;
+const FILL: u8 = 1;
+const CANCELLED: u8 = 2;
+const REJECTED: u8 = 3;
+const POST_ONLY: u8 = 1;
+
+/// A listener that writes rows.
+struct Rows<'a> {
+    rows: &'a mut Vec<EventRow>,
+    tick: Grid,
+    lot: Grid,
+    command: u64,
+}
+
+impl Sink for Rows<'_> {
+    #[inline]
+    fn emit(&mut self, event: Event) {
+        let command = self.command;
+        self.rows.push(match event {
+            Event::Fill(fill) => EventRow {
+                kind: FILL,
+                side: fill.side as u8,
+                command,
+                order_id: fill.taker,
+                user_id: fill.taker_user,
+                price: self.tick.value(fill.price),
+                quantity: self.lot.quantity(fill.quantity),
+                maker_order_id: fill.maker,
+                maker_user_id: fill.maker_user,
+                ..EventRow::default()
+            },
+            Event::Cancel(cancel) => EventRow {
+                kind: CANCELLED,
+                side: cancel.side as u8,
+                code: cancel.reason as u16,
+                command,
+                order_id: cancel.order,
+                user_id: cancel.user,
+                quantity: self.lot.quantity(cancel.quantity),
+                ..EventRow::default()
+            },
+        });
+    }
+}
+
+impl Instrument {
+    /// Carry out every command in order. Each ends in one row: accepted (a limit or a modify, after its fills, with what
+    /// rests) or rejected; a command that cancels or reduces says so by the cancelled row alone.
+    pub fn submit_batch(&mut self, commands: &[CommandRow], events: &mut Vec<EventRow>) {
+        let mut rows = Rows { rows: events, tick: self.tick, lot: self.lot, command: 0 };
+        for (number, command) in commands.iter().enumerate() {
+            rows.command = number as u64;
+            let end = EventRow {
+                side: command.side,
+                command: number as u64,
+                order_id: command.order_id,
+                user_id: command.user_id,
+                ..EventRow::default()
+            };
+            match self.submit(command, &mut rows) {
+                Ok(Some(resting)) => {
+                    let quantity = self.quantity(resting);
+                    rows.rows.push(EventRow { kind: ACCEPTED, quantity, ..end });
+                }
+                Ok(None) => {}
+                Err(error) => rows.rows.push(EventRow { kind: REJECTED, code: error.number(), ..end }),
+            }
+        }
+    }
+
+    /// Carry out one command; returns what rests where that is news.
+    fn submit(&mut self, row: &CommandRow, sink: &mut impl Sink) -> Result<Option<Lots>, BookError> {
+        let CommandRow { order_id, user_id, price, quantity, .. } = *row;
+        match row.op {
+            0 => {
+                let options = Options { tif: tif(row)?, post_only: row.flags & POST_ONLY != 0 };
+                self.add_limit(order_id, side(row)?, price, quantity, user_id, options, sink).map(Some)
+            }
+            1 => self.add_market(order_id, side(row)?, quantity, user_id, sink).map(|()| Some(0)),
+            2 => self.book.cancel(order_id, sink).map(|_| None),
+            3 => self.reduce(order_id, quantity, sink).map(|_| None),
+            4 => {
+                let given = |value: f64| (!value.is_nan()).then_some(value);
+                self.modify(order_id, given(price), given(quantity), sink).map(Some)
+            }
+            op => Err(BookError::BadChoice {
+                field: "op",
+                value: op.into(),
+                expected: "0 limit, 1 market, 2 cancel, 3 reduce, 4 modify",
+            }),
+        }
+    }
+}
+
+fn side(row: &CommandRow) -> Result<Side, BookError> {
+    let expected = "0 buy, 1 sell";
+    Side::from_code(row.side).ok_or(BookError::BadChoice { field: "side", value: row.side.into(), expected })
+}
+
+fn tif(row: &CommandRow) -> Result<TimeInForce, BookError> {
+    let expected = "0 GTC, 1 IOC, 2 FOK";
+    TimeInForce::from_code(row.tif).ok_or(BookError::BadChoice { field: "tif", value: row.tif.into(), expected })
+}

@@ -1,0 +1,124 @@
+//! Everything that a book can refuse. A refusal changes nothing.
+
+use crate::types::OrderId;
+
+/// Why a command was refused.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum BookError {
+    /// A live order has this id.
+    #[error("order_id {0} is already in the book")]
+    DuplicateOrderId(OrderId),
+    /// No live order has this id.
+    #[error("order_id {0} is not in the book")]
+    UnknownOrder(OrderId),
+    /// NaN or an infinity.
+    #[error("{field} {value} is not a finite number")]
+    NotFinite {
+        /// The argument's name.
+        field: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// Zero or less where more is needed.
+    #[error("{field} {value} must be greater than zero")]
+    NotPositive {
+        /// The argument's name.
+        field: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// Not a whole number of ticks or lots.
+    #[error("{field} {value} is not a multiple of {step_name} {step}")]
+    OffGrid {
+        /// The argument's name.
+        field: &'static str,
+        /// What was given.
+        value: f64,
+        /// `tick_size` or `lot_size`.
+        step_name: &'static str,
+        /// The grid's step.
+        step: f64,
+    },
+    /// More ticks or lots than the book can count exactly.
+    #[error("{field} {value} is too large: at most {limit} is exact with this {step_name}")]
+    TooLarge {
+        /// The argument's name.
+        field: &'static str,
+        /// What was given.
+        value: f64,
+        /// The largest accepted value.
+        limit: f64,
+        /// `tick_size` or `lot_size`.
+        step_name: &'static str,
+    },
+    /// The resting quantity of one side would no longer fit.
+    #[error("quantity {0} lots would overflow the side's total")]
+    SideOverflow(u64),
+    /// A post-only order would have traded.
+    #[error("post_only order_id {0} would take")]
+    WouldTake(OrderId),
+    /// An option that contradicts another, or a code that means nothing.
+    #[error("{field} {value} is not one of {expected}")]
+    BadChoice {
+        /// The argument's name.
+        field: &'static str,
+        /// What was given.
+        value: u64,
+        /// What is accepted.
+        expected: &'static str,
+    },
+    /// A post-only order must be able to rest.
+    #[error("post_only true needs tif GTC: an immediate order never rests")]
+    PostOnlyImmediate,
+}
+
+impl BookError {
+    /// A name that never changes, for logs, events and clients.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DuplicateOrderId(_) => "duplicate_order_id",
+            Self::UnknownOrder(_) => "unknown_order",
+            Self::NotFinite { .. } => "not_finite",
+            Self::NotPositive { .. } => "not_positive",
+            Self::OffGrid { .. } => "off_grid",
+            Self::TooLarge { .. } => "too_large",
+            Self::SideOverflow(_) => "side_overflow",
+            Self::WouldTake(_) => "post_only_would_take",
+            Self::BadChoice { .. } => "bad_choice",
+            Self::PostOnlyImmediate => "post_only_immediate",
+        }
+    }
+
+    /// The argument that was refused.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::DuplicateOrderId(_) | Self::UnknownOrder(_) => "order_id",
+            Self::NotFinite { field, .. }
+            | Self::NotPositive { field, .. }
+            | Self::OffGrid { field, .. }
+            | Self::TooLarge { field, .. }
+            | Self::BadChoice { field, .. } => field,
+            Self::SideOverflow(_) => "quantity",
+            Self::WouldTake(_) | Self::PostOnlyImmediate => "post_only",
+        }
+    }
+
+    /// The same as a number, for batches: 0 means accepted.
+    #[must_use]
+    pub const fn number(&self) -> u16 {
+        match self {
+            Self::DuplicateOrderId(_) => 1,
+            Self::UnknownOrder(_) => 2,
+            Self::NotFinite { .. } => 3,
+            Self::NotPositive { .. } => 4,
+            Self::OffGrid { .. } => 5,
+            Self::TooLarge { .. } => 6,
+            Self::SideOverflow(_) => 7,
+            Self::WouldTake(_) => 8,
+            Self::BadChoice { .. } => 9,
+            Self::PostOnlyImmediate => 10,
+        }
+    }
+}

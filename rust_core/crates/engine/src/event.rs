@@ -1,0 +1,81 @@
+//! What a command causes, told to whoever listens.
+
+use crate::types::{Lots, OrderId, Side, Ticks, UserId};
+
+/// One match, at the maker's price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// The maker's price.
+    pub price: Ticks,
+    /// How much changed hands.
+    pub quantity: Lots,
+    /// The resting order.
+    pub maker: OrderId,
+    /// Its owner.
+    pub maker_user: UserId,
+    /// The incoming order.
+    pub taker: OrderId,
+    /// Its owner.
+    pub taker_user: UserId,
+    /// The side of the incoming order.
+    pub side: Side,
+}
+
+/// Why quantity left without a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CancelReason {
+    /// Somebody asked.
+    User = 0,
+    /// An immediate order found no more to take.
+    Unfilled = 1,
+    /// It would have met an order of the same user.
+    SelfTrade = 2,
+}
+
+/// Quantity that left without a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// The order.
+    pub order: OrderId,
+    /// Its owner.
+    pub user: UserId,
+    /// Its side.
+    pub side: Side,
+    /// How much left.
+    pub quantity: Lots,
+    /// Why.
+    pub reason: CancelReason,
+}
+
+/// Anything that happens in a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A match.
+    Fill(Fill),
+    /// Quantity left without one.
+    Cancel(Cancel),
+}
+
+/// A listener: told of every event in the order in which they happen.
+pub trait Sink {
+    /// Something happened.
+    fn emit(&mut self, event: Event);
+}
+
+impl Sink for Vec<Event> {
+    #[inline]
+    fn emit(&mut self, event: Event) {
+        self.push(event);
+    }
+}
+
+/// Fills alone, for callers that don't care for the rest.
+impl Sink for Vec<Fill> {
+    #[inline]
+    fn emit(&mut self, event: Event) {
+        if let Event::Fill(fill) = event {
+            self.push(fill);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A book with its instrument: floats outside, ticks and lots inside.
+
+use crate::book::{Book, Limit, Market};
+use crate::error::BookError;
+use crate::event::Sink;
+use crate::grid::Grid;
+use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
+
+/// How a limit order is to be treated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How long it may live.
+    pub tif: TimeInForce,
+    /// Refuse it rather than let it take.
+    pub post_only: bool,
+}
+
+/// One instrument: its grids and its book.
+#[derive(Clone, Debug)]
+pub struct Instrument {
+    pub(crate) tick: Grid,
+    pub(crate) lot: Grid,
+    pub(crate) negative_prices: bool,
+    /// The book itself, in ticks and lots.
+    pub book: Book,
+}
+
+impl Instrument {
+    /// An instrument with an empty book. Prices must be above zero unless `negative_prices`.
+    ///
+    /// # Errors
+    /// When a step is not a positive decimal number.
+    pub fn new(tick_size: f64, lot_size: f64, self_trade: SelfTrade, negative_prices: bool) -> Result<Self, BookError> {
+        Ok(Self {
+            tick: Grid::new("tick_size", tick_size)?,
+            lot: Grid::new("lot_size", lot_size)?,
+            negative_prices,
+            book: Book::new(self_trade),
+        })
+    }
+
+    /// The smallest price step.
+    #[must_use]
+    pub const fn tick_size(&self) -> f64 {
+        self.tick.step()
+    }
+
+    /// The smallest quantity step.
+    #[must_use]
+    pub const fn lot_size(&self) -> f64 {
+        self.lot.step()
+    }
+
+    /// A price in ticks.
+    ///
+    /// # Errors
+    /// When it is not finite, off the grid, or not positive where it must be.
+    #[inline]
+    pub fn ticks(&self, price: f64) -> Result<Ticks, BookError> {
+        if price <= 0.0 && !self.negative_prices {
+            return Err(BookError::NotPositive { field: "price", value: price });
+        }
+        let ticks = self.tick.steps("price", price)?;
+        if ticks == 0 && !self.negative_prices {
+            return Err(BookError::NotPositive { field: "price", value: price });
+        }
+        Ok(ticks)
+    }
+
+    /// A quantity in lots.
+    ///
+    /// # Errors
+    /// When it is not finite, off the grid or not positive.
+    #[inline]
+    pub fn lots(&self, field: &'static str, quantity: f64) -> Result<Lots, BookError> {
+        self.lot.positive_steps(field, quantity)
+    }
+
+    /// A price as a float.
+    #[inline]
+    #[must_use]
+    pub fn price(&self, ticks: Ticks) -> f64 {
+        self.tick.value(ticks)
+    }
+
+    /// A quantity as a float.
+    #[inline]
+    #[must_use]
+    pub fn quantity(&self, lots: Lots) -> f64 {
+        self.lot.quantity(lots)
+    }
+
+    /// A limit order; returns what rests.
+    ///
+    /// # Errors
+    /// Values off the grid, and whatever the book refuses.
+    #[inline]
+    #[allow(clippy::too_many_arguments)]
+    pub fn add_limit(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        price: f64,
+        quantity: f64,
+        user: UserId,
+        options: Options,
+        sink: &mut impl Sink,
+    ) -> Result<Lots, BookError> {
+        let price = self.ticks(price)?;
+        let quantity = self.lots("quantity", quantity)?;
+        let Options { tif, post_only } = options;
+        self.book.add_limit(&Limit { id, user, side, price, quantity, tif, post_only }, sink)
+    }
+
+    /// A market order.
+    ///
+    /// # Errors
+    /// A quantity off the grid, or a live id.
+    #[inline]
+    pub fn add_market(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        quantity: f64,
+        user: UserId,
+        sink: &mut impl Sink,
+    ) -> Result<(), BookError> {
+        let quantity = self.lots("quantity", quantity)?;
+        self.book.add_market(&Market { id, user, side, quantity }, sink)
+    }
+
+    /// Take `by` off an order; returns what is left.
+    ///
+    /// # Errors
+    /// A quantity off the grid, or no such live order.
+    pub fn reduce(&mut self, id: OrderId, by: f64, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        let by = self.lots("by", by)?;
+        self.book.reduce(id, by, sink)
+    }
+
+    /// Give an order another price, quantity or both; returns what rests.
+    ///
+    /// # Errors
+    /// Values off the grid, and whatever the book refuses.
+    pub fn modify(
+        &mut self,
+        id: OrderId,
+        price: Option<f64>,
+        quantity: Option<f64>,
+        sink: &mut impl Sink,
+    ) -> Result<Lots, BookError> {
+        let price = price.map(|price| self.ticks(price)).transpose()?;
+        let quantity = quantity.map(|quantity| self.lots("quantity", quantity)).transpose()?;
+        self.book.modify(id, price, quantity, sink)
+    }
+}

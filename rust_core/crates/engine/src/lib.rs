@@ -1,0 +1,16 @@
+//! The engine of CIFT Markets: order book, risk and market data. It knows nothing of Python.
+
+pub mod arena;
+pub mod batch;
+pub mod book;
+pub mod error;
+pub mod event;
+pub mod grid;
+mod ids;
+pub mod instrument;
+pub mod ladder;
+pub mod market_data;
+mod matching;
+pub mod risk;
+pub mod snapshot;
+pub mod types;

@@ -1,0 +1,215 @@
+//! The whole state of a book as bytes, and back.
+//!
+//! Layout, little endian: magic, version, self-trade mode, then for each side the number of orders and the orders in
+//! the order in which they would trade, then a 64-bit checksum of everything before it. The bytes are a function of the
+//! state alone, never of the path to it, so that their hash is the book's `state_hash`.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::arena::{NIL, Order};
+use crate::book::Book;
+use crate::instrument::Instrument;
+use crate::types::{SelfTrade, Side};
+
+const MAGIC: [u8; 8] = *b"CIFTBOOK";
+const VERSION: u16 = 1;
+const ORDER_BYTES: usize = 33;
+
+/// Why bytes are not a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Shorter than its own contents say.
+    #[error("snapshot ends at byte {at}, expected {wanted} more")]
+    Truncated {
+        /// Where it ends.
+        at: usize,
+        /// How many bytes are missing at least.
+        wanted: usize,
+    },
+    /// Not a snapshot, or one of another version.
+    #[error("snapshot is not one of version {VERSION}: it starts with other bytes")]
+    Header,
+    /// The snapshot of another symbol, another grid or another self-trade mode, or not a snapshot at all.
+    #[error("snapshot belongs to another symbol, tick_size, lot_size or stp")]
+    OtherInstrument,
+    /// The checksum differs.
+    #[error("snapshot is damaged: its checksum differs")]
+    Checksum,
+    /// The bytes are whole, but no book could be in this state.
+    #[error("snapshot byte {at}: {what}")]
+    Invalid {
+        /// Where.
+        at: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl Book {
+    /// Everything, as bytes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(32 + self.len() * ORDER_BYTES);
+        self.write_state(&mut |part| bytes.extend_from_slice(part));
+        let checksum = self.state_hash();
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// A number that two books share exactly when they would behave the same from here on.
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        self.write_state(&mut |part| hash.update(part));
+        hash.digest()
+    }
+
+    /// A book from its bytes.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole, undamaged snapshot of a possible book.
+    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let mut reader = Reader { bytes, at: 0 };
+        if reader.take::<8>()? != MAGIC || reader.take::<2>()? != VERSION.to_le_bytes() {
+            return Err(SnapshotError::Header);
+        }
+        let split = bytes.len().saturating_sub(8);
+        let (state, checksum) = bytes.split_at(split);
+        if xxhash_rust::xxh3::xxh3_64(state).to_le_bytes() != checksum {
+            return Err(SnapshotError::Checksum);
+        }
+        let mode = SelfTrade::from_code(reader.take::<1>()?[0]);
+        let mut book = Self::new(mode.ok_or(reader.invalid("unknown self-trade mode"))?);
+        for side in [Side::Buy, Side::Sell] {
+            let count = u64::from_le_bytes(reader.take()?);
+            let mut last_key = i64::MAX;
+            for _ in 0..count {
+                let order = reader.order(side)?;
+                let key = book.ladder(side).key(order.price);
+                if order.quantity == 0 {
+                    return Err(reader.invalid("an order without quantity"));
+                }
+                if key > last_key {
+                    return Err(reader.invalid("orders out of priority"));
+                }
+                if book.ids.get(order.id).is_some() {
+                    return Err(reader.invalid("an order id twice"));
+                }
+                if book.ladder(side).quantity().checked_add(order.quantity).is_none() {
+                    return Err(reader.invalid("a side that overflows"));
+                }
+                last_key = key;
+                book.rest(order);
+            }
+        }
+        if let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) {
+            if bid >= ask {
+                return Err(reader.invalid("a crossed book"));
+            }
+        }
+        if reader.at != split {
+            return Err(reader.invalid("more bytes than orders"));
+        }
+        Ok(book)
+    }
+
+    fn write_state(&self, write: &mut impl FnMut(&[u8])) {
+        write(&MAGIC);
+        write(&VERSION.to_le_bytes());
+        write(&[self.self_trade as u8]);
+        for side in [Side::Buy, Side::Sell] {
+            let count: u64 = self.levels(side).map(|(_, level)| u64::from(level.orders)).sum();
+            write(&count.to_le_bytes());
+            for order in self.queue(side) {
+                let mut row = [0; ORDER_BYTES];
+                row[..8].copy_from_slice(&order.id.to_le_bytes());
+                row[8..16].copy_from_slice(&order.user.to_le_bytes());
+                row[16..24].copy_from_slice(&order.price.to_le_bytes());
+                row[24..32].copy_from_slice(&order.quantity.to_le_bytes());
+                row[32] = u8::from(order.post_only);
+                write(&row);
+            }
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
+        let part = self.bytes.get(self.at..self.at + N);
+        let part =
+            part.ok_or(SnapshotError::Truncated { at: self.bytes.len(), wanted: self.at + N - self.bytes.len() })?;
+        self.at += N;
+        Ok(part.try_into().expect("a slice of N bytes"))
+    }
+
+    fn order(&mut self, side: Side) -> Result<Order, SnapshotError> {
+        Ok(Order {
+            id: u64::from_le_bytes(self.take()?),
+            user: u64::from_le_bytes(self.take()?),
+            price: i64::from_le_bytes(self.take()?),
+            quantity: u64::from_le_bytes(self.take()?),
+            prev: NIL,
+            next: NIL,
+            side,
+            post_only: match self.take::<1>()?[0] {
+                0 => false,
+                1 => true,
+                _ => return Err(self.invalid("a flag that is neither 0 nor 1")),
+            },
+        })
+    }
+
+    const fn invalid(&self, what: &'static str) -> SnapshotError {
+        SnapshotError::Invalid { at: self.at, what }
+    }
+}
+
+impl Instrument {
+    /// Everything, as bytes: the instrument's own description, then its book.
+    #[must_use]
+    pub fn snapshot(&self, symbol: &str) -> Vec<u8> {
+        let mut bytes = self.description(symbol);
+        bytes.extend_from_slice(&self.book.snapshot());
+        bytes
+    }
+
+    /// A number that two instruments share exactly when they would behave the same from here on.
+    #[must_use]
+    pub fn state_hash(&self, symbol: &str) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&self.description(symbol));
+        self.book.write_state(&mut |part| hash.update(part));
+        hash.digest()
+    }
+
+    /// Become what a snapshot says; on an error nothing changes.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, or belong to another symbol, grid or self-trade mode.
+    pub fn restore(&mut self, symbol: &str, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let Some(state) = bytes.strip_prefix(self.description(symbol).as_slice()) else {
+            return Err(SnapshotError::OtherInstrument);
+        };
+        let book = Book::from_snapshot(state)?;
+        if book.self_trade != self.book.self_trade {
+            return Err(SnapshotError::OtherInstrument);
+        }
+        self.book = book;
+        Ok(())
+    }
+
+    fn description(&self, symbol: &str) -> Vec<u8> {
+        let mut bytes = b"CIFTINST".to_vec();
+        bytes.extend_from_slice(&(symbol.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(symbol.as_bytes());
+        bytes.extend_from_slice(&self.tick_size().to_bits().to_le_bytes());
+        bytes.extend_from_slice(&self.lot_size().to_bits().to_le_bytes());
+        bytes.push(u8::from(self.negative_prices));
+        bytes
+    }
+}

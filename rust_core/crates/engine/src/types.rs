@@ -1,0 +1,99 @@
+//! The words that every part of the engine uses.
+
+/// An order's identity, chosen by whoever submits it; unique among live orders of a book.
+pub type OrderId = u64;
+/// The owner of an order; self-trade prevention compares it.
+pub type UserId = u64;
+/// A price in whole ticks.
+pub type Ticks = i64;
+/// A quantity in whole lots.
+pub type Lots = u64;
+
+/// Buy or sell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Side {
+    /// Takes asks, rests as a bid.
+    Buy = 0,
+    /// Takes bids, rests as an ask.
+    Sell = 1,
+}
+
+impl Side {
+    /// The side this one trades with.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+
+    /// The side whose code is `code`, as in a snapshot or a batch.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Buy),
+            1 => Some(Self::Sell),
+            _ => None,
+        }
+    }
+}
+
+/// How long an order may live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TimeInForce {
+    /// Good till cancelled: what does not trade rests.
+    #[default]
+    Gtc = 0,
+    /// Immediate or cancel: what does not trade at once is cancelled.
+    Ioc = 1,
+    /// Fill or kill: trades completely at once, or not at all.
+    Fok = 2,
+}
+
+impl TimeInForce {
+    /// The time in force whose code is `code`, as in a batch.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Gtc),
+            1 => Some(Self::Ioc),
+            2 => Some(Self::Fok),
+            _ => None,
+        }
+    }
+}
+
+/// What happens when an order meets another one of the same user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SelfTrade {
+    /// They trade.
+    #[default]
+    Allow = 0,
+    /// What is left of the incoming order is cancelled.
+    CancelTaker = 1,
+    /// The resting order is cancelled; the incoming one goes on.
+    CancelMaker = 2,
+    /// Both are cancelled.
+    CancelBoth = 3,
+    /// Both shrink by the smaller of the two without a trade; whichever reaches zero is cancelled.
+    Decrement = 4,
+}
+
+impl SelfTrade {
+    /// The mode whose code is `code`, as in a snapshot.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Allow),
+            1 => Some(Self::CancelTaker),
+            2 => Some(Self::CancelMaker),
+            3 => Some(Self::CancelBoth),
+            4 => Some(Self::Decrement),
+            _ => None,
+        }
+    }
+}

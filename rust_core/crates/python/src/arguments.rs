@@ -1,0 +1,61 @@
+//! Words and numbers of the Python side as the engine's types.
+
+use cift_engine::types::{SelfTrade, Side, TimeInForce};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+fn bad(field: &str, value: &str, expected: &str) -> PyErr {
+    PyValueError::new_err(format!("{field} {value:?} is not one of {expected}"))
+}
+
+/// "buy" or "sell".
+#[inline]
+pub fn side(value: &str) -> PyResult<Side> {
+    match value {
+        "buy" => Ok(Side::Buy),
+        "sell" => Ok(Side::Sell),
+        _ => Err(bad("side", value, "buy, sell")),
+    }
+}
+
+/// The word for a side.
+pub const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}
+
+/// "GTC", "IOC" or "FOK".
+#[inline]
+pub fn tif(value: &str) -> PyResult<TimeInForce> {
+    match value {
+        "GTC" => Ok(TimeInForce::Gtc),
+        "IOC" => Ok(TimeInForce::Ioc),
+        "FOK" => Ok(TimeInForce::Fok),
+        _ => Err(bad("tif", value, "GTC, IOC, FOK")),
+    }
+}
+
+/// A self-trade prevention mode.
+pub fn stp(value: &str) -> PyResult<SelfTrade> {
+    match value {
+        "none" => Ok(SelfTrade::Allow),
+        "cancel_taker" => Ok(SelfTrade::CancelTaker),
+        "cancel_maker" => Ok(SelfTrade::CancelMaker),
+        "cancel_both" => Ok(SelfTrade::CancelBoth),
+        "decrement" => Ok(SelfTrade::Decrement),
+        _ => Err(bad("stp", value, "none, cancel_taker, cancel_maker, cancel_both, decrement")),
+    }
+}
+
+/// The word for a self-trade prevention mode.
+pub const fn stp_name(mode: SelfTrade) -> &'static str {
+    match mode {
+        SelfTrade::Allow => "none",
+        SelfTrade::CancelTaker => "cancel_taker",
+        SelfTrade::CancelMaker => "cancel_maker",
+        SelfTrade::CancelBoth => "cancel_both",
+        SelfTrade::Decrement => "decrement",
+    }
+}

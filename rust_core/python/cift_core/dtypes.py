@@ -1,0 +1,52 @@
+"""The rows of `FastOrderBook.submit_batch`: the same layout as `crates/engine/src/batch.rs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LIMIT, MARKET, CANCEL, REDUCE, MODIFY = range(5)
+"""Values of a command's `op`."""
+
+BUY, SELL = range(2)
+"""Values of `side`."""
+
+GTC, IOC, FOK = range(3)
+"""Values of `tif`."""
+
+POST_ONLY = 1
+"""A bit of a command's `flags`."""
+
+ACCEPTED, FILL, CANCELLED, REJECTED = range(4)
+"""Values of an event's `kind`."""
+
+COMMAND_DTYPE: np.dtype[Any] = np.dtype(
+    [
+        ("op", "<u1"),
+        ("side", "<u1"),
+        ("tif", "<u1"),
+        ("flags", "<u1"),
+        ("reserved", "<u4"),
+        ("order_id", "<u8"),
+        ("user_id", "<u8"),
+        ("price", "<f8"),
+        ("quantity", "<f8"),
+    ]
+)
+
+EVENT_DTYPE: np.dtype[Any] = np.dtype(
+    [
+        ("kind", "<u1"),
+        ("side", "<u1"),
+        ("code", "<u2"),
+        ("reserved", "<u4"),
+        ("command", "<u8"),
+        ("order_id", "<u8"),
+        ("user_id", "<u8"),
+        ("price", "<f8"),
+        ("quantity", "<f8"),
+        ("maker_order_id", "<u8"),
+        ("maker_user_id", "<u8"),
+    ]
+)
