@@ -37,7 +37,8 @@ async def _measure(settings: Settings, profile: Profile) -> tuple[list[Row], dic
     async with _connection(settings) as publisher, _connection(settings) as subscriber:
         core = await _core(publisher, subscriber, f"{subject}.core", profile)
         journal = await _journal(publisher, f"{subject}.journal", profile)
-        version = str(publisher.connected_server_version).strip("<>").rsplit(" v", 1)[-1]
+        server = publisher.connected_server_version
+        version = f"{server.major}.{server.minor}.{server.patch}"
     rows = [
         latency_row("messages", SECTION, "publish to receive", "ms", core),
         latency_row("journal", SECTION, "publish to acknowledgement, on disk", "ms", journal),
