@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Build a release once: the application's wheel, and one archive per kind of host with everything it needs.
+"""Build a release once: the application's wheel, and one archive for each kind of host with everything it needs.
 
 A release's version is the project's version plus a hash over the sources and locks it is made from. A version is
 immutable: what was built once is handed out again, bit for bit.
@@ -26,10 +26,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: release_bundle
-short_description: Pack wheels into the archives that hosts install from
+short_description: Pack wheels into the archive that a kind of host installs from
 description:
-  - Runs on the builder. Writes C(<directory>/<version>/), which holds the application's wheel, one archive for each
-    variant and MANIFEST.json.
+  - Runs on the builder. C(<directory>/<version>/) holds the application's wheel, one archive for each variant and
+    MANIFEST.json. Hosts of one kind may ask at the same time, the archive is made once.
 options:
   project: {description: The checkout, type: path, required: true}
   sources:
@@ -39,22 +39,17 @@ options:
     required: true
   salt: {description: "Build settings that make a version as well, such as compiler flags", type: str, default: ""}
   directory: {description: Folder that holds the releases, type: path, required: true}
-  variants:
-    description: One archive each.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name: {description: "Name of the variant, such as py3.13-znver4", type: str, required: true}
-      wheelhouse: {description: Folder made by the wheelhouse module, type: path, required: true}
-      wheels: {description: Further wheels, type: list, elements: path, default: []}
+  variant: {description: "Name of the kind of host, such as py3.13.5-znver4", type: str, required: true}
+  wheelhouse: {description: Folder made by the wheelhouse module, type: path, required: true}
+  wheels: {description: Further wheels, type: list, elements: path, default: []}
   keep: {description: Number of releases that stay on the builder, type: int, default: 5}
 """
 
 RETURN = r"""
 version: {description: The release's version, returned: always, type: str}
-archives: {description: "Path, sha256 and size of each variant's archive, by its name", returned: always, type: dict}
-present: {description: Whether every archive is there, returned: always, type: bool}
+archive: {description: Path of the archive, returned: always, type: str}
+sha256: {description: "What the archive hashes to, empty as long as it is not built", returned: always, type: str}
+size: {description: Bytes of the archive, returned: always, type: int}
 """
 
 MANIFEST = "MANIFEST.json"
@@ -154,29 +149,24 @@ def write_manifest(release: Path, manifest: dict[str, Any]) -> None:
     part.rename(release / MANIFEST)
 
 
-def build(project: Path, release: Path, version: str, variants: list[dict[str, Any]]) -> dict[str, Any]:
-    """Build what the release lacks; return its manifest."""
+def build(release: Path, params: dict[str, Any]) -> dict[str, Any]:
+    """Build what the release lacks of this variant; return the archive's entry in the manifest."""
     release.mkdir(parents=True, exist_ok=True)
+    project, variant = Path(params["project"]), params["variant"]
     manifest = read_manifest(release)
     application = next(release.glob("*.whl"), None)
     if application is None or manifest.get("application", {}).get("sha256") != sha256(application):
         with tempfile.TemporaryDirectory(dir=release) as scratch:
             built = build_wheel(project, Path(scratch))
             application = built.rename(release / built.name)
-        manifest = {"version": version, "archives": {}}
+        manifest = {"version": release.name, "archives": {}}
         manifest["application"] = {"file": application.name, "sha256": sha256(application)}
-    for variant in variants:
-        if variant["name"] in manifest["archives"]:
-            continue
-        archive = release / f"{version}-{variant['name']}.tar"
-        pack(archive, Path(variant["wheelhouse"]), [application, *map(Path, variant["wheels"])])
-        manifest["archives"][variant["name"]] = {
-            "file": archive.name,
-            "sha256": sha256(archive),
-            "size": archive.stat().st_size,
-        }
-        write_manifest(release, manifest)
-    return manifest
+    archive = release / f"{release.name}-{variant}.tar"
+    pack(archive, Path(params["wheelhouse"]), [application, *map(Path, params["wheels"])])
+    entry = {"file": archive.name, "sha256": sha256(archive), "size": archive.stat().st_size}
+    manifest["archives"][variant] = entry
+    write_manifest(release, manifest)
+    return entry
 
 
 def prune(root: Path, live: Path, keep: int) -> None:
@@ -191,41 +181,39 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     project, root = Path(params["project"]), Path(params["directory"])
     version = release_version(project, params["sources"], params["salt"])
     release = root / version
-    wanted = {variant["name"] for variant in params["variants"]}
-    manifest = read_manifest(release)
-    changed = not wanted <= manifest.get("archives", {}).keys()
-    if changed and not check_mode:
+    entry = read_manifest(release).get("archives", {}).get(params["variant"])
+    changed = entry is None
+    if entry is None and not check_mode:
         root.mkdir(parents=True, exist_ok=True)
         with (root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            manifest = build(project, release, version, params["variants"])
-            prune(root, release, params["keep"])
-    found = {name: entry for name, entry in manifest.get("archives", {}).items() if name in wanted}
+            entry = read_manifest(release).get("archives", {}).get(params["variant"])
+            changed = entry is None
+            if entry is None:
+                entry = build(release, params)
+                prune(root, release, params["keep"])
+    entry = entry or {"file": f"{version}-{params['variant']}.tar", "sha256": "", "size": 0}
+    archive = str(release / entry["file"])
     return {
         "changed": changed,
         "version": version,
-        "present": found.keys() == wanted,
-        "archives": {
-            name: {"path": str(release / entry["file"]), "sha256": entry["sha256"], "size": entry["size"]}
-            for name, entry in found.items()
-        },
+        "archive": archive,
+        "sha256": entry["sha256"],
+        "size": entry["size"],
     }
 
 
 def main() -> None:
     """Entry point of the module."""
-    variant = {
-        "name": {"type": "str", "required": True},
-        "wheelhouse": {"type": "path", "required": True},
-        "wheels": {"type": "list", "elements": "path", "default": []},
-    }
     module = AnsibleModule(
         argument_spec={
             "project": {"type": "path", "required": True},
             "sources": {"type": "list", "elements": "str", "required": True},
             "salt": {"type": "str", "default": ""},
             "directory": {"type": "path", "required": True},
-            "variants": {"type": "list", "elements": "dict", "required": True, "options": variant},
+            "variant": {"type": "str", "required": True},
+            "wheelhouse": {"type": "path", "required": True},
+            "wheels": {"type": "list", "elements": "path", "default": []},
             "keep": {"type": "int", "default": 5},
         },
         supports_check_mode=True,

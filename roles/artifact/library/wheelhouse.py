@@ -168,9 +168,10 @@ def run(params: dict[str, str], check_mode: bool) -> dict[str, object]:
         root.mkdir(parents=True, exist_ok=True)
         with (root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            wheels = read_manifest(folder) or fetch(
-                folder, lines, python_version, platform_tags(architecture, params["glibc"])
-            )
+            wheels = read_manifest(folder)  # another host of this kind may have asked first
+            changed = wheels is None
+            if wheels is None:
+                wheels = fetch(folder, lines, python_version, platform_tags(architecture, params["glibc"]))
     return {
         "changed": changed,
         "path": str(folder),

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Build the Rust core's wheel for each kind of CPU among the hosts, once for the same source, flags and compiler."""
+"""Build the Rust core's wheel for a kind of CPU, once for the same source, flags and compiler."""
 
 from __future__ import annotations
 
@@ -18,21 +18,19 @@ from ansible.module_utils.rust_toolchain import Toolchain, ToolchainError, get, 
 
 DOCUMENTATION = r"""
 module: core_wheel
-short_description: Build the Rust core for a list of target CPUs
+short_description: Build the Rust core for a target CPU
 description:
   - Runs on the builder, with maturin and cargo. Wheels are kept under a hash of source, flags and compiler.
+    Hosts of one kind may ask at the same time, the wheel is built once.
 options:
   source: {description: "The folder rust_core of a checkout", type: path, required: true}
   cache: {description: Folder that holds the wheels, type: path, required: true}
-  target_cpus: {description: "Names as rustc -Ctarget-cpu takes them", type: list, elements: str, required: true}
+  target_cpu: {description: "Name as rustc -Ctarget-cpu takes it", type: str, required: true}
   rustflags: {description: Further flags for rustc, type: str, default: ""}
 """
 
 RETURN = r"""
-wheels:
-  description: Path of the wheel for each target CPU; empty in check mode when it is not built yet
-  returned: always
-  type: dict
+wheel: {description: "Path of the wheel, empty in check mode when it is not built yet", returned: always, type: str}
 compiler: {description: The compiler's version, returned: always, type: str}
 """
 
@@ -97,23 +95,22 @@ def build(source: Path, cache: Path, folder: Path, target_cpu: str, flags: str, 
 
 
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Find or build every wheel; return the module's result."""
+    """Find or build the wheel; return the module's result."""
     source, cache = Path(params["source"]), Path(params["cache"])
     toolchain = get(needed_version(source))
-    hashed = source_hash(source)
-    wheels, changed = {}, False
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for target_cpu in sorted(set(params["target_cpus"])):
-            flags = flags_for(target_cpu, params["rustflags"])
-            folder = wheel_folder(cache, hashed, flags, target_cpu, toolchain)
-            if not folder.is_dir():
-                changed = True
-                if not check_mode:
-                    build(source, cache, folder, target_cpu, flags, toolchain)
-            wheels[target_cpu] = str(next(folder.glob("*.whl"), ""))
-    return {"changed": changed, "wheels": wheels, "compiler": toolchain.description.splitlines()[0]}
+    target_cpu = params["target_cpu"]
+    flags = flags_for(target_cpu, params["rustflags"])
+    folder = wheel_folder(cache, source_hash(source), flags, target_cpu, toolchain)
+    changed = not folder.is_dir()
+    if changed and not check_mode:
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            changed = not folder.is_dir()  # another host of this kind may have asked first
+            if changed:
+                build(source, cache, folder, target_cpu, flags, toolchain)
+    wheel = str(next(folder.glob("*.whl"), ""))
+    return {"changed": changed, "wheel": wheel, "compiler": toolchain.description.splitlines()[0]}
 
 
 def main() -> None:
@@ -122,7 +119,7 @@ def main() -> None:
         argument_spec={
             "source": {"type": "path", "required": True},
             "cache": {"type": "path", "required": True},
-            "target_cpus": {"type": "list", "elements": "str", "required": True},
+            "target_cpu": {"type": "str", "required": True},
             "rustflags": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
