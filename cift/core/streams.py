@@ -1,0 +1,112 @@
+"""The four streams as data, and the call that makes a server have them.
+
+ORDERS is the journal: when it is full it refuses the next command, so that the API can say so, and never drops an old
+one. EVENTS follows the journal. MARKET_DATA and SIGNALS are bounded by age and size: the oldest messages go first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StoreCompression, StreamConfig
+from nats.js.errors import NotFoundError
+
+DAY = 86_400.0
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream as it should be; `max_age_s` 0 and `max_bytes` -1 mean without a limit."""
+
+    name: str
+    subjects: tuple[str, ...]
+    purpose: str
+    discard: DiscardPolicy
+    max_age_s: float = 0.0
+    max_bytes: int = -1
+    duplicate_window_s: float = 120.0
+    journal: bool = False
+
+    def config(self, replicas: int) -> StreamConfig:
+        """Return the server's form of it with `replicas` copies."""
+        return StreamConfig(
+            name=self.name,
+            description=self.purpose,
+            subjects=list(self.subjects),
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            compression=StoreCompression.NONE,
+            discard=self.discard,
+            max_age=self.max_age_s,
+            max_bytes=self.max_bytes,
+            max_msgs=-1,
+            max_consumers=-1,
+            duplicate_window=self.duplicate_window_s,
+            num_replicas=replicas,
+            allow_direct=True,
+            deny_delete=self.journal,
+        )
+
+
+ORDERS = Stream(
+    name="ORDERS",
+    subjects=("orders.>",),
+    purpose="The journal: every command, everything the engine decides from",
+    discard=DiscardPolicy.NEW,
+    duplicate_window_s=600.0,
+    journal=True,
+)
+EVENTS = Stream(
+    name="EVENTS",
+    subjects=("events.>",),
+    purpose="What the engine decided, in the order of the journal",
+    discard=DiscardPolicy.NEW,
+    journal=True,
+)
+MARKET_DATA = Stream(
+    name="MARKET_DATA",
+    subjects=("market.ticks.>", "market.book.>", "market.trades.>"),
+    purpose="Ticks, trades and depth",
+    discard=DiscardPolicy.OLD,
+    max_age_s=DAY,
+    max_bytes=1024 * MIB,
+)
+SIGNALS = Stream(
+    name="SIGNALS",
+    subjects=("signals.>",),
+    purpose="What strategies say",
+    discard=DiscardPolicy.OLD,
+    max_age_s=DAY,
+    max_bytes=128 * MIB,
+)
+STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS)
+
+# What is compared with the server's side; it fills in more fields than one asks for.
+_COMPARED = (
+    "description", "subjects", "retention", "storage", "compression", "discard", "max_age", "max_bytes", "max_msgs",
+    "duplicate_window", "num_replicas", "allow_direct", "deny_delete",
+)  # fmt: skip
+
+
+async def ensure_streams(js: JetStreamContext, *, replicas: int = 1) -> list[str]:
+    """Create or update the streams; return what changed as lines like `created ORDERS`, empty when all was right.
+
+    Raises:
+        nats.js.errors.APIError: the server refuses (no room, no permission, a change that it cannot make).
+    """
+    changed = []
+    for stream in STREAMS:
+        wanted = stream.config(replicas)
+        try:
+            actual = (await js.stream_info(stream.name)).config
+        except NotFoundError:
+            await js.add_stream(wanted)
+            changed.append(f"created {stream.name}")
+            continue
+        different = [name for name in _COMPARED if getattr(actual, name) != getattr(wanted, name)]
+        if different:
+            await js.update_stream(wanted)
+            changed.append(f"updated {stream.name} ({', '.join(different)})")
+    return changed

@@ -1,0 +1,83 @@
+"""The connection to NATS and the streams, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from nats.aio.msg import Msg
+from nats.js.api import StreamConfig
+from pydantic import SecretStr
+
+from cift.core.nats_manager import NatsManager, NatsUnavailableError
+from cift.core.streams import STREAMS, ensure_streams
+from tests.servers.nats import NatsServer
+
+
+async def test_the_streams_are_made_once_and_mended_when_they_differ(nats_server: NatsServer) -> None:
+    async with NatsManager(nats_server.settings()) as nats:
+        assert await ensure_streams(nats.js) == [f"created {stream.name}" for stream in STREAMS]
+        assert await ensure_streams(nats.js) == []
+        wanted = (await nats.js.stream_info("SIGNALS")).config
+        await nats.js.update_stream(StreamConfig(**{**wanted.__dict__, "max_bytes": 1 << 20}))
+        assert await ensure_streams(nats.js) == ["updated SIGNALS (max_bytes)"]
+
+
+async def test_a_dict_is_published_as_json_and_kept_by_the_stream(nats_server: NatsServer) -> None:
+    async with NatsManager(nats_server.settings()) as nats:
+        await ensure_streams(nats.js)
+        await nats.publish("market.ticks.AAPL", {"price": 150.0, "volume": 100})
+        await nats.client.flush()
+        message = await nats.js.get_last_msg("MARKET_DATA", "market.ticks.AAPL")
+        assert message.data == b'{"price":150.0,"volume":100}'
+
+
+async def test_the_same_message_id_is_stored_once(nats_server: NatsServer) -> None:
+    async with NatsManager(nats_server.settings()) as nats:
+        await ensure_streams(nats.js)
+        first = await nats.publish_acked("orders.AAPL", b"{}", msg_id="a.1")
+        again = await nats.publish_acked("orders.AAPL", b"{}", msg_id="a.1")
+        assert (first.seq, again.seq, again.duplicate) == (1, 1, True)
+
+
+async def test_a_request_is_answered_as_soon_as_subscribe_returns(nats_server: NatsServer) -> None:
+    async with NatsManager(nats_server.settings()) as server, NatsManager(nats_server.settings("api")) as client:
+
+        async def answer(message: Msg) -> None:
+            await message.respond(b"here")
+
+        await server.subscribe("status.test", answer)
+        assert await client.request("status.test") == b"here"
+        assert 0 < await client.ping() < 1
+
+
+async def test_it_reconnects_after_a_kill_and_tells_those_who_asked(nats_server: NatsServer) -> None:
+    async with NatsManager(nats_server.settings()) as nats:
+        back = asyncio.Event()
+
+        async def hook() -> None:
+            back.set()
+
+        nats.on_reconnect(hook)
+        nats_server.kill()
+        for _ in range(200):
+            if not nats.connected:
+                break
+            await asyncio.sleep(0.01)
+        with pytest.raises(NatsUnavailableError, match="not connected"):
+            await nats.publish("market.ticks.AAPL", {})
+        nats_server.start()
+        await asyncio.wait_for(back.wait(), 10)
+        assert await nats.ping() > 0
+
+
+async def test_a_wrong_password_is_one_sentence_at_once(nats_server: NatsServer) -> None:
+    settings = nats_server.settings().model_copy(update={"nats_password": SecretStr("wrong")})
+    with pytest.raises(NatsUnavailableError, match=r"as user admin: .*check NATS_USER and NATS_PASSWORD"):
+        await NatsManager(settings).connect()
+
+
+async def test_nobody_there_is_one_sentence_in_time(nats_server: NatsServer) -> None:
+    nats_server.kill()
+    with pytest.raises(NatsUnavailableError, match="is nats-server running there"):
+        await NatsManager(nats_server.settings()).connect(timeout_s=0.3)
