@@ -119,6 +119,7 @@ impl IdIndex {
 mod tests {
     use super::*;
     use std::collections::HashMap;
+    use std::collections::hash_map::Entry;
 
     #[test]
     fn agrees_with_the_standard_map() {
@@ -128,13 +129,16 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // A small key space makes long runs and wrap-around common.
             let id = ((state >> 33) % 500).wrapping_mul(GOLDEN);
-            if model.contains_key(&id) {
-                assert_eq!(index.get(id), model.get(&id).copied());
-                assert_eq!(index.remove(id), model.remove(&id));
-                assert_eq!(index.get(id), None);
-            } else {
-                index.insert(id, round);
-                model.insert(id, round);
+            match model.entry(id) {
+                Entry::Occupied(known) => {
+                    assert_eq!(index.get(id), Some(*known.get()));
+                    assert_eq!(index.remove(id), Some(known.remove()));
+                    assert_eq!(index.get(id), None);
+                }
+                Entry::Vacant(place) => {
+                    index.insert(id, round);
+                    place.insert(round);
+                }
             }
         }
         for (id, slot) in model {
