@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cift.ops import reference
+from cift.ops.plan import cli as plan
 from cift.ops.sandbox import cli as sandbox
 
 app = typer.Typer(
@@ -22,3 +23,4 @@ def main() -> None:
 
 app.add_typer(reference.app, name="reference")
 app.add_typer(sandbox.app, name="sandbox")
+app.command()(plan.plan)
