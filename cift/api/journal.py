@@ -91,7 +91,7 @@ class Journal:
             return None
         except (NatsError, NatsUnavailableError):
             raise _unreachable("try again") from None
-        low, high = state.first_seq, state.last_seq + 1
+        low, high = max(state.first_seq, 1), state.last_seq + 1
         while low < high:
             middle = (low + high) // 2
             event = await self._event(middle)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import SecretStr
 
 from cift.core.database import Account, ApiKey, Database, DatabaseUnavailable, Instrument
 from tests.servers.postgres import PostgresServer
@@ -84,16 +85,12 @@ def test_the_command_loads_from_stdin(reference_database: Database, postgres_ser
 
 
 def _database(server: PostgresServer, *, password: str | None = None, port: int | None = None) -> Database:
-    return Database(
-        host=server.host,
-        port=port or server.port,
-        name=server.database,
-        user=server.user,
-        password=password or server.password,
-    )
+    settings = server.settings()
+    update = {"database_password": SecretStr(password or server.password), "database_port": port or server.port}
+    return Database.from_settings(settings.model_copy(update=update))
 
 
 def _cift(server: PostgresServer, verb: str, text: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from cift.ops.cli import app; app()", "reference", verb]
-    environment = os.environ | server.environment
+    environment = os.environ | server.environment()
     return subprocess.run(command, input=text, capture_output=True, text=True, env=environment, check=False)

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,8 +16,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from cift.core.config import Settings
 from cift.core.database import Database
+from cift.core.database_migrations import PostgresMigrations
+from cift.core.migrations import load_migrations, migrate
+from tests.servers.nats import free_port
 
 PASSWORD = "loopback-only"
 
@@ -30,12 +34,6 @@ def _program(name: str) -> str:
     if found is None:
         pytest.fail(f"{name} not found: install the Debian package postgresql")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -50,7 +48,16 @@ class PostgresServer:
     host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
-    @property
+    def settings(self, base: Settings | None = None) -> Settings:
+        update = {
+            "database_host": self.host,
+            "database_port": self.port,
+            "database_name": self.database,
+            "database_user": self.user,
+            "database_password": SecretStr(self.password),
+        }
+        return (base or Settings()).model_copy(update=update)
+
     def environment(self) -> dict[str, str]:
         """The settings that lead a CIFT program to this server."""
         return {
@@ -105,7 +112,7 @@ def postgres_cluster() -> Iterator[PostgresServer]:
     initdb = [_program("initdb"), "-D", str(folder / "data"), "-U", "cift", "-A", "scram-sha-256"]
     initdb += ["--pwfile", str(secret), "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C.UTF-8"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **_as_postgres())
-    server = PostgresServer(folder, _free_port())
+    server = PostgresServer(folder, free_port())
     server.start()
     yield server
     server.stop()
@@ -129,14 +136,6 @@ async def postgres_server(postgres_cluster: PostgresServer) -> PostgresServer:
 @pytest.fixture
 async def reference_database(postgres_server: PostgresServer) -> AsyncIterator[Database]:
     """A database with the schema applied and nothing in it."""
-    async with Database(
-        host=postgres_server.host,
-        port=postgres_server.port,
-        name=postgres_server.database,
-        user=postgres_server.user,
-        password=postgres_server.password,
-    ) as database:
-        for file in sorted((Path(__file__).parents[2] / "cift/schema/postgresql").glob("*.sql")):
-            async with database.connection() as connection:
-                await connection.execute(file.read_text())
+    async with Database.from_settings(postgres_server.settings()) as database:
+        await migrate(PostgresMigrations(database), load_migrations("postgresql"))
         yield database
