@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -62,6 +63,17 @@ def remove_drafts(cache: Path) -> None:
     for draft in cache.glob("draft-*"):
         mounts.release(draft)
         shutil.rmtree(draft)
+
+
+def sweep(cache: Path) -> None:
+    """Remove what killed builds left, unless somebody builds just now."""
+    if cache.is_dir():
+        with contextlib.suppress(BlockingIOError), locked(cache / "lock", _leave):
+            remove_drafts(cache)
+
+
+def _leave() -> None:
+    raise BlockingIOError
 
 
 def purge(cache: Path) -> list[str]:

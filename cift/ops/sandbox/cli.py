@@ -31,6 +31,10 @@ def sentences() -> Iterator[None]:
     except SandboxError as error:
         errors.print(f"cift sandbox: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(error.exit_status) from error
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        errors.print(f"cift sandbox: {error.strerror or error}{where}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
 
 
 @contextmanager

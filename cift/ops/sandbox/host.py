@@ -19,6 +19,7 @@ from cift.ops.sandbox.layout import Layout
 from cift.ops.sandbox.records import HostRecord
 
 BOOT_TIMEOUT = 120.0
+NSPAWN = Path("/run/systemd/nspawn")
 
 
 class Boot(msgspec.Struct):
@@ -38,14 +39,14 @@ def last_boot(layout: Layout, name: str) -> Boot | None:
 
 
 def runs(layout: Layout, name: str) -> bool:
-    """Whether the host's supervisor lives (it and the container live and die together)."""
+    """Whether the host's supervisor lives."""
     return cgroups.populated(supervisor.keeper_group(layout, name))
 
 
 def state(layout: Layout, host: HostRecord) -> str:
-    """`running`: it answers on the ssh port; `booting`: not yet; `stopped`: nothing of it runs."""
+    """`running`: it answers on the ssh port; `booting`: not yet; `stopped`; `unwatched`: its supervisor was killed."""
     if not runs(layout, host.name):
-        return "stopped"
+        return "unwatched" if cgroups.populated(_group(layout, host.name)) else "stopped"
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return "running" if probe.connect_ex((host.address, 22)) == 0 else "booting"
@@ -56,6 +57,10 @@ def prepare(layout: Layout, host: HostRecord, subnet: ipaddress.IPv4Network) -> 
     cgroups.remove(_group(layout, host.name))
     folder = layout.host(host.name)
     folder.mkdir(parents=True, exist_ok=True)
+    if not Path(host.base).is_dir():
+        raise RefusedError(
+            f"host '{host.name}' stands on {host.base}, which is gone; 'cift sandbox down {host.name}' first"
+        )
     root = mounts.overlay(Path(host.base), folder)
     guest.furnish(layout, host, root, network.gateway(subnet))
     host.host_key = guest.host_key(root)
@@ -92,11 +97,14 @@ def wait(layout: Layout, name: str, timeout: float = BOOT_TIMEOUT) -> float:
         if time.monotonic() > deadline:
             raise SandboxError(f"host '{name}' does not answer after {timeout:.0f} s; see {console}")
         time.sleep(0.1)
-    status = run(ssh.command(layout, name, "systemctl", "is-system-running", "--wait"), check=False, timeout=timeout)
+    # A degraded host is an answer too: which of its units fail is for `verify` to say. The manager's time stamp is on
+    # the same clock as ours, so the seconds are right even for a host that was asked late.
+    ask = "systemctl is-system-running --wait; systemctl show --property=FinishTimestampMonotonic --value"
+    said = run(ssh.command(layout, name, ask), check=False, timeout=timeout).stdout.split()
     boot = last_boot(layout, name)
-    if status.stdout.strip() not in ("running", "degraded") or boot is None:
-        raise SandboxError(f"host '{name}' answers, but systemd says '{status.stdout.strip()}'; see {console}")
-    return time.monotonic() - boot.monotonic
+    if len(said) != 2 or said[0] not in ("running", "degraded") or boot is None:
+        raise SandboxError(f"host '{name}' answers, but its boot does not end ({' '.join(said)}); see {console}")
+    return int(said[1]) / 1e6 - boot.monotonic
 
 
 def reboot(layout: Layout, name: str, *, wait_for_it: bool, timeout: float = BOOT_TIMEOUT) -> None:
@@ -120,16 +128,25 @@ def reboot(layout: Layout, name: str, *, wait_for_it: bool, timeout: float = BOO
     wait(layout, name, timeout)
 
 
+def _forget_in_nspawn(layout: Layout, name: str) -> None:
+    """Remove what nspawn leaves in /run when it is killed rather than ended."""
+    for left in ("propagate", "unix-export"):
+        folder = NSPAWN / left / layout.machine(name)
+        mounts.release(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    root = layout.host(name) / "root"
+    if root in mounts.mounted(root):
+        tree = root.stat()
+        (NSPAWN / "locks" / f"inode-{tree.st_dev}:{tree.st_ino}").unlink(missing_ok=True)
+
+
 def remove(layout: Layout, name: str, host: HostRecord | None) -> None:
     """Leave nothing of the host: processes, groups, link, mounts, folder. The record may be lost already."""
     cgroups.remove(_group(layout, name))
     if host:
         network.disconnect(layout, name, host.address)
+    _forget_in_nspawn(layout, name)
     mounts.release(layout.host(name))
-    for left in ("propagate", "unix-export"):
-        folder = Path("/run/systemd/nspawn") / left / layout.machine(name)
-        mounts.release(folder)
-        shutil.rmtree(folder, ignore_errors=True)
     if layout.host(name).is_dir():
         shutil.rmtree(layout.host(name))
 

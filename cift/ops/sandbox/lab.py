@@ -7,7 +7,6 @@ import ipaddress
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -26,7 +25,7 @@ Say = Callable[[str, str], None]
 
 
 class HostStatus(msgspec.Struct):
-    """One row of `list`. `state` is running, booting or stopped; times are UTC and seconds."""
+    """One row of `list`. `state` is running, booting, stopped or unwatched; times are UTC and seconds."""
 
     name: str
     release: str
@@ -108,6 +107,7 @@ class Lab:
 
     def hosts(self) -> list[HostStatus]:
         """The hosts as they are now; takes no lock."""
+        preflight.check_root()
         record = records.load(self.layout)
         return [self._status(known) for known in record.hosts.values()]
 
@@ -170,11 +170,9 @@ class Lab:
         for name in asleep:
             self._say(name, "booting")
             host.start(self.layout, name)
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            for name, seconds in zip(names, pool.map(lambda name: host.wait(self.layout, name), names), strict=True):
-                if name in asleep:
-                    record.hosts[name].boot_seconds = round(seconds, 1)
-                self._say(name, "running")
+        for name in names:
+            record.hosts[name].boot_seconds = round(host.wait(self.layout, name), 1)
+            self._say(name, "running")
         records.save(self.layout, record)
 
     def _introduce(self, record: LabRecord) -> None:
@@ -192,6 +190,7 @@ class Lab:
     def _close(self) -> None:
         """Remove what is left of the lab: proxy, bridge, groups, folder."""
         cgroups.remove(self.layout.group)
+        base.sweep(self.layout.cache)
         network.remove_links(network.lab_links(self.layout))
         mounts.release(self.layout.root)
         shutil.rmtree(self.layout.root, ignore_errors=True)

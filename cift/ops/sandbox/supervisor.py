@@ -1,7 +1,7 @@
 """One process for each host: boots it, boots it again when the guest asks for a reboot, ends when it powers off.
 
 Run as `python -m cift.ops.sandbox.supervisor STATE_FOLDER CACHE_FOLDER HOST`. It outlives the `cift` that started it.
-The container dies with it (parent-death signal), so there is never a host that nobody watches.
+If it is killed itself, the host goes on until its next reboot; `list` calls it unwatched, `up` boots it anew.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ def container(layout: Layout, name: str) -> list[str]:
     """The command that boots a host once. Loading kernel modules stays the machine's own business."""
     folder = layout.host(name)
     return [
-        *("setpriv", "--pdeathsig", "KILL"),
         *("systemd-nspawn", "--quiet", "--boot", f"--directory={folder / 'root'}"),
         *(f"--machine={layout.machine(name)}", f"--hostname={name}", "--register=no", "--keep-unit"),
         f"--network-namespace-path={folder / 'net'}",
