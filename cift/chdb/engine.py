@@ -164,6 +164,7 @@ class Engine:
 
     def __init__(self, path: Path, config_file: Path) -> None:
         _check_folder(path)
+        os.environ.setdefault("TZ", "UTC")  # The engine takes its time zone from here alone.
         from chdb.state.sqlitelike import Connection
 
         self._connect = Connection

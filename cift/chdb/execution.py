@@ -113,7 +113,7 @@ class Running:
         name = statement.format or request.default_format
         sql = statement.head.decode(errors="surrogateescape")
         has_result = statement.kind in READS
-        if not has_result or name not in STREAMED:
+        if statement.kind not in ("SELECT", "WITH") or name not in STREAMED:
             plain, counts = self.lease.handle.query(sql, name, request.params)
             pack = encoder(encoding)
             return Output(
