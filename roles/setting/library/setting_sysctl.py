@@ -8,7 +8,7 @@ module: setting_sysctl
 short_description: Applies a table of kernel settings
 description:
   - Writes one drop-in file, and sets every value in the running kernel that differs.
-  - In a container the settings that belong to the machine's kernel are written to the file and reported in C(skipped).
+  - In a container the settings that belong to the machine's kernel are written to the file and reported in C(file_only).
 options:
   path:
     description: The drop-in file, in C(/etc/sysctl.d).
@@ -33,7 +33,7 @@ applied:
   description: Names set in the running kernel, with the value before.
   type: dict
   returned: always
-skipped:
+file_only:
   description: Names that only the file has, with the reason.
   type: dict
   returned: always
@@ -57,7 +57,7 @@ def main() -> None:
     path, kernel, kind = Path(module.params["path"]), Kernel(), container()
     values = {name: normal(value) for name, value in sorted(module.params["values"].items())}
     applied: dict[str, str | None] = {}
-    skipped: dict[str, str] = {}
+    file_only: dict[str, str] = {}
     for name, value in values.items():
         live = kernel.read(name)
         if live == value:
@@ -65,7 +65,7 @@ def main() -> None:
         if live is None or not kernel.writable(name):
             if kind is None and live is None:
                 module.fail_json(msg=f"{name}: this kernel has no such setting; correct its name or take it out")
-            skipped[name] = f"container ({kind}): belongs to the machine's kernel" if kind else "read-only"
+            file_only[name] = f"container ({kind}): belongs to the machine's kernel" if kind else "read-only"
             continue
         if not module.check_mode:
             try:
@@ -87,7 +87,7 @@ def main() -> None:
     module.exit_json(
         changed=before != after or bool(applied),
         applied=applied,
-        skipped=skipped,
+        file_only=file_only,
         diff={"before": before, "after": after, "before_header": str(path), "after_header": str(path)},
     )
 

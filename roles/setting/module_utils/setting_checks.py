@@ -84,7 +84,7 @@ def _unit(unit: str, properties: list[str]) -> dict[str, str]:
 def check_unit(check: Check) -> list[Row]:
     """A unit active and enabled (both by default), and one row more for each of its wanted properties."""
     unit, properties = check["unit"], check.get("properties", {})
-    found = _unit(unit, ["LoadState", "ActiveState", "UnitFileState", *properties])
+    found = _unit(unit, ["LoadState", "ActiveState", "UnitFileState", "ConditionResult", *properties])
     wanted = (
         "enabled" if check.get("enabled", True) else "disabled",
         "active" if check.get("active", True) else "inactive",
@@ -96,8 +96,10 @@ def check_unit(check: Check) -> list[Row]:
         if wanted[0] == "enabled"
         else {"disabled", "masked", "not-found"}
     )
-    verdict = "pass" if enabled and state[1] == wanted[1] else "fail"
-    rows = [row(check, unit, " ".join(wanted), persistent=state[0], live=state[1], verdict=verdict)]
+    verdict, why = ("pass" if enabled and state[1] == wanted[1] else "fail"), ""
+    if enabled and verdict == "fail" and found.get("ConditionResult") == "no" and (kind := container()):
+        verdict, why = "skip", f"container ({kind}): a condition of the unit keeps it from starting here"
+    rows = [row(check, unit, " ".join(wanted), persistent=state[0], live=state[1], verdict=verdict, why=why)]
     for name, value in properties.items():
         text = ("yes" if value else "no") if isinstance(value, bool) else normal(value)
         live = found.get(name, "")
