@@ -173,20 +173,3 @@ async def _until(client: httpx.AsyncClient, method: str, path: str, status: int)
         if right == 4:
             return response
     pytest.fail(f"{response.status_code}: {response.text}")
-
-
-async def test_metrics_add_up_the_workers(api_server: ApiServer) -> None:
-    for _ in range(8):  # each on a new connection, so that both workers take some
-        async with api_server.client() as client:
-            await client.get("/api/v1/book/AAPL")
-    async with api_server.client(key=None) as client:
-        text = (await client.get("/metrics")).text
-    wanted = 'cift_http_requests_total{method="GET",route="/api/v1/book/{symbol}",status="200"} 8.0'
-    assert wanted in text
-
-
-async def test_a_stop_is_graceful(api_server: ApiServer) -> None:
-    assert api_server.stop() == 0
-    log = api_server.log.read_text()
-    assert log.count("Application shutdown complete") == api_server.workers
-    assert "Traceback" not in log

@@ -1,0 +1,106 @@
+"""How the API runs: health of what is behind it, TLS, metrics of all workers, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import subprocess
+from pathlib import Path
+
+from tests.servers.api import KEY, ApiServer
+from tests.servers.cache import CacheServer
+from tests.servers.nats import NatsServer
+from tests.servers.postgres import PASSWORD
+
+
+async def _states(server: ApiServer) -> dict[str, str]:
+    async with server.client(key=None) as client:
+        response = await client.get("/health")
+    body = response.json()
+    assert response.status_code == (200 if body["status"] == "up" else 503)
+    return {name: entry["state"] for name, entry in body["dependencies"].items()}
+
+
+async def _until(server: ApiServer, name: str, state: str) -> None:
+    for _ in range(100):
+        if (await _states(server))[name] == state:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{name} did not become {state}: {await _states(server)}")
+
+
+async def test_health_tells_each_dependency_and_no_secret(api_server: ApiServer, nats_server: NatsServer) -> None:
+    async with api_server.client(key=None) as client:
+        response = await client.get("/health")
+    dependencies = response.json()["dependencies"]
+    assert response.status_code == 503
+    for name in ("nats", "cache", "postgresql"):
+        assert dependencies[name]["state"] == "up"
+        assert dependencies[name]["latency_ms"] > 0
+    for name in ("engine", "recorder"):  # neither runs in this test
+        assert dependencies[name]["state"] == "down"
+    for secret in (PASSWORD, nats_server.password("api"), KEY, "secret", "127.0.0.1"):
+        assert secret not in response.text
+
+
+async def test_health_follows_what_goes_and_comes_back(
+    api_server: ApiServer, nats_server: NatsServer, cache_server: CacheServer
+) -> None:
+    cache_server.kill()
+    nats_server.kill()
+    await _until(api_server, "cache", "down")
+    await _until(api_server, "nats", "down")
+    async with api_server.client() as client:
+        book = await client.get("/api/v1/book/AAPL")
+        assert (book.status_code, book.json()["code"]) == (503, "unavailable")
+    cache_server.start()
+    nats_server.start()
+    await _until(api_server, "cache", "up")
+    await _until(api_server, "nats", "up")
+
+
+async def test_the_api_starts_before_nats_does(api_server: ApiServer, nats_server: NatsServer) -> None:
+    api_server.stop()
+    nats_server.kill()
+    api_server.log.unlink()
+    api_server.start()
+    assert (await _states(api_server))["nats"] == "down"
+    nats_server.start()
+    await _until(api_server, "nats", "up")
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a key and a certificate of its own for 127.0.0.1, as the role does."""
+    key, certificate = folder / "api.key", folder / "api.crt"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-days", "1", "-subj", "/CN=api"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return key, certificate
+
+
+async def test_tls(api_server: ApiServer, tmp_path: Path) -> None:
+    key, certificate = _certificate(tmp_path)
+    api_server.stop()
+    api_server.log.unlink()
+    api_server.scheme = "https"
+    api_server.options = ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
+    api_server.start()
+    async with api_server.client(verify=ssl.create_default_context(cafile=str(certificate))) as client:
+        assert (await client.get("/api/v1/book/AAPL")).status_code == 200
+
+
+async def test_metrics_add_up_the_workers(api_server: ApiServer) -> None:
+    for _ in range(8):  # each on a new connection, so that both workers take some
+        async with api_server.client() as client:
+            await client.get("/api/v1/book/AAPL")
+    async with api_server.client(key=None) as client:
+        text = (await client.get("/metrics")).text
+    assert 'cift_http_requests_total{method="GET",route="/api/v1/book/{symbol}",status="200"} 8.0' in text
+
+
+async def test_a_stop_is_graceful(api_server: ApiServer) -> None:
+    assert api_server.stop() == 0
+    log = api_server.log.read_text()
+    assert log.count("Application shutdown complete") == api_server.workers
+    assert "Traceback" not in log
