@@ -1,0 +1,1 @@
+../../artifact/library/release_bundle.py

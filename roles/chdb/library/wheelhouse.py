@@ -1,0 +1,1 @@
+../../artifact/library/wheelhouse.py
