@@ -1,0 +1,75 @@
+"""`cift replay`: play order flow, say how fast and how right."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import typer
+from rich.console import Console
+
+from cift.core.config import get_settings
+from cift.core.orderflow import OrderFlowError
+from cift.ops.replay.api_target import ApiTarget
+from cift.ops.replay.core_target import CoreTarget
+from cift.ops.replay.result import ReplayResult
+from cift.ops.replay.run import replay_file, replay_generated
+from cift.ops.replay.target import ReplayError
+
+_BAD_INPUT = 2
+_DEFAULT_EVENTS = 2000
+
+File = Annotated[Path | None, typer.Argument(help="A message file; without one, order flow is generated.")]
+
+
+def replay(
+    file: File = None,
+    file_format: Annotated[Literal["lobster"], typer.Option("--format", help="The file's format.")] = "lobster",
+    core: Annotated[bool, typer.Option("--core", help="Into the Rust core in this process, not the API.")] = False,
+    compare: Annotated[
+        Path | None, typer.Option(help="The book file: seeds the book, and every row is compared.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="At most so many events per second.")] = None,
+    generate: Annotated[int, typer.Option(min=1, help="How many events to generate.")] = _DEFAULT_EVENTS,
+    seed: Annotated[int, typer.Option(help="The seed of generated order flow.")] = 1,
+    symbol: Annotated[str, typer.Option(help="The instrument to play into.")] = "AAPL",
+    json: Annotated[Path | None, typer.Option(help="Write the result here.")] = None,
+    url: Annotated[str | None, typer.Option(help="The API.", envvar="CIFT_API_URL")] = None,
+    ca: Annotated[str | None, typer.Option(help="The API's certificate.", envvar="CIFT_API_CA")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Empty the symbol's book first, by taking all of it.")] = False,
+) -> None:
+    """Play order flow through the API (key in CIFT_API_KEY), or into the core; print rate, latency and differences."""
+    console = Console(stderr=True)
+    settings = get_settings()
+    key = settings.api_key.get_secret_value()
+    try:
+        if compare is not None and file is None:
+            raise ReplayError("--compare needs the message file that belongs to it")
+        if not core and not key:
+            raise ReplayError("CIFT_API_KEY is empty: set it to an API key with the scope to trade, or use --core")
+        target = CoreTarget(symbol) if core else ApiTarget(symbol, url or settings.api_url, key, ca or settings.api_ca)
+        with target if isinstance(target, ApiTarget) else nullcontext():
+            if clear and isinstance(target, ApiTarget):
+                target.clear()
+            if file is None:
+                result = replay_generated(generate, seed, target, rate=rate, console=console)
+            else:
+                result = replay_file(file, target, compare=compare, rate=rate, console=console)
+    except (ReplayError, OrderFlowError) as error:
+        console.print(f"cift replay: {error}", style="red", highlight=False, soft_wrap=True)
+        raise typer.Exit(_BAD_INPUT) from error
+    _show(result, json)
+    if not result.good:
+        raise typer.Exit(1)
+
+
+def _show(result: ReplayResult, path: Path | None) -> None:
+    console = Console()
+    console.print(result.table())
+    for message in result.messages:
+        console.print(f"  {message}", highlight=False)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
