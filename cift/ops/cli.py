@@ -6,6 +6,7 @@ import typer
 
 from cift.ops import reference
 from cift.ops.plan import cli as plan
+from cift.ops.replay import cli as replay
 from cift.ops.sandbox import cli as sandbox
 
 app = typer.Typer(
@@ -24,3 +25,4 @@ def main() -> None:
 app.add_typer(reference.app, name="reference")
 app.add_typer(sandbox.app, name="sandbox")
 app.command()(plan.plan)
+app.command()(replay.replay)
