@@ -1,0 +1,276 @@
+"""What the engine decides: one command in, its events out. No clock, no randomness, no input or output.
+
+The same commands in the same order give the same events and the same `state_hash` on every machine; the engine service
+relies on it to find out, after a crash, what it had already said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cift_core import FastOrderBook, FastRiskEngine, OrderError
+from cift_core import Fill as CoreFill
+
+from cift.core.messages import (
+    Accepted,
+    AnyCommand,
+    AnyEvent,
+    BookUpdate,
+    Cancelled,
+    CancelOrder,
+    Fill,
+    NewOrder,
+    Reduced,
+    ReduceOrder,
+    Rejected,
+    SetInstrument,
+    SetLimits,
+)
+
+
+class _Refused(Exception):
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Market:
+    """One symbol's book, and its lots: positions are counted in whole lots, so that no sum ever drifts."""
+
+    book: FastOrderBook
+    lot_size: float
+    decimals: int
+
+    def lots(self, quantity: float) -> int:
+        return round(quantity / self.lot_size)
+
+    def quantity(self, lots: int) -> float:
+        return round(lots * self.lot_size, self.decimals)
+
+
+class Matcher:
+    """Books, positions and limits of everybody, driven by the journal's commands in order."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.touched: set[str] = set()
+        self._markets: dict[str, _Market] = {}
+        self._positions: dict[tuple[int, str], int] = {}
+        self._limits: SetLimits | None = None
+        self._risk: FastRiskEngine | None = None
+        self._names: dict[tuple[int, str], int] = {}
+        self._named: dict[int, tuple[int, str]] = {}
+
+    @property
+    def limits(self) -> SetLimits | None:
+        """The limits in force; without any, no order passes."""
+        return self._limits
+
+    @property
+    def instruments(self) -> dict[str, tuple[float, float]]:
+        """Tick and lot size of every symbol open for trading."""
+        return {symbol: (market.book.tick_size, market.lot_size) for symbol, market in self._markets.items()}
+
+    def position(self, user_id: int, symbol: str) -> float:
+        """Return what `user_id` holds of `symbol`, negative when short."""
+        market = self._markets.get(symbol)
+        return market.quantity(self._positions.get((user_id, symbol), 0)) if market else 0.0
+
+    def apply(self, seq: int, command: AnyCommand) -> list[AnyEvent]:
+        """Decide the command with stream sequence `seq`; sequences only rise.
+
+        Every command of a user gives at least one event, the last one marked so. `touched` collects the symbols whose
+        book may look different now; who publishes books empties it.
+        """
+        self.sequence = seq
+        match command:
+            case SetInstrument():
+                self._open(command)
+                return []
+            case SetLimits():
+                self._limits = command
+                self._risk = FastRiskEngine(command.max_position, command.max_notional, command.max_leverage)
+                return []
+        try:
+            market = self._markets.get(command.symbol)
+            if market is None:
+                raise _Refused("unknown_symbol", f"{command.symbol} is not open for trading")
+            match command:
+                case NewOrder():
+                    events = self._new(seq, command, market)
+                case CancelOrder():
+                    events = [self._cancel(seq, command, market)]
+                case ReduceOrder():
+                    events = [self._reduce(seq, command, market)]
+        except (_Refused, OrderError) as refusal:
+            return [self._rejected(seq, command, refusal.code, str(refusal))]
+        except ValueError as error:  # a number that the core cannot even hold
+            return [self._rejected(seq, command, "out_of_range", str(error))]
+        self.touched.add(command.symbol)
+        return events
+
+    @staticmethod
+    def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
+        """Return the event for bytes in the journal that are no command."""
+        return Rejected(
+            symbol=symbol, ts=0, seq=seq, pos=0, user_id=0, order_id=seq, last=True, code="unreadable", reason=problem
+        )
+
+    def book(self, symbol: str, ts: int, levels: int) -> BookUpdate:
+        """Return the depth of `symbol` as of the last command."""
+        bids, asks = self._markets[symbol].book.depth(levels)
+        return BookUpdate(symbol=symbol, ts=ts, seq=self.sequence, bids=tuple(bids), asks=tuple(asks))
+
+    def state_hash(self) -> int:
+        """Return 64 bits that are equal exactly when books, positions and limits are equal."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(struct.pack("<Q", self.sequence))
+        for symbol in sorted(self._markets):
+            market = self._markets[symbol]
+            digest.update(f"{symbol}:{market.book.tick_size!r}:{market.lot_size!r}:".encode())
+            digest.update(struct.pack("<Q", market.book.state_hash()))
+        for (user_id, symbol), lots in sorted(self._positions.items()):
+            digest.update(f"{user_id}:{symbol}:{lots};".encode())
+        if limits := self._limits:
+            values = (limits.max_position, limits.max_notional, limits.max_leverage, limits.account_value)
+            digest.update(struct.pack("<4d", *values))
+        return int.from_bytes(digest.digest(), "little")
+
+    @staticmethod
+    def _rejected(seq: int, command: NewOrder | CancelOrder | ReduceOrder, code: str, reason: str) -> Rejected:
+        order_id = seq if isinstance(command, NewOrder) else command.order_id
+        return Rejected(
+            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=order_id,
+            last=True, code=code, reason=reason,
+        )  # fmt: skip
+
+    def _open(self, command: SetInstrument) -> None:
+        market = self._markets.get(command.symbol)
+        if market is not None and len(market.book):
+            return  # resting orders lie on the old grid; the engine compares afterwards and says so
+        try:
+            book = FastOrderBook(command.symbol, tick_size=command.tick_size, lot_size=command.lot_size)
+        except ValueError:
+            return
+        if market is not None and market.lot_size != command.lot_size:
+            for key in [key for key in self._positions if key[1] == command.symbol]:
+                self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
+        exponent = Decimal(repr(command.lot_size)).normalize().as_tuple().exponent
+        self._markets[command.symbol] = _Market(book, command.lot_size, max(0, -int(exponent)))
+        self.touched.add(command.symbol)
+
+    def _check(self, command: NewOrder, market: _Market) -> None:
+        """Refuse what the book would not: a second live order of one name, and what risk forbids."""
+        name = command.client_order_id
+        if name is not None and (taken := self._names.get((command.user_id, name))) is not None:
+            raise _Refused("duplicate_client_order_id", f"client_order_id {name!r} is that of live order {taken}")
+        if command.order_type == "limit" and command.price is None:
+            raise _Refused("price_missing", "a limit order needs a price")
+        if self._risk is None or self._limits is None:
+            raise _Refused("no_limits", "no risk limits are set: nothing may be traded")
+        price = command.price
+        if command.order_type == "market":
+            price = market.book.best_ask() if command.side == "buy" else market.book.best_bid()
+        if price is None:
+            return  # a market order that meets nobody trades nothing
+        passed, code = self._risk.check_order(
+            command.symbol,
+            command.side,
+            command.quantity,
+            price,
+            market.quantity(self._positions.get((command.user_id, command.symbol), 0)),
+            self._limits.account_value,
+        )
+        if not passed:
+            raise _Refused(code, f"risk: {code.replace('_', ' ')} would be exceeded")
+
+    def _new(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
+        self._check(command, market)
+        book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
+        fills: list[CoreFill]
+        if command.price is None or command.order_type == "market":
+            fills = book.add_market_order(seq, side, command.quantity, user_id)
+            reason = "no_liquidity"
+        else:
+            _, fills = book.add_limit_order(
+                seq, side, command.price, command.quantity, user_id, tif=command.tif, post_only=command.post_only
+            )
+            reason = command.tif.lower()
+        order = book.order(seq)
+        resting = order.quantity if order else 0.0
+        if command.client_order_id is not None and order:
+            self._names[user_id, command.client_order_id] = seq
+            self._named[seq] = (user_id, command.client_order_id)
+        filled = sum(market.lots(fill.quantity) for fill in fills)
+        left = market.lots(command.quantity) - filled - market.lots(resting)
+        final = len(fills) + (left > 0)  # the position of the last event
+        events: list[AnyEvent] = [
+            Accepted(
+                symbol=symbol, ts=ts, seq=seq, pos=0, user_id=user_id, order_id=seq, last=final == 0,
+                side=side, quantity=command.quantity, price=command.price, resting=resting,
+                client_order_id=command.client_order_id,
+            )
+        ]  # fmt: skip
+        for pos, fill in enumerate(fills, 1):
+            maker = fill.maker_order_id
+            events.append(
+                Fill(
+                    symbol=symbol, ts=ts, seq=seq, pos=pos, user_id=user_id, order_id=seq, last=pos == final,
+                    side=side, price=fill.price, quantity=fill.quantity,
+                    maker_order_id=maker, maker_user_id=fill.maker_user_id,
+                )
+            )  # fmt: skip
+            lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
+            self._move(user_id, symbol, lots)
+            self._move(fill.maker_user_id, symbol, -lots)
+            if maker in self._named and book.order(maker) is None:
+                self._forget(maker)
+        if left > 0:
+            events.append(
+                Cancelled(
+                    symbol=symbol, ts=ts, seq=seq, pos=final, user_id=user_id, order_id=seq, last=True,
+                    quantity=market.quantity(left), reason=reason,
+                )
+            )  # fmt: skip
+        return events
+
+    def _owned(self, command: CancelOrder | ReduceOrder, market: _Market) -> float:
+        """Return what is left of the named order; refuse an order that is not there or not theirs."""
+        order = market.book.order(command.order_id)
+        if order is None:
+            raise _Refused("unknown_order", f"order {command.order_id} is not in the book")
+        if order.user_id != command.user_id:
+            raise _Refused("not_owner", f"order {command.order_id} belongs to another account")
+        return order.quantity
+
+    def _cancel(self, seq: int, command: CancelOrder, market: _Market) -> Cancelled:
+        quantity = self._owned(command, market)
+        market.book.cancel_order(command.order_id)
+        self._forget(command.order_id)
+        return Cancelled(
+            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id,
+            order_id=command.order_id, last=True, quantity=quantity,
+        )  # fmt: skip
+
+    def _reduce(self, seq: int, command: ReduceOrder, market: _Market) -> Reduced:
+        self._owned(command, market)
+        remaining = market.book.reduce_order(command.order_id, command.by)
+        if not remaining:
+            self._forget(command.order_id)
+        return Reduced(
+            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id,
+            order_id=command.order_id, last=True, remaining=remaining,
+        )  # fmt: skip
+
+    def _move(self, user_id: int, symbol: str, lots: int) -> None:
+        key = (user_id, symbol)
+        self._positions[key] = self._positions.get(key, 0) + lots
+
+    def _forget(self, order_id: int) -> None:
+        name = self._named.pop(order_id, None)
+        if name is not None:
+            del self._names[name]

@@ -1,0 +1,187 @@
+"""Publishes to a stream in order, many messages on their way at once, none lost and none twice.
+
+With `chained`, every message states the stream's last sequence before it, so that message n is stored as sequence n or
+not at all: one acknowledgement for the last of a burst then proves all before it. After any doubt (an error, silence,
+a reconnect) what is not proven is sent again; the message ids let the server drop what it already has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from cift.core.nats_manager import NatsManager
+
+log = logging.getLogger(__name__)
+
+WINDOW = 4096
+BURST = 256
+SILENCE_S = 2.0
+RETRY_S = 0.1
+
+
+class ForeignWriterError(RuntimeError):
+    """Somebody else writes to the stream, or it holds what this journal never caused."""
+
+
+class Outgoing(NamedTuple):
+    """One message: `number` counts without gaps; chained, it is the sequence in the stream."""
+
+    number: int
+    subject: str
+    message_id: str
+    data: bytes
+
+
+class _Problem(msgspec.Struct):
+    code: int = 0
+    description: str = ""
+
+
+class _Ack(msgspec.Struct):
+    seq: int = 0
+    error: _Problem | None = None
+
+
+class Outbox:
+    """One stream's messages on their way; `open`, `send`, `close`."""
+
+    def __init__(self, nats: NatsManager, stream: str, *, chained: bool) -> None:
+        self._nats, self._stream, self._chained = nats, stream, chained
+        self._unproven: deque[Outgoing] = deque()
+        self._inbox = nats.client.new_inbox()
+        self._progress = asyncio.Event()
+        self._doubt = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sent_at = 0.0
+        self.failure: ForeignWriterError | None = None
+
+    @property
+    def unproven(self) -> int:
+        """Return how many messages are not yet known to be stored."""
+        return len(self._unproven)
+
+    async def open(self) -> None:
+        """Listen for acknowledgements."""
+        await self._nats.subscribe(f"{self._inbox}.*", self._on_ack)
+        self._nats.on_reconnect(self._reconnected)
+        self._tasks = [asyncio.create_task(self._mend())]
+
+    async def close(self, timeout_s: float = 5.0) -> bool:
+        """Wait until all is stored, at most `timeout_s` seconds; return whether it is."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.settled(0)
+        except (TimeoutError, ForeignWriterError):
+            pass
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return not self._unproven
+
+    async def send(self, messages: Iterable[Outgoing]) -> None:
+        """Publish `messages` in order; waits only while more than `WINDOW` are not proven.
+
+        Raises:
+            ForeignWriterError: the stream is not ours alone.
+        """
+        burst = list(messages)
+        for start in range(0, len(burst), BURST):
+            part = burst[start : start + BURST]
+            self._unproven.extend(part)
+            await self._publish(part)
+            await self.settled(WINDOW)
+
+    async def settled(self, most: int) -> None:
+        """Wait until at most `most` messages are not proven."""
+        while len(self._unproven) > most:
+            self._progress.clear()
+            if self.failure is not None:
+                raise self.failure
+            await self._progress.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    async def _publish(self, part: list[Outgoing]) -> None:
+        self._sent_at = asyncio.get_running_loop().time()
+        publish, last = self._nats.client.publish, part[-1].number
+        try:
+            for message in part:
+                headers = {"Nats-Msg-Id": message.message_id}
+                if self._chained:
+                    headers["Nats-Expected-Last-Sequence"] = str(message.number - 1)
+                reply = f"{self._inbox}.{message.number}" if message.number == last else ""
+                await publish(message.subject, message.data, reply=reply, headers=headers)
+        except (Error, OSError) as error:
+            log.warning("%s: %s; sending again", self._stream, str(error) or type(error).__name__)
+            self._doubt.set()
+
+    async def _on_ack(self, message: Msg) -> None:
+        number = int(message.subject.rpartition(".")[2])
+        try:
+            ack = msgspec.json.decode(message.data or b"{}", type=_Ack)
+        except msgspec.DecodeError:
+            ack = _Ack()
+        if ack.seq == 0 or ack.error is not None:
+            if self._unproven and number >= self._unproven[0].number:
+                problem = ack.error.description if ack.error else "no such stream"
+                log.warning("%s refused message %d: %s; sending again", self._stream, number, problem)
+                self._doubt.set()
+            return
+        if self._chained and ack.seq != number:
+            self._fail(f"stored message {number} as {ack.seq}")
+            return
+        self._prove(number)
+
+    def _prove(self, number: int) -> None:
+        while self._unproven and self._unproven[0].number <= number:
+            self._unproven.popleft()
+        self._progress.set()
+
+    def _fail(self, what: str) -> None:
+        self.failure = ForeignWriterError(
+            f"stream {self._stream} {what}: somebody else writes to it; only one journal's engine may"
+        )
+        self._progress.set()
+
+    async def _reconnected(self) -> None:
+        self._doubt.set()
+
+    async def _mend(self) -> None:
+        """Send again what is not proven, after doubt or silence."""
+        loop = asyncio.get_running_loop()
+        while self.failure is None:
+            try:
+                async with asyncio.timeout(SILENCE_S):
+                    await self._doubt.wait()
+            except TimeoutError:
+                if not self._unproven or loop.time() - self._sent_at < SILENCE_S:
+                    continue
+            self._doubt.clear()
+            if not self._unproven:
+                continue
+            try:
+                await self._again()
+            except (Error, OSError, TimeoutError) as error:
+                log.warning("%s: %s; trying again", self._stream, str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+                self._doubt.set()
+
+    async def _again(self) -> None:
+        if self._chained:
+            last = (await self._nats.js.stream_info(self._stream)).state.last_seq
+            if self._unproven and last > self._unproven[-1].number:
+                self._fail(f"is at {last}, past our message {self._unproven[-1].number}")
+                return
+            self._prove(last)
+        waiting = list(self._unproven)
+        for start in range(0, len(waiting), BURST):
+            await self._publish(waiting[start : start + BURST])
+        await asyncio.sleep(RETRY_S)  # let the answers come before doubting again

@@ -1,0 +1,82 @@
+"""What every service program does around its work: event loop, log, signals, metrics, one sentence on failure."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+from prometheus_client import start_http_server
+from pydantic import ValidationError
+
+from cift.core.config import Settings
+from cift.core.notify import stopping
+
+log = logging.getLogger(__name__)
+
+
+class ServiceError(RuntimeError):
+    """The service cannot go on; the message is one sentence for the operator."""
+
+
+Work = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+
+def run(name: str, purpose: str, metrics_port: int, work: Work) -> int:
+    """Parse the command line, do `work(settings, stop)` until it ends, and return the exit status.
+
+    SIGTERM and SIGINT set `stop`; `work` then finishes what it has in hand. Status 2 means bad settings, 1 any other
+    failure, each with one line on standard error.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m cift.services.{name}", description=purpose)
+    parser.add_argument(
+        "--metrics-port", type=int, default=metrics_port, help="Prometheus metrics on 127.0.0.1; 0: none (%(default)s)"
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("nats").setLevel(logging.CRITICAL)  # its errors reach our own callback
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            print(f"{name}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}", file=sys.stderr)
+        return 2
+    try:
+        if arguments.metrics_port:
+            start_http_server(arguments.metrics_port, "127.0.0.1")
+    except OSError as error:
+        print(f"{name}: metrics port 127.0.0.1:{arguments.metrics_port}: {error.strerror}", file=sys.stderr)
+        return 2
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await work(settings, stop)
+        stopping()
+
+    try:
+        uvloop.run(main())
+    except (ServiceError, ConnectionError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def until(stop: asyncio.Event, work: Awaitable[None]) -> None:
+    """Run `work` until it ends or `stop` is set; its failure is raised here, a stop cancels it."""
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
