@@ -7,6 +7,7 @@ relies on it to find out, after a crash, what it had already said.
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from dataclasses import dataclass
 from decimal import Decimal
@@ -170,6 +171,13 @@ class Matcher:
             raise _Refused("duplicate_client_order_id", f"client_order_id {name!r} is that of live order {taken}")
         if command.order_type == "limit" and command.price is None:
             raise _Refused("price_missing", "a limit order needs a price")
+        for field, value in (("quantity", command.quantity), ("price", command.price)):
+            if value is None:
+                continue
+            if not math.isfinite(value):
+                raise _Refused("not_finite", f"{field} {value} is no finite number")
+            if value <= 0:
+                raise _Refused("not_positive", f"{field} {value} is not above zero")
         if self._risk is None or self._limits is None:
             raise _Refused("no_limits", "no risk limits are set: nothing may be traded")
         price = command.price
