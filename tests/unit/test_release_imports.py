@@ -1,0 +1,52 @@
+"""A host has the locked dependencies of the application and no others: what runs there must import with those alone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+# Runs in a process of its own: every import of a distribution that the release's lock doesn't name is refused.
+HOST = """
+import importlib, importlib.abc, sys
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent!r}:
+            raise ModuleNotFoundError(f"a host has no {{name}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+importlib.import_module({module!r})
+"""
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def absent_on_hosts() -> set[str]:
+    locked = {
+        normal(name) for name in re.findall(r"^([\w.-]+)==", (PROJECT / "requirements/cift.lock").read_text(), re.M)
+    }
+    present = locked | {"cift", "cift-core"}
+    return {
+        module
+        for module, owners in packages_distributions().items()
+        if not {normal(owner) for owner in owners} & present
+    }
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["cift.ops.cli", "cift.api.main", "cift.services.engine", "cift.services.recorder", "cift.core.benchmarks"],
+)
+def test_what_runs_on_a_host_imports_with_the_locked_dependencies_alone(module: str) -> None:
+    code = HOST.format(absent=absent_on_hosts(), module=module)
+    result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
