@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from nats.errors import Error as NatsError
 
 from cift.api.journal import Journal
 from cift.api.outcomes import Outcomes
@@ -48,7 +49,11 @@ async def _connect(nats: NatsManager, outcomes: Outcomes) -> None:
         except NatsUnavailableError as error:
             log.warning("%s; trying again", error)
             await asyncio.sleep(CONNECT_RETRY_S)
-    await outcomes.listen(nats)
+    try:
+        await outcomes.listen(nats)
+    except (NatsError, OSError) as error:
+        # The subscription is known to the client: it is sent again with the next connection.
+        log.warning("listening to the engine: %s", error)
 
 
 @asynccontextmanager

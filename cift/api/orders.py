@@ -24,9 +24,10 @@ from cift.core.messages import AnyEvent, CancelOrder, NewOrder, ReduceOrder, Rej
 
 router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
 
-# What the engine says about an order that has left the book, and about one of somebody else.
+# The engine's codes that mean more than "the order is not acceptable". An order in the journal that the book doesn't
+# know has left it.
 _DONE = "unknown_order"
-_FOREIGN = "not_owner"
+_STATUS_OF_CODE = {"not_owner": 403, "duplicate_client_order_id": 409}
 
 
 def _check(order: OrderRequest, instrument: Instrument | None) -> list[FieldError]:
@@ -111,7 +112,7 @@ async def place(order: OrderRequest, behind: Behind, trader: Trader, response: R
         return view
     OUTCOME_SECONDS.observe(time.perf_counter() - started)
     if isinstance(events[0], Rejected):
-        raise Problem(422, events[0].code, "The order was rejected", events[0].reason, order_id=receipt.seq)
+        raise _rejection(receipt.seq, events[0])
     return view
 
 
@@ -162,6 +163,10 @@ def _changed(order_id: int, events: list[AnyEvent] | None, response: Response) -
     if isinstance(first, Rejected):
         if first.code == _DONE:
             raise Problem(409, "order_done", "Nothing is left", "The order has left the book", order_id=order_id)
-        status = 403 if first.code == _FOREIGN else 422
-        raise Problem(status, first.code, "The change was rejected", first.reason, order_id=order_id)
+        raise _rejection(order_id, first)
     return change_view(order_id, events)
+
+
+def _rejection(order_id: int, event: Rejected) -> Problem:
+    status = _STATUS_OF_CODE.get(event.code, 422)
+    return Problem(status, event.code, "The engine rejected this", event.reason, order_id=order_id)

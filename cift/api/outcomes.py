@@ -1,7 +1,8 @@
 """The engine's answers, matched to the requests that wait for them.
 
 One subscription on `events.>` per worker. An answer may overtake the acknowledgement that tells a request its command's
-sequence, so the events of recent commands are kept for a while, undecoded, whether or not anybody waits yet.
+sequence, so the events of recent commands are kept for a while, undecoded, whether or not anybody waits yet. An engine
+that comes back after a crash may say its last words twice: an event is filed under its position, so it counts once.
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ KEPT_COMMANDS = 8192
 
 
 class _Envelope(msgspec.Struct):
-    """The two fields by which an event is filed; the rest is decoded only for who asks."""
+    """The fields by which an event is filed; the rest is decoded only for who asks."""
 
     seq: int
+    pos: int
     last: bool = False
 
 
 @dataclass(slots=True)
 class _Outcome:
-    parts: list[bytes] = field(default_factory=list)
-    complete: bool = False
+    parts: dict[int, bytes] = field(default_factory=dict)
+    length: int | None = None
     waiting: asyncio.Future[None] | None = None
+
+    @property
+    def complete(self) -> bool:
+        return len(self.parts) == self.length
 
 
 class Outcomes:
@@ -53,11 +59,11 @@ class Outcomes:
         """File one event."""
         envelope = self._decode(data)
         outcome = self._entry(envelope.seq)
-        outcome.parts.append(data)
+        outcome.parts[envelope.pos] = data
         if envelope.last:
-            outcome.complete = True
-            if outcome.waiting is not None and not outcome.waiting.done():
-                outcome.waiting.set_result(None)
+            outcome.length = envelope.pos + 1
+        if outcome.complete and outcome.waiting is not None and not outcome.waiting.done():
+            outcome.waiting.set_result(None)
 
     def _entry(self, seq: int) -> _Outcome:
         outcome = self._recent.get(seq)
@@ -77,4 +83,4 @@ class Outcomes:
                 await asyncio.wait_for(asyncio.shield(outcome.waiting), timeout_s)
             except TimeoutError:
                 return None
-        return [decode_event(part) for part in outcome.parts]
+        return [decode_event(outcome.parts[pos]) for pos in sorted(outcome.parts)]

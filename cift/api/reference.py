@@ -38,14 +38,15 @@ class ReferenceCache:
         self._database = database
         self._instruments: dict[str, Instrument] = {}
         self._keys: dict[str, tuple[ApiKey, Principal]] = {}
-        self._loaded_at = -float("inf")
+        self._loaded = False
+        self._tried_at = -float("inf")
         self._lock = asyncio.Lock()
         self._failing = False
 
     @property
     def loaded(self) -> bool:
         """Whether there is any data to decide by."""
-        return self._loaded_at > 0
+        return self._loaded
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Return the instrument, None when there is no such symbol; raise 503 before the first load."""
@@ -59,16 +60,16 @@ class ReferenceCache:
         """
         digest = hashlib.sha256(key.encode()).hexdigest()
         found = self._keys.get(digest)
-        if found is None and time.monotonic() - self._loaded_at > MISS_REFRESH_S:
+        if found is None:
             await self.refresh(older_than=MISS_REFRESH_S)
             found = self._keys.get(digest)
         self._require_loaded()
         return found[1] if found is not None and hmac.compare_digest(found[0].sha256, digest) else None
 
     async def refresh(self, *, older_than: float = 0.0) -> None:
-        """Read everything anew, unless somebody did so in the last `older_than` seconds; keep the old on failure."""
+        """Read everything anew, unless somebody tried in the last `older_than` seconds; keep the old on failure."""
         async with self._lock:
-            if time.monotonic() - self._loaded_at < older_than:
+            if time.monotonic() - self._tried_at < older_than:
                 return
             try:
                 instruments = await self._database.instruments()
@@ -78,10 +79,12 @@ class ReferenceCache:
                     log.warning("reference data: %s; trying again every %g s", error, REFRESH_S)
                 self._failing = True
                 return
+            finally:
+                self._tried_at = time.monotonic()
             self._failing = False
             self._instruments = {instrument.symbol: instrument for instrument in instruments}
             self._keys = {key.sha256: (key, Principal(key.account_id, frozenset(key.scopes))) for key in keys}
-            self._loaded_at = time.monotonic()
+            self._loaded = True
 
     async def keep_fresh(self) -> None:
         """Refresh for ever; run as a task."""

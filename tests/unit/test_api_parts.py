@@ -153,6 +153,17 @@ async def test_an_outcome_is_awaited_until_its_last_event() -> None:
     assert [event.pos for event in await waiting or []] == [0, 1]
 
 
+async def test_events_said_twice_count_once_and_a_missing_one_is_missed() -> None:
+    outcomes = Outcomes()
+    accepted, fill, last = _accepted(7), _fill(7, 1, 1, 10.0), _fill(7, 2, 2, 10.0, last=True)
+    for event in (accepted, last):
+        outcomes.add(encode(event))
+    assert await outcomes.wait(7, 0.01) is None
+    for event in (accepted, fill, last):
+        outcomes.add(encode(event))
+    assert await outcomes.wait(7, 0.01) == [accepted, fill, last]
+
+
 async def test_an_outcome_that_stays_away_is_none_and_memory_stays_bounded() -> None:
     outcomes = Outcomes()
     assert await outcomes.wait(1, 0.01) is None
