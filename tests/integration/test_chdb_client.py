@@ -43,7 +43,8 @@ def test_insert_and_query_under_every_compression(chdb_server: ChdbServer, clien
 def test_parameters_are_bound_not_formatted(client: Client) -> None:
     client.insert("trades", rows(10), column_names=["ts", "symbol", "price", "size"])
     evil = "S1' OR 1=1 --"
-    query = "SELECT count() FROM trades WHERE symbol = {s:String} AND ts < {t:DateTime64(9)} AND price IN {p:Array(Float64)}"
+    where = "symbol = {s:String} AND ts < {t:DateTime64(9)} AND price IN {p:Array(Float64)}"
+    query = f"SELECT count() FROM trades WHERE {where}"
     assert client.query(query, {"s": "S1", "t": NOON + timedelta(hours=1), "p": [0.25, 1.0]}).first_row == (2,)
     assert client.query(query, {"s": evil, "t": NOON, "p": [1.0]}).first_row == (0,)
 

@@ -1,4 +1,4 @@
-"""The real ClickHouse-engine service as pytest fixtures: one process for the session, a fresh database for each test."""
+"""The real ClickHouse-engine service as fixtures: one process for the session, a fresh database for each test."""
 
 from __future__ import annotations
 
