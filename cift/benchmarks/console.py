@@ -27,7 +27,9 @@ def lines(result: Result) -> Iterator[str]:
 
 
 def figure(value: float, unit: str) -> str:
-    """Return a figure with its unit as people write it: 8.2μs, 0.61ms, 2.3M ops/sec."""
+    """Return a figure with its unit as people write it: 8.20μs, 0.61ms, 2.3M ops/sec."""
+    if unit == "us" and value >= 1_000:
+        return figure(value / 1_000, "ms")
     if unit != "ops/s":
         digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3
         return f"{value:.{digits}f}{_UNITS[unit]}"

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
-import ansible_runner
 import msgspec
 
 from cift.ops.runner.record import Failure, Record
@@ -119,6 +118,8 @@ class _Job:
 
     def _work(self, arguments: dict[str, Any]) -> None:
         try:
+            import ansible_runner  # the host's own cift has the same commands but no ansible
+
             runner = ansible_runner.run(event_handler=self._event, cancel_callback=self._must_kill, **arguments)
             if self._stopping:
                 self.status = "canceled"

@@ -1,0 +1,223 @@
+"""What a report says: the files of one report folder read, merged and judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from cift.benchmarks.suite import Result as Benchmark
+from cift.ops.runner.play import Outcome
+
+T = TypeVar("T")
+CheckVerdict = Literal["pass", "fail", "skip", "reboot"]
+VERDICTS: tuple[CheckVerdict, ...] = ("fail", "reboot", "skip", "pass")
+
+
+class ReportError(ValueError):
+    """A report folder that can't be read; the message names the file and what was expected."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of `cift up`; times are seconds since 1970, `message` says why it failed."""
+
+    name: str
+    started: float
+    finished: float
+    ok: bool = True
+    message: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return self.finished - self.started
+
+
+class Deploy(msgspec.Struct, frozen=True, kw_only=True):
+    """deploy.json: what a command did, step by step and playbook by playbook."""
+
+    inventory: str
+    command: str
+    steps: list[Step] = []
+    playbooks: list[Outcome] = []
+
+    @property
+    def seconds(self) -> float:
+        """Return how long all steps took together."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def changed(self) -> int:
+        """Return how many tasks changed something, over all hosts."""
+        return sum(host.changed for play in self.playbooks for host in play.record.hosts.values())
+
+    def roles(self) -> dict[str, float]:
+        """Return seconds per role over all playbooks, slowest first."""
+        totals: Counter[str] = Counter()
+        for play in self.playbooks:
+            totals.update(play.record.roles())
+        return dict(totals.most_common())
+
+
+class Dependency(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of /health."""
+
+    state: str
+    latency_ms: float | None = None
+    lag: int | None = None
+    reason: str = ""
+
+
+class HostHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """A trading host's own view of its services; `message` says why there is none."""
+
+    host: str
+    url: str
+    status: str
+    dependencies: dict[str, Dependency] = {}
+    message: str = ""
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """services.json: health of every trading host and the fills that its analytics store."""
+
+    health: list[HostHealth] = []
+    rows_stored: int | None = None
+    rows_message: str = ""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting read back from a host."""
+
+    host: str
+    area: str
+    setting: str
+    wanted: Any = None
+    persistent: Any = None
+    live: Any = None
+    verdict: CheckVerdict
+    why: str = ""
+    source: str = ""
+
+
+class HostChecks(msgspec.Struct, frozen=True, kw_only=True):
+    """verify-<host>.json."""
+
+    host: str
+    when: str
+    rows: list[Check]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known about one run; a part that was not run is None or empty."""
+
+    inventory: str
+    created: str
+    verdict: Literal["passed", "failed"]
+    problems: list[str]
+    deploy: Deploy | None = None
+    replay: dict[str, Any] | None = None
+    services: Services | None = None
+    verify: list[HostChecks] = []
+    benchmark: list[Benchmark] = []
+
+    @property
+    def checks(self) -> list[Check]:
+        """Return every check of every host, the ones that need attention first."""
+        rows = [row for host in self.verify for row in host.rows]
+        return sorted(rows, key=lambda row: (VERDICTS.index(row.verdict), row.host, row.area))
+
+    @property
+    def check_counts(self) -> dict[CheckVerdict, int]:
+        """Return how many checks have each verdict."""
+        counted = Counter(row.verdict for row in self.checks)
+        return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def read_report(folder: Path, inventory: str) -> Report:
+    """Read and judge whatever files a report folder holds.
+
+    Raises:
+        ReportError: the folder holds none of them, or one that can't be read.
+    """
+    deploy = _read(folder / "deploy.json", Deploy)
+    replay = _read(folder / "replay.json", dict[str, Any])
+    services = _read(folder / "services.json", Services)
+    verify = [_decode(path, HostChecks) for path in sorted(folder.glob("verify-*.json"))]
+    benchmark = [_decode(path, Benchmark) for path in sorted(folder.glob("benchmark-*.json"))]
+    if not (deploy or replay or services or verify or benchmark):
+        raise ReportError(
+            f"{folder}: no deploy, replay, verify or benchmark file here; run cift up, verify or benchmark"
+        )
+    problems = [*_deploy_problems(deploy), *_replay_problems(replay), *_service_problems(services)]
+    problems += [f"{row.host}: {row.setting} is {row.live}, wanted {row.wanted}" for row in _failed_checks(verify)]
+    problems += [
+        f"{host.host}: {row.section}, {row.name}, missed its target" for host in benchmark for row in host.failed
+    ]
+    return Report(
+        inventory=inventory,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        verdict="failed" if problems else "passed",
+        problems=problems,
+        deploy=deploy,
+        replay=replay,
+        services=services,
+        verify=verify,
+        benchmark=benchmark,
+    )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a struct or plain value as indented JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    partial.replace(path)
+
+
+def _deploy_problems(deploy: Deploy | None) -> list[str]:
+    if deploy is None:
+        return []
+    return [f"{step.name}: {step.message}" for step in deploy.steps if not step.ok]
+
+
+def _replay_problems(replay: dict[str, Any] | None) -> list[str]:
+    if replay is None:
+        return []
+    problems = []
+    if replay.get("errors"):
+        problems.append(f"replay: {replay['errors']} requests went wrong")
+    if replay.get("differing"):
+        problems.append(f"replay: the book differs in {replay['differing']} rows that the messages can tell")
+    return problems
+
+
+def _service_problems(services: Services | None) -> list[str]:
+    if services is None:
+        return []
+    problems = []
+    for host in services.health:
+        down = [f"{name} ({entry.reason})" for name, entry in host.dependencies.items() if entry.state != "up"]
+        if host.status != "up":
+            problems.append(f"{host.host}: {', '.join(down) or host.message or 'down'}")
+    return problems
+
+
+def _failed_checks(verify: list[HostChecks]) -> list[Check]:
+    return [row for host in verify for row in host.rows if row.verdict in ("fail", "reboot")]
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    return _decode(path, kind) if path.exists() else None
+
+
+def _decode(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise ReportError(f"{path}: {error.strerror}; expected a report's JSON file") from error
+    except msgspec.DecodeError as error:
+        raise ReportError(f"{path}: {error}; written by another version? run the command again") from error
