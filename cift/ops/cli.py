@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import typer
 
 from cift.ops import reference
-from cift.ops.plan import cli as plan
 from cift.ops.replay import cli as replay
-from cift.ops.sandbox import cli as sandbox
 
 app = typer.Typer(
     name="cift",
@@ -23,6 +23,12 @@ def main() -> None:
 
 
 app.add_typer(reference.app, name="reference")
-app.add_typer(sandbox.app, name="sandbox")
-app.command()(plan.plan)
 app.command()(replay.replay)
+
+# The operator's verbs need the extra `ops`. A host has the application's dependencies alone, and the verbs above.
+if find_spec("ansible_runner") is not None:
+    from cift.ops.plan import cli as plan
+    from cift.ops.sandbox import cli as sandbox
+
+    app.add_typer(sandbox.app, name="sandbox")
+    app.command()(plan.plan)
