@@ -66,17 +66,3 @@ def run(name: str, purpose: str, metrics_port: int, work: Work) -> int:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-async def until(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Run `work` until it ends or `stop` is set; its failure is raised here, a stop cancels it."""
-    task = asyncio.ensure_future(work)
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        for each in (task, stopped):
-            each.cancel()
-        await asyncio.gather(task, stopped, return_exceptions=True)

@@ -48,6 +48,7 @@ class StreamReader:
         self.waiting = 0
         self._queue: deque[Stored] = deque()
         self._arrived = asyncio.Event()
+        self._finished = False
         self._doubt = asyncio.Event()
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
@@ -73,9 +74,16 @@ class StreamReader:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._leave()
 
+    def finish(self) -> None:
+        """Let `next` return an empty list from now on."""
+        self._finished = True
+        self._arrived.set()
+
     async def next(self, limit: int = 256) -> list[Stored]:
-        """Wait for messages and return up to `limit` of them, in order."""
-        while not self._queue:
+        """Wait for messages and return up to `limit` of them, in order; none after `finish`."""
+        while not self._queue or self._finished:
+            if self._finished:
+                return []
             self._arrived.clear()
             await self._arrived.wait()
         batch = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]

@@ -1,0 +1,291 @@
+"""The matching engine: reads the journal, publishes what it decides.
+
+It has no state of its own on disk: at start it decides the whole journal again and publishes only what is not on EVENTS
+yet. The n-th event ever decided is message n of that stream, so a crash at any moment leaves nothing out and nothing
+twice. Instruments and limits enter through the journal as well: what PostgreSQL and the settings say is compared after
+the replay, and differences are appended as commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Iterable
+
+from nats.aio.msg import Msg
+from nats.errors import Error
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NotFoundError
+from prometheus_client import Counter, Gauge, Histogram
+
+from cift.core.config import Settings
+from cift.core.database import Database
+from cift.core.matching import Matcher
+from cift.core.messages import (
+    AnyEvent,
+    Fill,
+    Rejected,
+    ServiceStatus,
+    SetInstrument,
+    SetLimits,
+    Trade,
+    status_subject,
+)
+from cift.core.nats_manager import NatsManager
+from cift.core.notify import ready, working
+from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
+from cift.core.runtime import ServiceError, run
+from cift.core.serialization import MessageError, decode_command, decode_event, decode_market_data, encode
+from cift.core.stream_reader import Stored, StreamReader
+from cift.core.streams import EVENTS, MARKET_DATA, ORDERS
+
+log = logging.getLogger("engine")
+
+METRICS_PORT = 8001
+DEPTH = 50
+PROGRESS_S = 2.0
+
+MATCHING = Histogram(
+    "order_matching_latency_microseconds",
+    "Risk check and matching of one command",
+    buckets=(1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 5000),
+)
+COMMANDS = Counter("cift_engine_commands", "Commands decided")
+REJECTS = Counter("cift_engine_rejects", "Commands refused", ["code"])
+FILLS = Counter("cift_engine_fills", "Matches")
+POSITION = Gauge("cift_engine_position", "Sequence of the last command decided")
+LAG = Gauge("cift_engine_lag", "Commands in the journal behind it")
+
+
+class Engine:
+    """One journal, one matcher, two outboxes."""
+
+    def __init__(self, nats: NatsManager) -> None:
+        self.nats = nats
+        self.matcher = Matcher()
+        self.reader = StreamReader(nats, ORDERS.name)
+        self._events = Outbox(nats, EVENTS.name, chained=True)
+        self._market = Outbox(nats, MARKET_DATA.name, chained=False)
+        self._decided = 0
+        self._stored = 0
+        self._last_stored: AnyEvent | None = None
+        self._trades = 0
+        self._replaying = True
+        self._floors: dict[str, tuple[int, int] | None] = {}
+
+    async def serve(self, instruments: Iterable[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
+        """Replay, take over the configuration, report ready, and decide until `stop`.
+
+        Raises:
+            ServiceError: the streams are missing, or journal and events contradict each other.
+        """
+        target = await self._look()
+        await self._events.open()
+        await self._market.open()
+        await self.nats.subscribe(status_subject("engine"), self._answer)
+        ending = asyncio.create_task(self._end(stop))
+        try:
+            async with self.reader:
+                await self._decide_up_to(target, stop)
+                if self._decided < self._stored and not stop.is_set():
+                    raise ServiceError(
+                        f"stream {EVENTS.name} holds {self._stored} events, but the journal causes {self._decided}: "
+                        f"{ORDERS.name} lost commands; restore both streams from one backup"
+                    )
+                self._replaying = False
+                await self._configure(list(instruments), limits, stop)
+                ready(f"deciding from {self.matcher.sequence + 1}")
+                log.info("ready at %s", self._where())
+                while not stop.is_set():
+                    await self._decide(await self.reader.next())
+        except ForeignWriterError as error:
+            raise ServiceError(str(error)) from None
+        finally:
+            ending.cancel()
+        settled = await self._events.close() and await self._market.close()
+        log.info("stopped at %s%s", self._where(), "" if settled else "; the rest is published at the next start")
+
+    def _where(self) -> str:
+        return f"command {self.matcher.sequence}, event {self._decided}, state {self.matcher.state_hash():016x}"
+
+    async def _end(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self.reader.finish()
+
+    async def _answer(self, message: Msg) -> None:
+        detail = "replaying" if self._replaying else ""
+        status = ServiceStatus(service="engine", position=self.matcher.sequence, lag=self.reader.lag, detail=detail)
+        await message.respond(encode(status))
+
+    async def _look(self) -> int:
+        """Find out what is already said; return the journal's last sequence."""
+        try:
+            events = (await self.nats.js.stream_info(EVENTS.name)).state  # before ORDERS: it may only be behind it
+            orders = (await self.nats.js.stream_info(ORDERS.name)).state
+        except NotFoundError:
+            raise ServiceError(
+                f"stream {ORDERS.name} or {EVENTS.name} does not exist: run `cift schema apply`"
+            ) from None
+        if orders.first_seq > 1:
+            raise ServiceError(
+                f"stream {ORDERS.name} begins at {orders.first_seq}: the engine needs the journal from its first "
+                "command; restore it from a backup"
+            )
+        self._stored = events.last_seq
+        if events.messages:
+            self._last_stored = decode_event((await self._get(EVENTS.name, seq=self._stored)).data or b"")
+        log.info("journal: %d commands, %d events already published", orders.last_seq, self._stored)
+        return int(orders.last_seq)
+
+    async def _get(self, stream: str, *, seq: int | None = None, subject: str | None = None) -> RawStreamMsg:
+        return await self.nats.js.get_msg(stream, seq, subject, direct=True)
+
+    async def _decide_up_to(self, target: int, stop: asyncio.Event) -> None:
+        told = time.monotonic()
+        while self.matcher.sequence < target and not stop.is_set():
+            await self._decide(await self.reader.next(1024))
+            if time.monotonic() - told > PROGRESS_S:
+                told = time.monotonic()
+                working(f"replaying {self.matcher.sequence} of {target}")
+                log.info("replaying: %d of %d commands", self.matcher.sequence, target)
+
+    async def _configure(self, instruments: list[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
+        """Append what the journal does not say yet, and decide it."""
+        wanted = {each.symbol: (each.tick_size, each.lot_size) for each in instruments}
+        known = self.matcher.instruments
+        changes: list[SetInstrument | SetLimits] = [i for i in instruments if known.get(i.symbol) != wanted[i.symbol]]
+        if self.matcher.limits is None or _values(self.matcher.limits) != _values(limits):
+            changes.append(limits)
+        target = self.matcher.sequence
+        for change in changes:
+            try:
+                target = (await self.nats.publish_acked(f"orders.{change.symbol}", change, timeout_s=5.0)).seq
+            except Error as error:
+                raise ServiceError(
+                    f"{change.symbol}: {error or 'not confirmed'}; NATS user engine must be allowed to publish orders.>"
+                ) from None
+            log.info("journal: %s %s", type(change).__name__, change.symbol)
+        await self._decide_up_to(target, stop)
+        for symbol, grid in self.matcher.instruments.items():
+            if symbol in wanted and grid != wanted[symbol] and not stop.is_set():
+                raise ServiceError(
+                    f"{symbol} has tick and lot size {wanted[symbol]} in PostgreSQL, but orders rest in its book at "
+                    f"{grid}: cancel them first, or put the old sizes back"
+                )
+
+    async def _decide(self, batch: list[Stored]) -> None:
+        events: list[Outgoing] = []
+        trades: list[Outgoing] = []
+        ts = 0
+        for stored in batch:
+            if stored.seq <= self.matcher.sequence:
+                continue
+            for event in self._apply(stored):
+                self._decided += 1
+                ts = event.ts
+                if isinstance(event, Fill) and not await self._is_public(event):
+                    self._trades += 1
+                    trades.append(_trade(self._trades, event))
+                if self._decided > self._stored:
+                    events.append(Outgoing(self._decided, f"events.{event.symbol}", event.message_id, encode(event)))
+                elif self._decided == self._stored and event != self._last_stored:
+                    raise ServiceError(
+                        f"stream {EVENTS.name} says at {self._stored}: {self._last_stored}; this release decides "
+                        f"{event}: it must not continue another release's journal"
+                    )
+        # Trades first: whatever EVENTS holds, the server had read its trade before.
+        if trades:
+            await self._market.send(trades)
+        if events:
+            await self._events.send(events)
+        if batch:
+            POSITION.set(self.matcher.sequence)
+            LAG.set(self.reader.lag)
+        if not self._replaying:
+            await self._show_books(ts)
+
+    def _apply(self, stored: Stored) -> list[AnyEvent]:
+        try:
+            command = decode_command(stored.data)
+        except MessageError as error:
+            symbol = stored.subject.removeprefix("orders.")
+            self.matcher.sequence = stored.seq
+            REJECTS.labels("unreadable").inc()
+            return [self.matcher.unreadable(stored.seq, symbol, str(error))]
+        started = time.perf_counter_ns()
+        events = self.matcher.apply(stored.seq, command)
+        if not self._replaying:
+            MATCHING.observe((time.perf_counter_ns() - started) / 1e3)
+            COMMANDS.inc()
+            for event in events:
+                if isinstance(event, Rejected):
+                    REJECTS.labels(event.code).inc()
+                elif isinstance(event, Fill):
+                    FILLS.inc()
+        return events
+
+    async def _is_public(self, fill: Fill) -> bool:
+        """Whether an earlier run already published this fill as a trade; only a replay has to ask.
+
+        The last trade kept for the symbol tells. Where none is kept (they age), those up to the stored events were.
+        """
+        if not self._replaying:
+            return False
+        symbol = fill.symbol
+        if symbol not in self._floors:
+            try:
+                last = decode_market_data(
+                    (await self._get(MARKET_DATA.name, subject=f"market.trades.{symbol}")).data or b""
+                )
+                self._floors[symbol] = (last.seq, last.pos) if isinstance(last, Trade) else None
+            except NotFoundError:
+                self._floors[symbol] = None
+        floor = self._floors[symbol]
+        return self._decided <= self._stored if floor is None else (fill.seq, fill.pos) <= floor
+
+    async def _show_books(self, ts: int) -> None:
+        if not self.nats.connected:
+            return  # they stay marked
+        touched, self.matcher.touched = self.matcher.touched, set()
+        for symbol in sorted(touched):
+            book = self.matcher.book(symbol, ts, DEPTH)
+            await self.nats.client.publish(f"market.book.{symbol}", encode(book))
+
+
+def _values(limits: SetLimits) -> tuple[float, ...]:
+    return (limits.max_position, limits.max_notional, limits.max_leverage, limits.account_value)
+
+
+def _trade(number: int, fill: Fill) -> Outgoing:
+    trade = Trade(
+        symbol=fill.symbol, ts=fill.ts, seq=fill.seq, pos=fill.pos,
+        side=fill.side, price=fill.price, quantity=fill.quantity,
+    )  # fmt: skip
+    return Outgoing(number, f"market.trades.{fill.symbol}", f"trade.{fill.message_id}", encode(trade))
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Read the instruments, connect, and serve until `stop`."""
+    async with Database.from_settings(settings) as database:
+        instruments = [
+            SetInstrument(symbol=each.symbol, ts=0, user_id=0, tick_size=each.tick_size, lot_size=each.lot_size)
+            for each in await database.instruments()
+            if each.state == "active"
+        ]
+    limits = SetLimits(
+        symbol="_limits",
+        ts=0,
+        user_id=0,
+        max_position=settings.risk_max_position,
+        max_notional=settings.risk_max_notional,
+        max_leverage=settings.risk_max_leverage,
+        account_value=settings.risk_account_value,
+    )
+    async with NatsManager(settings, name="cift-engine") as nats:
+        await Engine(nats).serve(instruments, limits, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(run("engine", "The matching engine: journal in, events out.", METRICS_PORT, work))
