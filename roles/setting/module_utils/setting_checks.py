@@ -92,7 +92,7 @@ def check_unit(check: Check) -> list[Row]:
     state = (found.get("UnitFileState") or found.get("LoadState", "unknown"), found.get("ActiveState", "unknown"))
     # A static or generated unit is started by another one: that counts as enabled.
     enabled = state[0] in (
-        {"enabled", "static", "generated", "alias", "indirect"}
+        {"enabled", "enabled-runtime", "static", "generated", "alias", "indirect"}
         if wanted[0] == "enabled"
         else {"disabled", "masked", "not-found"}
     )
