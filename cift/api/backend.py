@@ -19,6 +19,7 @@ from cift.api.journal import Journal
 from cift.api.outcomes import Outcomes
 from cift.api.reference import ReferenceCache
 from cift.core.cache import Cache
+from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
 from cift.core.database import Database
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
@@ -35,6 +36,7 @@ class Backend:
     settings: Settings
     database: Database
     cache: Cache
+    clickhouse: ClickHouseManager
     nats: NatsManager
     journal: Journal
     reference: ReferenceCache
@@ -63,6 +65,8 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.from_settings(settings))
         cache = await stack.enter_async_context(Cache(settings))
+        clickhouse = ClickHouseManager(settings, threads=2)
+        stack.push_async_callback(clickhouse.close)
         nats = NatsManager(settings, name="cift-api")
         stack.push_async_callback(nats.close)
         reference = ReferenceCache(database)
@@ -72,7 +76,7 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
             if reference.loaded and nats.connected:
                 break
             await asyncio.sleep(0.02)
-        yield Backend(settings, database, cache, nats, Journal(nats, outcomes), reference)
+        yield Backend(settings, database, cache, clickhouse, nats, Journal(nats, outcomes), reference)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

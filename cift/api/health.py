@@ -24,8 +24,13 @@ FRESH_S = 0.2
 Probe = Callable[[], Awaitable[int | None]]
 
 
+class NotAtWork(Exception):
+    """A service answers, and says why it can't do its work yet."""
+
+
 def _probes(behind: Backend) -> dict[str, Probe]:
     """Return how to ask each dependency; a probe returns the service's lag, or None where that means nothing."""
+    signed_in = False
 
     async def nats() -> None:
         await behind.nats.ping(timeout_s=PROBE_TIMEOUT_S)
@@ -33,18 +38,28 @@ def _probes(behind: Backend) -> dict[str, Probe]:
     async def cache() -> None:
         await behind.cache.ping()
 
+    async def clickhouse() -> None:
+        nonlocal signed_in
+        if not signed_in:
+            await behind.clickhouse.connect()
+            signed_in = True
+        await behind.clickhouse.ping()
+
     async def postgresql() -> None:
         await behind.database.ping()
 
     def service(name: str) -> Probe:
         async def ask() -> int:
-            answer = await behind.nats.request(status_subject(name), timeout_s=PROBE_TIMEOUT_S)
-            return decode_status(answer).lag
+            status = decode_status(await behind.nats.request(status_subject(name), timeout_s=PROBE_TIMEOUT_S))
+            if status.detail:
+                raise NotAtWork(f"{status.detail}, {status.lag} messages to go")
+            return status.lag
 
         return ask
 
     return {
         "nats": nats,
+        "clickhouse": clickhouse,
         "cache": cache,
         "postgresql": postgresql,
         "engine": service("engine"),
@@ -81,13 +96,18 @@ class Health:
             if name not in self._down:
                 log.warning("health: %s is down: %s", name, str(error) or type(error).__name__)
             self._down.add(name)
-            late = isinstance(error, TimeoutError)
-            reason = f"no answer within {PROBE_TIMEOUT_S:g} s" if late else "does not answer"
-            return DependencyView(state="down", latency_ms=None, reason=reason)
+            return DependencyView(state="down", latency_ms=None, reason=_reason(error))
         if name in self._down:
             log.info("health: %s is up again", name)
         self._down.discard(name)
         return DependencyView(state="up", latency_ms=round((time.perf_counter() - started) * 1e3, 3), lag=lag)
+
+
+def _reason(error: Exception) -> str:
+    """Return as much as anybody may know: no addresses and no users."""
+    if isinstance(error, NotAtWork):
+        return str(error)
+    return f"no answer within {PROBE_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else "does not answer"
 
 
 @router.get("/health", response_model_exclude_none=True, responses={503: {"model": HealthView}})
