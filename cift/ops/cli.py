@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import typer
 
-from cift.ops import reference
+from cift.ops import reference, schema
 from cift.ops.replay import cli as replay
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ def main() -> None:
 
 
 app.add_typer(reference.app, name="reference")
+app.add_typer(schema.app, name="schema")
 app.command()(replay.replay)
 
 # The operator's verbs need the extra `ops`. A host has the application's dependencies alone, and the verbs above.
