@@ -275,9 +275,12 @@ impl FastOrderBook {
             return Err(PyTypeError::new_err("commands is not a contiguous one-dimensional array of COMMAND_DTYPE"));
         }
         let bytes: PyReadonlyArray1<'py, u8> = commands.call_method1("view", ("u1",))?.extract()?;
-        let bytes = bytes.as_slice()?;
-        let commands: &[CommandRow] = bytemuck::try_cast_slice(bytes)
-            .map_err(|_| PyValueError::new_err("commands does not start at a multiple of 8 bytes: use its .copy()"))?;
+        let commands: &[CommandRow] = match bytes.as_slice()? {
+            [] => &[],
+            bytes => bytemuck::try_cast_slice(bytes).map_err(|_| {
+                PyValueError::new_err("commands does not start at a multiple of 8 bytes: use its .copy()")
+            })?,
+        };
         let events = py.detach(|| {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut events: Vec<EventRow> = Vec::with_capacity(commands.len() + commands.len() / 2);

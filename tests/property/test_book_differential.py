@@ -1,0 +1,49 @@
+"""The core's book against the slow one: the same answers, the same queues, for thousands of random commands."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+from cift_core import FastOrderBook
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.book_commands import (
+    STP_MODES,
+    apply_core,
+    apply_reference,
+    core_queue,
+    random_command,
+    reference_queue,
+)
+from tests.property.reference_book import ReferenceBook
+
+# CIFT_DIFFERENTIAL_COMMANDS=1000000 makes it a soak.
+COMMANDS = int(os.environ.get("CIFT_DIFFERENTIAL_COMMANDS", "6000"))
+
+
+def play(stp: str, seed: int, count: int, **ranges: int) -> None:
+    chance = random.Random(seed)
+    core, slow = FastOrderBook("X", stp=stp), ReferenceBook(stp)
+    for number in range(count):
+        command = random_command(chance, **ranges)
+        assert apply_core(core, command) == apply_reference(slow, command), (seed, number, command)
+        for side in ("buy", "sell"):
+            assert core_queue(core, side) == reference_queue(slow, side), (seed, number, command)
+
+
+@pytest.mark.parametrize("stp", STP_MODES)
+def test_same_answers_and_queues(stp: str) -> None:
+    play(stp, seed=7, count=COMMANDS)
+
+
+def test_same_over_a_wide_range_of_prices() -> None:
+    play("none", seed=11, count=COMMANDS, ids=400, low=1, high=100_000)
+
+
+@given(st.sampled_from(STP_MODES), st.integers(min_value=0))
+@settings(max_examples=60, deadline=None)
+def test_same_for_any_seed(stp: str, seed: int) -> None:
+    play(stp, seed, 120, ids=12, low=98, high=102)

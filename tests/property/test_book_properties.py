@@ -1,0 +1,155 @@
+"""What must hold after every command, whatever came before."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cift_core import FastOrderBook
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.book_commands import STP_MODES, apply_core, random_command
+
+SEEDS = st.integers(min_value=0, max_value=2**32)
+MODES = st.sampled_from(STP_MODES)
+quick = settings(max_examples=80, deadline=None)
+
+
+def played(stp: Any, seed: int, count: int = 150) -> FastOrderBook:
+    book, chance = FastOrderBook("X", stp=stp), random.Random(seed)
+    for _ in range(count):
+        apply_core(book, random_command(chance))
+    return book
+
+
+@given(MODES, SEEDS)
+@quick
+def test_never_crossed_and_depth_is_the_sum_of_orders(stp: Any, seed: int) -> None:
+    book, chance = FastOrderBook("X", stp=stp), random.Random(seed)
+    for _ in range(150):
+        apply_core(book, random_command(chance))
+        bid, ask = book.best_bid(), book.best_ask()
+        if bid is not None and ask is not None:
+            assert bid < ask
+        bids, asks = book.depth(1000)
+        assert bids == sorted(bids, reverse=True)
+        assert asks == sorted(asks)
+        assert (bids[0][0] if bids else None) == bid
+        assert (asks[0][0] if asks else None) == ask
+        for side, levels in (("buy", bids), ("sell", asks)):
+            sums: dict[float, float] = {}
+            for _, price, quantity, _ in book.orders(side):
+                assert quantity > 0
+                sums[price] = sums.get(price, 0.0) + quantity
+            assert list(sums.items()) == levels
+
+
+@given(SEEDS)
+@quick
+def test_quantity_is_conserved(seed: int) -> None:
+    """Without self-trade prevention, what came in rests, was filled (twice: maker and taker) or was cancelled."""
+    book, chance = FastOrderBook("X"), random.Random(seed)
+    came = left = 0.0
+    for _ in range(150):
+        before = {i: quantity for side in ("buy", "sell") for i, _, quantity, _ in book.orders(side)}
+        command = random_command(chance)
+        outcome = apply_core(book, command)
+        if isinstance(outcome, str):
+            continue
+        filled = 2 * sum(fill.quantity for fill in outcome) if isinstance(outcome, list) else 0
+        match command[0]:
+            case "limit":
+                came += command[4]
+                unfilled = command[4] - filled / 2
+                left += filled + (0 if command[6] == "GTC" else unfilled)
+            case "market":
+                came += command[3]
+                left += filled + command[3] - filled / 2
+            case "cancel":
+                left += before.get(command[1], 0)
+            case "reduce":
+                left += min(command[2], before[command[1]])
+            case "modify":
+                grown = (command[3] or before[command[1]]) - before[command[1]]
+                came += max(0, grown)
+                left += max(0, -grown) + filled
+        assert came - left == sum(quantity for side in ("buy", "sell") for _, _, quantity, _ in book.orders(side))
+
+
+@given(SEEDS)
+@quick
+def test_makers_fill_first_come_first_served(seed: int) -> None:
+    book, chance = FastOrderBook("X"), random.Random(seed)
+    for _ in range(150):
+        command = random_command(chance)
+        queue = {side: [i for i, *_ in book.orders(side)] for side in ("buy", "sell")}
+        outcome = apply_core(book, command)
+        if isinstance(outcome, list) and outcome:
+            makers = [fill.maker for fill in outcome]
+            side = "sell" if makers[0] in queue["sell"] else "buy"
+            expected = [i for i in queue[side] if i != command[1]]
+            assert makers == expected[: len(makers)]
+
+
+@given(MODES, SEEDS)
+@quick
+def test_replay_and_snapshot_equal_the_original(stp: Any, seed: int) -> None:
+    book, again = played(stp, seed), played(stp, seed)
+    assert book.state_hash() == again.state_hash()
+    restored = FastOrderBook("X", stp=stp)
+    restored.restore(book.snapshot())
+    assert restored.state_hash() == book.state_hash()
+    assert restored.snapshot() == book.snapshot()
+    chance = random.Random(seed + 1)
+    for _ in range(60):
+        command = random_command(chance)
+        assert apply_core(restored, command) == apply_core(book, command)
+    assert restored.state_hash() == book.state_hash()
+
+
+@given(SEEDS, st.data())
+@quick
+def test_a_damaged_snapshot_is_refused_and_changes_nothing(seed: int, data: st.DataObject) -> None:
+    book = played("none", seed, 60)
+    before = book.state_hash()
+    snapshot = bytearray(played("none", seed + 1, 60).snapshot())
+    at = data.draw(st.integers(0, len(snapshot) - 1))
+    if data.draw(st.booleans()):
+        del snapshot[at:]
+    else:
+        snapshot[at] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(ValueError, match="snapshot"):
+        book.restore(bytes(snapshot))
+    assert book.state_hash() == before
+
+
+BAD_NUMBERS = (math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300, 0.005)
+BAD: dict[str, Callable[[FastOrderBook, float], object]] = {
+    "price": lambda book, bad: book.add_limit_order(999, "buy", bad, 1, 1),
+    "quantity": lambda book, bad: book.add_limit_order(999, "buy", 1.0, bad, 1),
+    "market quantity": lambda book, bad: book.add_market_order(999, "sell", bad, 1),
+    "reduce": lambda book, bad: book.reduce_order(_any_order(book), bad),
+    "modify price": lambda book, bad: book.modify_order(_any_order(book), price=bad),
+    "modify quantity": lambda book, bad: book.modify_order(_any_order(book), quantity=bad),
+}
+
+
+def _any_order(book: FastOrderBook) -> int:
+    return next(i for side in ("buy", "sell") for i, *_ in book.orders(side))
+
+
+@given(st.sampled_from(sorted(BAD)), st.sampled_from(BAD_NUMBERS), SEEDS)
+@settings(max_examples=200, deadline=None)
+def test_errors_name_the_field_and_leave_the_book_untouched(name: str, bad: float, seed: int) -> None:
+    book = played("none", seed, 40)
+    book.add_limit_order(500, "buy", 0.01, 5, 1)
+    before = book.snapshot()
+    field = "by" if name == "reduce" else name.split()[-1]
+    with pytest.raises(ValueError, match=f"^{field} ") as caught:
+        BAD[name](book, bad)
+    assert caught.value.field == field
+    assert book.snapshot() == before
