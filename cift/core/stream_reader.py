@@ -86,10 +86,16 @@ class StreamReader:
                 return []
             self._arrived.clear()
             await self._arrived.wait()
-        batch = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
-        self.position = batch[-1].seq
+        batch = self.take(limit)
         if self._asked <= 0 and len(self._queue) <= BATCH // 2:
             await self._ask()
+        return batch
+
+    def take(self, limit: int) -> list[Stored]:
+        """Return what is here already, up to `limit` messages, in order."""
+        batch = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        if batch:
+            self.position = batch[-1].seq
         return batch
 
     async def _reconnected(self) -> None:

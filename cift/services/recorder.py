@@ -1,0 +1,273 @@
+"""The recorder: fills and trades into ClickHouse, books into the cache.
+
+Three taps run apart, so that one store that is away holds up nothing else. What ClickHouse has says where to go on:
+each row carries its stream sequence. A batch is one insert, repeated unchanged until it is known to be stored; its
+token lets ClickHouse drop the repetition of an insert that had arrived after all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from nats.aio.msg import Msg
+from prometheus_client import Counter, Gauge
+
+from cift.core.cache import Cache, CacheUnavailableError
+from cift.core.clickhouse_manager import ClickHouseError, ClickHouseManager, ClickHouseUnavailableError
+from cift.core.config import Settings
+from cift.core.messages import BookUpdate, Fill, ServiceStatus, Trade, status_subject
+from cift.core.nats_manager import NatsManager
+from cift.core.notify import ready
+from cift.core.runtime import run
+from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
+from cift.core.stream_reader import Stored, StreamReader
+from cift.core.streams import EVENTS, MARKET_DATA
+
+log = logging.getLogger("recorder")
+
+METRICS_PORT = 8002
+BATCH = 10_000
+GATHER_S = 0.02
+REFRESH_S = 5.0
+BACKOFF_S = (0.1, 5.0)
+DAY_NS = 86_400 * 10**9
+
+ROWS = Counter("cift_recorder_rows", "Rows stored", ["table"])
+BOOKS = Counter("cift_recorder_books", "Books put into the cache")
+RETRIES = Counter("cift_recorder_retries", "Attempts that failed", ["store"])
+LAG = Gauge("cift_recorder_lag", "Messages behind the stream", ["tap"])
+
+Row = dict[str, Any]
+
+
+async def insist(store: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    """Repeat `attempt` until it succeeds, waiting longer after each failure; only cancelling ends it otherwise."""
+    wait, longest = BACKOFF_S
+    while True:
+        try:
+            await attempt()
+            return
+        except (ClickHouseError, ClickHouseUnavailableError, CacheUnavailableError) as error:
+            RETRIES.labels(store).inc()
+            log.warning("%s: %s; trying again in %.1f s", store, error, wait)
+        await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 (jitter, no secret)
+        wait = min(longest, wait * 2)
+
+
+def execution(stored: Stored) -> Row | None:
+    """Return the row of trade_executions for an event, None for one that is no fill."""
+    event = decode_event(stored.data)
+    if not isinstance(event, Fill):
+        return None
+    return {
+        "stream_seq": stored.seq,
+        "command_seq": event.seq,
+        "pos": event.pos,
+        "ts": event.ts,
+        "symbol": event.symbol,
+        "side": event.side,
+        "price": event.price,
+        "quantity": event.quantity,
+        "taker_order_id": event.order_id,
+        "taker_user_id": event.user_id,
+        "maker_order_id": event.maker_order_id,
+        "maker_user_id": event.maker_user_id,
+    }
+
+
+def tick(stored: Stored) -> Row | None:
+    """Return the row of ticks_analytics for a trade."""
+    trade = decode_market_data(stored.data)
+    if not isinstance(trade, Trade):
+        return None
+    return {
+        "ts": trade.ts,
+        "symbol": trade.symbol,
+        "price": trade.price,
+        "quantity": trade.quantity,
+        "side": trade.side,
+        "seq": trade.seq,
+        "pos": trade.pos,
+        "stream_seq": stored.seq,
+    }
+
+
+class TableTap:
+    """One stream into one table, every message's row once."""
+
+    def __init__(
+        self,
+        nats: NatsManager,
+        clickhouse: ClickHouseManager,
+        *,
+        stream: str,
+        subject: str,
+        table: str,
+        to_row: Callable[[Stored], Row | None],
+    ) -> None:
+        self._nats, self._clickhouse = nats, clickhouse
+        self._stream, self._subject, self._table, self._to_row = stream, subject, table, to_row
+        self.reader: StreamReader | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on after the last row stored, until `stop`; what was read by then is stored first."""
+        stored_last = 0
+
+        async def find() -> None:
+            nonlocal stored_last
+            await self._clickhouse.connect()
+            stored_last = await self._clickhouse.last_stream_seq(self._table)
+
+        await insist("clickhouse", find)
+        log.info("%s: going on after message %d of %s", self._table, stored_last, self._stream)
+        self.reader = StreamReader(self._nats, self._stream, start=stored_last + 1, subject=self._subject)
+        async with self.reader as reader:
+            watch = asyncio.create_task(_finish(reader, stop))
+            while batch := await reader.next(BATCH):
+                if len(batch) < BATCH and not stop.is_set():
+                    await asyncio.sleep(GATHER_S)  # a burst is under way: fewer, larger inserts
+                    batch += reader.take(BATCH - len(batch))
+                await self._store(self._rows(batch))
+                LAG.labels(self._table).set(reader.lag)
+            watch.cancel()
+
+    def _rows(self, batch: Sequence[Stored]) -> list[Row]:
+        rows = []
+        for stored in batch:
+            try:
+                row = self._to_row(stored)
+            except MessageError as error:
+                log.error("%s: message %d of %s is left out: %s", self._table, stored.seq, self._stream, error)
+                continue
+            if row is not None:
+                rows.append(row)
+        return rows
+
+    async def _store(self, rows: list[Row]) -> None:
+        # An insert is atomic within one partition only, so each has the rows of one day, in their order.
+        for _, group in itertools.groupby(rows, key=lambda row: row["ts"] // DAY_NS):
+            part = list(group)
+            await insist("clickhouse", lambda part=part: self._insert(part))  # type: ignore[misc]
+            ROWS.labels(self._table).inc(len(part))
+
+    async def _insert(self, part: list[Row]) -> None:
+        token = f"{self._stream} {part[0]['stream_seq']}-{part[-1]['stream_seq']}"
+        try:
+            if self._table == "trade_executions":
+                await self._clickhouse.insert_executions(part, token=token)
+            else:
+                await self._clickhouse.insert_ticks(part, token=token)
+        except ClickHouseUnavailableError:
+            # It may be stored. The token covers a short absence, this question a long one.
+            await self._clickhouse.connect()
+            if await self._clickhouse.last_stream_seq(self._table) < part[-1]["stream_seq"]:
+                raise
+
+
+class BookTap:
+    """The newest book of every symbol into the cache; all of them again now and then, should it have forgotten."""
+
+    def __init__(self, nats: NatsManager, cache: Cache) -> None:
+        self._nats, self._cache = nats, cache
+        self._books: dict[str, BookUpdate] = {}
+        self.reader: StreamReader | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Begin with the last book of each symbol that the stream keeps, go on until `stop`."""
+        self.reader = StreamReader(self._nats, MARKET_DATA.name, subject="market.book.>", newest=True)
+        async with self.reader as reader:
+            watch = asyncio.create_task(_finish(reader, stop))
+            refresh = asyncio.create_task(self._refresh())
+            while batch := await reader.next(BATCH):
+                await self._put(batch)
+                LAG.labels("books").set(reader.lag)
+            for task in (watch, refresh):
+                task.cancel()
+
+    async def _put(self, batch: Sequence[Stored]) -> None:
+        fresh: dict[str, BookUpdate] = {}
+        for stored in batch:
+            try:
+                book = decode_market_data(stored.data)
+            except MessageError as error:
+                log.error("books: message %d is left out: %s", stored.seq, error)
+                continue
+            if isinstance(book, BookUpdate) and book.seq >= self._sequence(book.symbol):
+                fresh[book.symbol] = self._books[book.symbol] = book
+        if fresh:
+            await insist("cache", lambda: self._cache.set_books(fresh.values()))
+            BOOKS.inc(len(fresh))
+
+    def _sequence(self, symbol: str) -> int:
+        known = self._books.get(symbol)
+        return known.seq if known else 0
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await insist("cache", lambda: self._cache.set_books(list(self._books.values())))
+
+
+async def _finish(reader: StreamReader, stop: asyncio.Event) -> None:
+    await stop.wait()
+    reader.finish()
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Connect to NATS and run the taps until `stop`; ClickHouse and the cache may come later."""
+    clickhouse = ClickHouseManager(settings)
+    async with NatsManager(settings, name="cift-recorder") as nats, Cache(settings) as cache:
+        executions = TableTap(
+            nats, clickhouse, stream=EVENTS.name, subject="", table="trade_executions", to_row=execution
+        )
+        ticks = TableTap(
+            nats, clickhouse, stream=MARKET_DATA.name, subject="market.trades.>", table="ticks_analytics", to_row=tick
+        )
+        books = BookTap(nats, cache)
+        taps = (executions, ticks, books)
+
+        async def answer(message: Msg) -> None:
+            readers = [tap.reader for tap in taps if tap.reader is not None]
+            position = executions.reader.position if executions.reader else 0
+            detail = "" if len(readers) == len(taps) else "waiting for ClickHouse"
+            status = ServiceStatus(
+                service="recorder", position=position, lag=sum(reader.lag for reader in readers), detail=detail
+            )
+            await message.respond(encode(status))
+
+        await nats.subscribe(status_subject("recorder"), answer)
+        tasks = [asyncio.create_task(tap.run(stop)) for tap in taps]
+        ready("recording")
+        log.info("ready")
+        try:
+            await _until_stopped(tasks, stop)
+        finally:
+            await clickhouse.close()
+        log.info("stopped")
+
+
+async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event, grace_s: float = 10.0) -> None:
+    """Wait for `stop`, then up to `grace_s` seconds for the taps to store what they hold; a tap's failure is raised.
+
+    What is not stored by then is read again at the next start.
+    """
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    stop.set()
+    await asyncio.wait(tasks, timeout=grace_s)
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+if __name__ == "__main__":
+    sys.exit(run("recorder", "The recorder: fills into ClickHouse, books into the cache.", METRICS_PORT, work))
