@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from cift.benchmarks.measure import Row
-from cift.benchmarks.suite import Result
+from cift.benchmarks.measure import Result, Row
 
 _RULE = "=" * 44
 _UNITS = {"us": "μs", "ms": "ms"}

@@ -44,6 +44,20 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The benchmark of one host, as it is written to its JSON file."""
+
+    host: str
+    hardware: dict[str, object]
+    versions: dict[str, str]
+    rows: list[Row]
+
+    @property
+    def failed(self) -> list[Row]:
+        """Return the rows that missed their target."""
+        return [row for row in self.rows if row.verdict == "failed"]
+
+
 def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iterable[Samples]) -> Row:
     """Return the row of a latency measured in several repetitions of nanosecond samples.
 

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import msgspec
-
 from cift.benchmarks import analytics, cache, end_to_end, environment, matching, messaging, risk
-from cift.benchmarks.measure import Row, skipped_row
+from cift.benchmarks.measure import Result, Row, skipped_row
 from cift.benchmarks.profile import Profile
 from cift.benchmarks.targets import ROWS, Target, judge
 from cift.core.config import Settings
@@ -39,20 +37,6 @@ SECTIONS = (
     Section(cache.SECTION, ("cache",), cache.measure, lambda s: f"//{s.cache_host}:{s.cache_port}"),
     Section(end_to_end.SECTION, ("end_to_end",), end_to_end.measure, lambda s: s.api_url),
 )
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The benchmark of one host, as it is written to its JSON file."""
-
-    host: str
-    hardware: dict[str, object]
-    versions: dict[str, str]
-    rows: list[Row]
-
-    @property
-    def failed(self) -> list[Row]:
-        """Return the rows that missed their target."""
-        return [row for row in self.rows if row.verdict == "failed"]
 
 
 def run(

@@ -28,8 +28,15 @@ app.command()(replay.replay)
 
 # The operator's verbs need the extra `ops`. A host has the application's dependencies alone, and the verbs above.
 if find_spec("ansible_runner") is not None:
+    from cift.ops.benchmark import benchmark
     from cift.ops.plan import cli as plan
+    from cift.ops.report import cli as report
     from cift.ops.sandbox import cli as sandbox
+    from cift.ops.up import cli as up
+    from cift.ops.verify import verify
+
+    for verb in (up.up, up.down, verify, benchmark, report.report):
+        app.command()(verb)
 
     app.add_typer(sandbox.app, name="sandbox")
     app.command()(plan.plan)

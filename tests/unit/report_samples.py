@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cift.benchmarks.measure import Row, latency_row, rate_row, skipped_row
-from cift.benchmarks.suite import Result
+from cift.benchmarks.measure import Result, Row, latency_row, rate_row, skipped_row
 from cift.benchmarks.targets import Target, judge
 from cift.ops.report.model import Check, Deploy, HostChecks, Services, Step, write_json
 from cift.ops.report.model import Dependency as Dep

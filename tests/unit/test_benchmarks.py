@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cift.benchmarks import command, console, suite
-from cift.benchmarks.measure import Row, latency_row, rate_row, skipped_row
+from cift.benchmarks.measure import Result, Row, latency_row, rate_row, skipped_row
 from cift.benchmarks.profile import QUICK
-from cift.benchmarks.suite import Result, Section
+from cift.benchmarks.suite import Section
 from cift.benchmarks.targets import Target, TargetError, judge, load_targets
 from cift.core.config import Settings
 

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from cift.benchmarks.suite import Result as Benchmark
+from cift.benchmarks.console import figure, limit
+from cift.benchmarks.measure import Result as Benchmark
 from cift.ops.runner.play import Outcome
 
 T = TypeVar("T")
@@ -154,9 +155,7 @@ def read_report(folder: Path, inventory: str) -> Report:
         )
     problems = [*_deploy_problems(deploy), *_replay_problems(replay), *_service_problems(services)]
     problems += [f"{row.host}: {row.setting} is {row.live}, wanted {row.wanted}" for row in _failed_checks(verify)]
-    problems += [
-        f"{host.host}: {row.section}, {row.name}, missed its target" for host in benchmark for row in host.failed
-    ]
+    problems += _benchmark_problems(benchmark)
     return Report(
         inventory=inventory,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -208,6 +207,20 @@ def _service_problems(services: Services | None) -> list[str]:
 
 def _failed_checks(verify: list[HostChecks]) -> list[Check]:
     return [row for host in verify for row in host.rows if row.verdict in ("fail", "reboot")]
+
+
+def _benchmark_problems(benchmark: list[Benchmark]) -> list[str]:
+    """Return missed targets, and targets that nobody knows of because the row could not be measured."""
+    problems = []
+    for host in benchmark:
+        for row in host.rows:
+            if row.target and row.verdict == "failed":
+                measured = figure(getattr(row, row.target["metric"]), row.unit)
+                goal = f"{row.target['op']} {limit(row.target['value'], row.unit)}"
+                problems.append(f"{host.host}: {row.section}, {row.name}: {measured}, wanted {goal}")
+            elif row.target and row.verdict == "skipped":
+                problems.append(f"{host.host}: {row.section} has a target but was not measured: {row.why}")
+    return problems
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

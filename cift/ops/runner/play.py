@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import IO, Any, Literal
 
 import msgspec
 
+from cift.ops.runner.project import environment
 from cift.ops.runner.record import Failure, Record
 
 Status = Literal["successful", "failed", "canceled"]
@@ -69,7 +69,7 @@ def run_playbook(
             "playbook": playbook,
             "inventory": [str(path) for path in inventories],
             "extravars": dict(extra_vars or {}),
-            "envvars": _environment(root),
+            "envvars": environment(root),
             "settings": {"pexpect_timeout": 1, "suppress_output_file": True},
             "skip_tags": skip_tags,
             "limit": limit,
@@ -155,16 +155,6 @@ class _Job:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(worker, signal.SIGKILL)  # each of ansible's workers leads a process group of its own
         return True
-
-
-def _environment(root: Path) -> dict[str, str]:
-    """Return what ansible needs to be found and to behave as on the command line in the checkout."""
-    return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
-        "ANSIBLE_HOST_KEY_CHECKING": "True",
-        "ANSIBLE_NOCOLOR": "1",
-    }
 
 
 def _children(pid: int) -> list[int]:

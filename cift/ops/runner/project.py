@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -28,3 +30,13 @@ def find_inventory(root: Path, name: str) -> Path:
             return candidate.resolve()
     known = sorted(path.name for path in (root / "inventories").glob("*") if path.is_dir())
     raise ProjectError(f"inventory {name!r} not found; choose one of {', '.join(known)} or give a path")
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Return what ansible needs to be found and to behave as on the command line in the checkout."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_NOCOLOR": "1",
+    }

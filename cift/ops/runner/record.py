@@ -50,11 +50,15 @@ class HostCounts(msgspec.Struct, kw_only=True):
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """A playbook's run so far. Feed it every event in order; its attributes are always current."""
+    """A playbook's run so far. Feed it every event in order; its attributes are always current.
+
+    `stats` is what the playbook set with `set_stats`: its way to hand values back.
+    """
 
     spans: list[Span] = []
     failures: list[Failure] = []
     hosts: dict[str, HostCounts] = {}
+    stats: dict[str, Any] = {}
     play: str = ""
     task: str = ""
     host: str = ""
@@ -84,6 +88,7 @@ class Record(msgspec.Struct, kw_only=True):
                 self._fail(data, unreachable=True)
             case "playbook_on_stats":
                 self._close(_time(event))
+                self.stats = dict(data.get("artifact_data") or {})
                 self._finish(data)
 
     @property
