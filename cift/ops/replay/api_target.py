@@ -15,7 +15,8 @@ from cift.ops.replay.target import Book, Placed, RefusedError, ReplayError, Take
 
 _ORDERS = "/api/v1/orders"
 _TIMEOUT_S = 10.0
-_SETTLE_S = 2.0
+_SETTLE_S = 10.0
+_LESS_S = 1.0
 _POLL_S = 0.002
 _DEEPEST = 1000
 
@@ -31,8 +32,10 @@ class ApiTarget:
         except (OSError, ssl.SSLError) as error:
             raise ReplayError(f"{ca}: not a readable certificate file ({error}): give the API's with --ca") from error
         self._symbol = symbol
+        self._patience_s = _SETTLE_S
         headers = {"Authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, verify=verify, timeout=_TIMEOUT_S)
+        # No proxy from the environment: hosts are reached directly.
+        self._http = httpx.Client(base_url=url, headers=headers, verify=verify, timeout=_TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -76,12 +79,18 @@ class ApiTarget:
         self._settled(self._call("DELETE", f"{_ORDERS}/{order_id}"))
 
     def book(self, depth: int, wanted: Callable[[Book], bool]) -> Book:
-        """Return the book, which follows the engine by a moment: waits up to two seconds for the wanted one."""
-        until = time.monotonic() + _SETTLE_S
+        """Return the book, which follows the engine by a moment: waits a while for the wanted one.
+
+        Once that was in vain the patience is less, so that a stack that is wrong everywhere does not take for ever.
+        """
+        until = time.monotonic() + self._patience_s
         while True:
             view = self._call("GET", f"/api/v1/book/{self._symbol}?depth={depth}")
             book = _levels(view["bids"]), _levels(view["asks"])
-            if wanted(book) or time.monotonic() > until:
+            if wanted(book):
+                return book
+            if time.monotonic() > until:
+                self._patience_s = _LESS_S
                 return book
             time.sleep(_POLL_S)
 

@@ -17,6 +17,9 @@ from cift.ops.replay.core_target import CoreTarget
 from cift.ops.replay.result import ReplayResult
 from cift.ops.replay.run import replay_file, replay_generated
 from cift.ops.replay.target import ReplayError
+from cift.ops.runner.inventory import read_inventory
+from cift.ops.runner.project import ProjectError, find_inventory, find_root
+from cift.ops.up.access import api_access
 
 _BAD_INPUT = 2
 _DEFAULT_EVENTS = 2000
@@ -38,18 +41,18 @@ def replay(
     json: Annotated[Path | None, typer.Option(help="Write the result here.")] = None,
     url: Annotated[str | None, typer.Option(help="The API.", envvar="CIFT_API_URL")] = None,
     ca: Annotated[str | None, typer.Option(help="The API's certificate.", envvar="CIFT_API_CA")] = None,
+    inventory: Annotated[
+        str | None,
+        typer.Option("--inventory", "-i", help="Find API, certificate and key of an inventory's first host."),
+    ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Empty the symbol's book first, by taking all of it.")] = False,
 ) -> None:
     """Play order flow through the API (key in CIFT_API_KEY), or into the core; print rate, latency and differences."""
     console = Console(stderr=True)
-    settings = get_settings()
-    key = settings.api_key.get_secret_value()
     try:
         if compare is not None and file is None:
             raise ReplayError("--compare needs the message file that belongs to it")
-        if not core and not key:
-            raise ReplayError("CIFT_API_KEY is empty: set it to an API key with the scope to trade, or use --core")
-        target = CoreTarget(symbol) if core else ApiTarget(symbol, url or settings.api_url, key, ca or settings.api_ca)
+        target = CoreTarget(symbol) if core else _api(symbol, url, ca, inventory)
         with target if isinstance(target, ApiTarget) else nullcontext():
             if clear and isinstance(target, ApiTarget):
                 target.clear()
@@ -57,12 +60,29 @@ def replay(
                 result = replay_generated(generate, seed, target, rate=rate, console=console)
             else:
                 result = replay_file(file, target, compare=compare, rate=rate, console=console)
-    except (ReplayError, OrderFlowError) as error:
+    except (ReplayError, OrderFlowError, ProjectError) as error:
         console.print(f"cift replay: {error}", style="red", highlight=False, soft_wrap=True)
         raise typer.Exit(_BAD_INPUT) from error
     _show(result, json)
     if not result.good:
         raise typer.Exit(1)
+
+
+def _api(symbol: str, url: str | None, ca: str | None, inventory: str | None) -> ApiTarget:
+    """Return the API that the options, the inventory or the environment name, in this order."""
+    if inventory is not None:
+        root = find_root()
+        known = read_inventory(root, find_inventory(root, inventory))
+        hosts = known.hosts("trading")
+        if not hosts:
+            raise ReplayError(f"inventory {inventory}: no host in the group trading, so no API to play to")
+        access = api_access(root, known, hosts[0])
+        return ApiTarget(symbol, url or access.url, access.key, ca or access.ca)
+    settings = get_settings()
+    key = settings.api_key.get_secret_value()
+    if not key:
+        raise ReplayError("CIFT_API_KEY is empty: set it to a key that may trade, name an --inventory, or use --core")
+    return ApiTarget(symbol, url or settings.api_url, key, ca or settings.api_ca)
 
 
 def _show(result: ReplayResult, path: Path | None) -> None:
