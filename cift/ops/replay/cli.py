@@ -19,6 +19,7 @@ from cift.ops.replay.run import replay_file, replay_generated
 from cift.ops.replay.target import ReplayError
 from cift.ops.runner.inventory import read_inventory
 from cift.ops.runner.project import ProjectError, find_inventory, find_root
+from cift.ops.sandbox.errors import SandboxError
 from cift.ops.up.access import api_access
 
 _BAD_INPUT = 2
@@ -60,7 +61,7 @@ def replay(
                 result = replay_generated(generate, seed, target, rate=rate, console=console)
             else:
                 result = replay_file(file, target, compare=compare, rate=rate, console=console)
-    except (ReplayError, OrderFlowError, ProjectError) as error:
+    except (ReplayError, OrderFlowError, ProjectError, SandboxError) as error:
         console.print(f"cift replay: {error}", style="red", highlight=False, soft_wrap=True)
         raise typer.Exit(_BAD_INPUT) from error
     _show(result, json)
