@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.chdb",
     "tests.servers.api",
+    "tests.servers.stack",
 ]

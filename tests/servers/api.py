@@ -99,7 +99,7 @@ async def api_server(
     async with NatsManager(nats_server.settings("admin")) as nats:
         await ensure_streams(nats.js)
     environment = nats_server.environment("api") | cache_server.environment() | postgres_server.environment()
-    server = ApiServer(tmp_path, environment | {"CIFT_ORDER_TIMEOUT_S": "0.5"})
+    server = ApiServer(tmp_path, environment | {"CIFT_ORDER_TIMEOUT_S": "0.5", "CLICKHOUSE_PORT": "1"})
     server.start()
     try:
         yield server

@@ -1,0 +1,143 @@
+"""The whole flow with every part real: an order through the API to its fill, its event, its row and the cached book."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+import polars as pl
+
+from cift.core.clickhouse_manager import ClickHouseManager
+from cift.core.messages import Accepted, Fill
+from cift.core.nats_manager import NatsManager
+from cift.core.serialization import decode_event
+from tests.servers.api import OTHER_KEY
+from tests.servers.stack import Stack
+
+ORDERS = "/api/v1/orders"
+T = TypeVar("T")
+
+
+def _order(side: str, quantity: float, price: float | None, **more: Any) -> dict[str, Any]:
+    kind = "limit" if price is not None else "market"
+    return {"symbol": "AAPL", "side": side, "order_type": kind, "quantity": quantity, "price": price, **more}
+
+
+async def _place(client: httpx.AsyncClient, *arguments: Any, **more: Any) -> dict[str, Any]:
+    response = await client.post(ORDERS, json=_order(*arguments, **more))
+    assert response.status_code == 201, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def _eventually(get: Callable[[], Awaitable[T]], right: Callable[[T], bool]) -> T:
+    for _ in range(200):
+        value = await get()
+        if right(value):
+            return value
+        await asyncio.sleep(0.05)
+    raise AssertionError(value)
+
+
+async def _executions(stack: Stack) -> pl.DataFrame:
+    async with ClickHouseManager(stack.settings) as clickhouse:
+        now = datetime.now(UTC)
+        return await clickhouse.get_executions("AAPL", now - timedelta(hours=1), now + timedelta(hours=1))
+
+
+async def test_an_order_reaches_its_fill_its_event_its_row_and_the_cached_book(trading_stack: Stack) -> None:
+    async with trading_stack.api.client() as maker, trading_stack.api.client(OTHER_KEY) as taker:
+        resting = await _place(maker, "sell", 100, 187.25)
+        assert (resting["status"], resting["resting_quantity"]) == ("accepted", 100)
+        order = await _place(taker, "buy", 60, 187.30)
+
+        assert order["order_id"] > resting["order_id"]
+        assert (order["status"], order["filled_quantity"], order["average_price"]) == ("filled", 60, 187.25)
+        assert order["fills"] == [{"price": 187.25, "quantity": 60, "maker_order_id": resting["order_id"]}]
+        assert (await taker.get(f"{ORDERS}/{order['order_id']}")).json() == order
+
+        async with NatsManager(trading_stack.settings) as nats:
+            state = (await nats.js.stream_info("EVENTS")).state
+            stored = [await nats.js.get_msg("EVENTS", seq, direct=True) for seq in range(1, state.last_seq + 1)]
+        events = [decode_event(message.data or b"") for message in stored]
+        assert [type(event) for event in events] == [Accepted, Accepted, Fill]
+        assert [event.last for event in events] == [True, False, True]
+
+        rows = await _eventually(lambda: _executions(trading_stack), lambda frame: frame.height > 0)
+        (row,) = rows.to_dicts()
+        assert row["command_seq"] == row["taker_order_id"] == order["order_id"]
+        assert (row["stream_seq"], row["pos"], row["symbol"], row["side"]) == (3, 1, "AAPL", "buy")
+        assert (row["price"], row["quantity"], row["maker_order_id"]) == (187.25, 60, resting["order_id"])
+        assert (row["taker_user_id"], row["maker_user_id"]) == (2, 1)
+
+        async def book() -> dict[str, Any]:
+            answer: dict[str, Any] = (await taker.get("/api/v1/book/AAPL?depth=1")).json()
+            return answer
+
+        shown = await _eventually(book, lambda answer: answer["seq"] >= order["order_id"])
+        assert (shown["bids"], shown["asks"]) == ([], [{"price": 187.25, "quantity": 40}])
+
+
+async def test_orders_are_reduced_and_cancelled_by_their_owner(trading_stack: Stack) -> None:
+    async with trading_stack.api.client() as owner, trading_stack.api.client(OTHER_KEY) as stranger:
+        order = f"{ORDERS}/{(await _place(owner, 'buy', 100, 10.0))['order_id']}"
+        reduced = await owner.patch(order, json={"reduce_by": 30})
+        assert (reduced.status_code, reduced.json()["remaining_quantity"]) == (200, 70)
+        assert (await stranger.delete(order)).status_code == 403
+        cancelled = await owner.delete(order)
+        assert (cancelled.status_code, cancelled.json()["cancelled_quantity"]) == (200, 70)
+        for change in (owner.delete(order), owner.patch(order, json={"reduce_by": 1})):
+            again = await change
+            assert (again.status_code, again.json()["code"]) == (409, "order_done")
+
+
+async def test_how_orders_end_on_arrival(trading_stack: Stack) -> None:
+    async with trading_stack.api.client() as maker, trading_stack.api.client(OTHER_KEY) as taker:
+        assert (await _place(taker, "buy", 10, None))["status"] == "cancelled"
+        await _place(maker, "sell", 5, 11.0)
+        await _place(maker, "sell", 5, 12.0)
+        assert (await _place(taker, "buy", 20, 12.0, tif="FOK"))["status"] == "cancelled"
+        partly = await _place(taker, "buy", 20, 11.5)
+        assert (partly["status"], partly["filled_quantity"], partly["resting_quantity"]) == ("partially_filled", 5, 15)
+        ended = await _place(taker, "buy", 20, 12.0, tif="IOC")
+        assert (ended["status"], ended["filled_quantity"], ended["reason"]) == ("cancelled", 5, "ioc")
+        crossing = await maker.post(ORDERS, json=_order("sell", 5, 11.5, post_only=True))
+        assert (crossing.status_code, crossing.json()["code"]) == (422, "post_only_would_take")
+
+
+async def test_risk_refuses_with_a_stable_code_and_a_retry_hears_the_same(trading_stack: Stack) -> None:
+    async with trading_stack.api.client() as client:
+        order = _order("buy", 900_000, 180.0, client_order_id="too-much")
+        first = await client.post(ORDERS, json=order)
+        assert first.status_code == 422
+        assert first.json()["code"] == "max_notional"
+        again = await client.post(ORDERS, json=order)
+        assert (again.status_code, again.json()) == (422, first.json())
+
+
+async def test_a_repeated_request_places_one_order(trading_stack: Stack) -> None:
+    async with trading_stack.api.client() as client:
+        order = _order("buy", 5, 9.0, client_order_id="once")
+        answers = await asyncio.gather(*(client.post(ORDERS, json=order) for _ in range(8)))
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.json()["order_id"] for answer in answers}) == 1
+        book = await _eventually(lambda: client.get("/api/v1/book/AAPL"), lambda answer: bool(answer.json()["bids"]))
+        assert book.json()["bids"] == [{"price": 9.0, "quantity": 5}]
+
+
+async def test_an_order_that_the_engine_missed_is_decided_when_it_is_back(trading_stack: Stack) -> None:
+    async with trading_stack.api.client() as client:
+        await _place(client, "sell", 10, 20.0)
+        trading_stack.engine.kill()
+        pending = await client.post(ORDERS, json=_order("buy", 4, 20.0))
+        assert (pending.status_code, pending.json()["status"]) == (202, "pending")
+        trading_stack.engine.start()
+        await trading_stack.healthy()
+        order = (await client.get(pending.headers["Location"])).json()
+        assert (order["status"], order["filled_quantity"]) == ("filled", 4)
+        assert (await _place(client, "buy", 6, 20.0))["status"] == "filled"
+    rows = await _eventually(lambda: _executions(trading_stack), lambda frame: frame.height >= 2)
+    assert rows["quantity"].to_list() == [4, 6]
