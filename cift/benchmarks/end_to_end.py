@@ -64,7 +64,14 @@ def _place(client: httpx.Client, symbol: str, side: str, tif: str) -> dict[str, 
     }
     response = client.post("/api/v1/orders", json=order)
     if response.status_code != httpx.codes.CREATED:
-        detail = response.text[:200]
-        raise RuntimeError(f"POST /api/v1/orders on {symbol} answered {response.status_code}: {detail}")
+        raise RuntimeError(f"an order on {symbol} was answered {response.status_code}: {_reason(response)}")
     answer: dict[str, object] = response.json()
     return answer
+
+
+def _reason(response: httpx.Response) -> str:
+    """Return what a problem response says, on one line."""
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200].replace("\n", " ")

@@ -58,7 +58,7 @@ def test_changes_and_failures_are_counted_where_they_happen() -> None:
     ("result", "text"),
     [
         ({"msg": "All items completed", "results": [{"failed": True, "item": "x", "msg": "no such user"}]},
-         "All items completed\nx: no such user"),
+         "x: no such user"),
         ({"msg": "non-zero return code", "stderr": "E: broken", "stdout": "noise"}, "non-zero return code\nE: broken"),
         ({"msg": "non-zero return code", "stdout": "the reason"}, "non-zero return code\nthe reason"),
         ({"msg": "same", "stderr": "same"}, "same"),

@@ -74,7 +74,7 @@ class Record(msgspec.Struct, kw_only=True):
             case "playbook_on_play_start":
                 self._close(_time(event))
                 self.play = str(data.get("name") or data.get("play") or "")
-            case "playbook_on_task_start" | "playbook_on_handler_task_start":
+            case "playbook_on_task_start" | "playbook_on_handler_task_start" if not _includes(data):
                 self._start_task(data, _time(event))
             case "runner_on_start":
                 self.host = str(data.get("host", ""))
@@ -151,16 +151,22 @@ class Record(msgspec.Struct, kw_only=True):
 
 def message(result: Mapping[str, Any]) -> str:
     """Return what a failed task said, without repetition: its message, its items' messages, its stderr."""
-    parts = [str(result.get("msg") or "")]
-    for item in result.get("results") or []:
-        if isinstance(item, Mapping) and item.get("failed"):
-            parts.append(f"{item.get('item', '')}: {item.get('msg', '')}")
+    parts = [
+        f"{item.get('_ansible_item_label') or item.get(item.get('ansible_loop_var', 'item'))}: {item.get('msg', '')}"
+        for item in result.get("results") or []
+        if isinstance(item, Mapping) and item.get("failed")
+    ] or [str(result.get("msg") or "")]
     for field in ("stderr", "module_stderr", "reason"):
         parts.append(str(result.get(field) or ""))
     if not any(part.strip() for part in parts[1:]):
         parts.append(str(result.get("stdout") or result.get("module_stdout") or ""))
     unique = dict.fromkeys(part.strip() for part in parts if part.strip())
     return "\n".join(unique) or "the task failed without saying why"
+
+
+def _includes(data: Mapping[str, Any]) -> bool:
+    """Return whether a task only brings others: those have roles, and it would stand between them."""
+    return not data.get("role") and str(data.get("task_action", "")).endswith(("include_role", "include_tasks"))
 
 
 def _time(event: Mapping[str, Any]) -> float:
