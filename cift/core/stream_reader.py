@@ -85,6 +85,8 @@ class StreamReader:
             if self._finished:
                 return []
             self._arrived.clear()
+            if self._asked <= 0:
+                await self._ask()
             await self._arrived.wait()
         batch = self.take(limit)
         if self._asked <= 0 and len(self._queue) <= BATCH // 2:

@@ -1,8 +1,7 @@
 """The recorder: fills and trades into ClickHouse, books into the cache.
 
 Three taps run apart, so that one store that is away holds up nothing else. What ClickHouse has says where to go on:
-each row carries its stream sequence. A batch is one insert, repeated unchanged until it is known to be stored; its
-token lets ClickHouse drop the repetition of an insert that had arrived after all.
+each row carries its stream sequence. A batch is one insert, repeated until ClickHouse says that it has it.
 """
 
 from __future__ import annotations
@@ -153,21 +152,45 @@ class TableTap:
         # An insert is atomic within one partition only, so each has the rows of one day, in their order.
         for _, group in itertools.groupby(rows, key=lambda row: row["ts"] // DAY_NS):
             part = list(group)
-            await insist("clickhouse", lambda part=part: self._insert(part))  # type: ignore[misc]
+            await insist("clickhouse", _Insert(self._clickhouse, self._stream, self._table, part))
             ROWS.labels(self._table).inc(len(part))
 
-    async def _insert(self, part: list[Row]) -> None:
-        token = f"{self._stream} {part[0]['stream_seq']}-{part[-1]['stream_seq']}"
-        try:
-            if self._table == "trade_executions":
-                await self._clickhouse.insert_executions(part, token=token)
-            else:
-                await self._clickhouse.insert_ticks(part, token=token)
-        except ClickHouseUnavailableError:
-            # It may be stored. The token covers a short absence, this question a long one.
-            await self._clickhouse.connect()
-            if await self._clickhouse.last_stream_seq(self._table) < part[-1]["stream_seq"]:
-                raise
+
+class _Insert:
+    """One batch on its way into its table; every call is another attempt at the same."""
+
+    def __init__(self, clickhouse: ClickHouseManager, stream: str, table: str, rows: list[Row]) -> None:
+        self._clickhouse, self._table, self._rows = clickhouse, table, rows
+        self._token = f"{stream} {rows[0]['stream_seq']}-{rows[-1]['stream_seq']}"
+        self._attempts = 0
+
+    async def __call__(self) -> None:
+        """Store the rows once, whatever became of earlier attempts.
+
+        After a failure the rows may be there already, or an insert given up may still be at work: ClickHouse is asked,
+        and the token lets it drop a repetition. Had it crashed between noting the token and adding the rows, it would
+        drop the only copy: so it is asked once more, and a new token helps.
+        """
+        self._attempts += 1
+        if self._attempts == 1:
+            await self._insert()
+            return
+        await self._clickhouse.connect()
+        if await self._there():
+            return
+        await self._insert()
+        if not await self._there():
+            self._token += " anew"
+            await self._insert()
+
+    async def _there(self) -> bool:
+        return await self._clickhouse.last_stream_seq(self._table) >= int(self._rows[-1]["stream_seq"])
+
+    async def _insert(self) -> None:
+        if self._table == "trade_executions":
+            await self._clickhouse.insert_executions(self._rows, token=self._token)
+        else:
+            await self._clickhouse.insert_ticks(self._rows, token=self._token)
 
 
 class BookTap:
