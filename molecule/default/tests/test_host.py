@@ -1,0 +1,85 @@
+"""The host after its reboot, seen by ssh and through its API: all is up by itself, and secrets stay secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cift.ops.sandbox import Lab
+
+PROJECT = Path(__file__).parents[3]
+TRUST = PROJECT / ".state/tls/molecule-default/cift-1.crt"
+SECRETS = PROJECT / ".state/secrets/molecule-default"
+DATABASE = {"12": "postgresql@15-main", "13": "postgresql@17-main"}
+CACHE = {"12": "redis-server", "13": "valkey-server"}
+OURS = ("cift-engine", "cift-recorder", "cift-api")
+
+
+@pytest.fixture(scope="module")
+def api() -> httpx.Client:
+    """A client of the API as anybody outside has it: by the address, trusting only what the play brought home."""
+    address = Lab().find("cift-1").address
+    return httpx.Client(base_url=f"https://{address}:8000", verify=str(TRUST), timeout=10)
+
+
+def test_every_service_is_up_and_will_be_again(host: Any) -> None:
+    release = os.environ["CIFT_RELEASE"]
+    wanted = ("nats", "cift-chdb", CACHE[release], "postgresql", *OURS)
+    assert [name for name in wanted if not (host.service(name).is_running and host.service(name).is_enabled)] == []
+    assert host.service(DATABASE[release]).is_running
+
+
+def test_systemd_is_content(host: Any) -> None:
+    assert host.run("systemctl --failed --no-legend --plain").stdout == ""
+    assert host.run("systemctl is-system-running --wait").stdout.strip() == "running"
+
+
+def test_health_is_green_from_outside(api: httpx.Client) -> None:
+    answer = api.get("/health")
+    assert answer.status_code == 200, json.dumps(answer.json(), indent=2)
+
+
+def test_an_order_needs_a_key_and_gets_an_answer_with_one(api: httpx.Client) -> None:
+    order = {"symbol": "AAPL", "side": "buy", "order_type": "limit", "price": 1.0, "quantity": 1}
+    assert api.post("/api/v1/orders", json=order).status_code == 401
+    key = {"Authorization": f"Bearer {(SECRETS / 'cift_secret_api_key').read_text().strip()}"}
+    placed = api.post("/api/v1/orders", json=order, headers=key)
+    assert placed.is_success, placed.text
+    book = api.get("/api/v1/book/AAPL", headers=key)
+    assert book.is_success, book.text
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "group", "mode"),
+    [
+        ("/etc/cift/cift.env", "root", "root", 0o644),
+        *((f"/etc/cift/secrets/{name}.env", "root", "root", 0o600) for name in ("api", "engine", "recorder", "admin")),
+        ("/etc/cift/tls/api.key", "root", "cift", 0o640),
+        ("/etc/nats/nats.conf", "root", "nats", 0o640),
+        ("/var/lib/cift", "cift", "cift", 0o750),
+    ],
+)
+def test_files_belong_to_whom_they_should(host: Any, path: str, owner: str, group: str, mode: int) -> None:
+    file = host.file(path)
+    assert (file.user, file.group, file.mode) == (owner, group, mode)
+
+
+@pytest.mark.parametrize("port", [4222, 8222, 8123, 6379, 5432])
+def test_data_services_listen_on_this_host_alone(host: Any, port: int) -> None:
+    listening = {line.rsplit(":", 1)[0] for line in _listeners(host) if line.endswith(f":{port}")}
+    assert listening == {"127.0.0.1"}
+
+
+def test_our_services_have_no_shell_and_no_root(host: Any) -> None:
+    assert host.user("cift").shell == "/usr/sbin/nologin"
+    for name in OURS:
+        assert host.service(name).systemd_properties["User"] == "cift"
+
+
+def _listeners(host: Any) -> list[str]:
+    return [line.split()[3] for line in host.check_output("ss --listening --tcp --numeric --no-header").splitlines()]
