@@ -182,7 +182,9 @@ class NatsManager:
 
     async def close(self) -> None:
         """Send what is pending and close; calling it twice does no harm."""
-        if self.client.is_closed or not self.client.is_connected:
+        if not self._established or self.client.is_closed:
+            return
+        if not self.client.is_connected:
             await self.client.close()
             return
         try:

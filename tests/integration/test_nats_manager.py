@@ -81,3 +81,19 @@ async def test_nobody_there_is_one_sentence_in_time(nats_server: NatsServer) -> 
     nats_server.kill()
     with pytest.raises(NatsUnavailableError, match="is nats-server running there"):
         await NatsManager(nats_server.settings()).connect(timeout_s=0.3)
+
+
+async def test_connect_may_be_tried_again(nats_server: NatsServer) -> None:
+    nats_server.kill()
+    nats = NatsManager(nats_server.settings())
+    for _ in range(2):
+        with pytest.raises(NatsUnavailableError):
+            await nats.connect(timeout_s=0.2)
+    nats_server.start()
+    async with nats:
+        assert await nats.ping() > 0
+        assert (await nats.js.account_info()).streams == 0
+        nats_server.restart()
+        async with asyncio.timeout(10):
+            while not nats.connected:
+                await asyncio.sleep(0.01)

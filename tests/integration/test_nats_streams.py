@@ -1,0 +1,106 @@
+"""Reading and writing streams without gaps or repeats, while the server comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cift.core.nats_manager import NatsManager
+from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
+from cift.core.stream_reader import BATCH, StreamReader
+from cift.core.streams import ensure_streams
+from tests.servers.nats import NatsServer
+
+
+@pytest.fixture
+async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
+    async with NatsManager(nats_server.settings()) as manager:
+        await ensure_streams(manager.js)
+        yield manager
+
+
+def messages(first: int, last: int) -> list[Outgoing]:
+    return [Outgoing(n, "events.AAPL", f"{n}.0", str(n).encode()) for n in range(first, last + 1)]
+
+
+async def read(nats: NatsManager, count: int, *, limit: int = 300, start: int = 1) -> list[int]:
+    numbers: list[int] = []
+    async with StreamReader(nats, "EVENTS", start=start) as reader, asyncio.timeout(20):
+        while len(numbers) < count:
+            batch = await reader.next(limit)
+            assert [int(stored.data) for stored in batch] == [stored.seq for stored in batch]
+            numbers += [stored.seq for stored in batch]
+    return numbers
+
+
+async def test_more_than_one_request_is_read_whole_and_in_order(nats: NatsManager) -> None:
+    outbox = Outbox(nats, "EVENTS", chained=True)
+    await outbox.open()
+    count = 3 * BATCH + 7
+    await outbox.send(messages(1, count))
+    assert await outbox.close()
+    assert await read(nats, count) == list(range(1, count + 1))
+    assert await read(nats, count - 99, start=100, limit=10_000) == list(range(100, count + 1))
+
+
+async def test_taking_the_rest_does_not_stop_the_flow(nats: NatsManager) -> None:
+    outbox = Outbox(nats, "EVENTS", chained=True)
+    await outbox.open()
+    await outbox.send(messages(1, BATCH))
+    await outbox.settled(0)
+    async with StreamReader(nats, "EVENTS") as reader, asyncio.timeout(10):
+        taken = await reader.next(1)
+        while len(taken) < BATCH:
+            await asyncio.sleep(0.01)
+            taken += reader.take(BATCH)
+        await outbox.send(messages(BATCH + 1, BATCH + 1))
+        assert (await reader.next())[0].seq == BATCH + 1
+        reader.finish()
+        assert await reader.next() == []
+    await outbox.close()
+
+
+async def test_the_newest_of_each_subject(nats: NatsManager) -> None:
+    for seq, symbol in enumerate(["A", "B", "A", "B"], 1):
+        await nats.publish_acked(f"market.book.{symbol}", str(seq))
+    async with StreamReader(nats, "MARKET_DATA", subject="market.book.>", newest=True) as reader, asyncio.timeout(10):
+        found: list[bytes] = []
+        while len(found) < 2:
+            found += [stored.data for stored in await reader.next()]
+        await nats.publish_acked("market.book.A", b"5")
+        found += [stored.data for stored in await reader.next()]
+    assert found == [b"3", b"4", b"5"]
+
+
+async def test_a_killed_server_leaves_no_gap_and_no_repeat(nats: NatsManager, nats_server: NatsServer) -> None:
+    outbox = Outbox(nats, "EVENTS", chained=True)
+    await outbox.open()
+    reading = asyncio.create_task(read(nats, 4000))
+    for first in range(1, 4000, 500):
+        sending = asyncio.create_task(outbox.send(messages(first, first + 499)))
+        if first % 1000 == 1:
+            await asyncio.sleep(0.002)
+            await asyncio.to_thread(nats_server.restart)
+        await sending
+    assert await outbox.close(20)
+    assert await reading == list(range(1, 4001))
+
+
+async def test_a_second_writer_of_the_same_events_does_no_harm_and_a_foreign_one_is_found(nats: NatsManager) -> None:
+    first, second = Outbox(nats, "EVENTS", chained=True), Outbox(nats, "EVENTS", chained=True)
+    await first.open()
+    await second.open()
+    await first.send(messages(1, 100))
+    await second.send(messages(1, 100))
+    assert await first.close()
+    assert (await nats.js.stream_info("EVENTS")).state.last_seq == 100
+    await second.settled(0)
+    for _ in range(2):
+        await nats.publish_acked("events.AAPL", b"foreign")
+    await second.send(messages(101, 101))
+    with pytest.raises(ForeignWriterError, match="somebody else writes to it"):
+        async with asyncio.timeout(10):
+            await second.settled(0)
+    assert not await second.close()
