@@ -91,9 +91,7 @@ def main() -> int:
     try:
         users = load_users(arguments.users)
         listener = _listen(arguments.host, arguments.port)
-        path, config_file = arguments.path.resolve(), arguments.config_file.resolve()
-        os.chdir(config_file.parent)  # The engine looks for files that its configuration names from where it runs.
-        engine = Engine(path, config_file)
+        engine = Engine(arguments.path.resolve(), arguments.config_file.resolve())
     except (UsersError, FolderError) as error:
         return _fail(str(error))
     # uvicorn repeats the signal that stopped it when it is done: by then it is only noted.

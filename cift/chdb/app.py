@@ -172,22 +172,20 @@ class Service:
             if http.method == "GET" and not url:
                 return PlainTextResponse("Ok.\n", headers=headers)
             if user is None:
-                raise EngineError.of(516, "Authentication failed: name a user and a password")
+                headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
+                raise EngineError.of(194, "Authentication required: name a user and a password")
             request = parse(url, http.headers)
             headers["X-ClickHouse-Query-Id"] = request.query_id
             return await self._run(http, user, request, headers)
         except EngineError as error:
-            if error.code == 516 and "authorization" not in http.headers:
-                headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
             return self._failure(error, headers)
         except ClientDisconnect:
             return Response(status_code=499)
 
     def _failure(self, error: EngineError, headers: dict[str, str]) -> Response:
-        status = 401 if "WWW-Authenticate" in headers else error.status
         text = f"{error.sentence(self._engine.version)}\n"
         headers |= {"X-ClickHouse-Exception-Code": str(error.code), "Connection": "close"}
-        return PlainTextResponse(text, status, headers)
+        return PlainTextResponse(text, error.status, headers)
 
     async def _run(self, http: HttpRequest, user: User, request: Request, headers: dict[str, str]) -> Response:
         content_type = http.headers.get("content-type", "")
@@ -225,7 +223,8 @@ class Service:
                     return found, text[found.data_at :]
             if len(text) > self._limits.statement:
                 raise self._too_long()
-        found = sql.parse(text)
+        # A long one takes its time, which others shouldn't wait for.
+        found = await self._on_thread(lambda: sql.parse(text)) if len(text) > _HEAD else sql.parse(text)
         return found, text[found.data_at :] if found.data_at is not None else b""
 
     async def _rest_of_statement(self, pieces: AsyncIterator[bytes], text: bytes) -> bytes:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cift.chdb.errors import EngineError
 
@@ -22,6 +22,10 @@ from cift.chdb.errors import EngineError
 STREAMED = frozenset(
     ("Native", "RowBinary", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV", "JSONEachRow", "JSONLines")
 )
+
+
+Stream: TypeAlias = Generator[bytes, None, None]
+"""The output of a statement under way; it has to be closed before its handle is."""
 
 
 class FolderError(Exception):
@@ -99,7 +103,7 @@ class Handle:
         except Exception as error:
             raise EngineError.from_engine(error) from None
 
-    def stream(self, sql: str, output: str, params: Mapping[str, str], counts: Counts) -> Iterator[bytes]:
+    def stream(self, sql: str, output: str, params: Mapping[str, str], counts: Counts) -> Stream:
         """Run a statement and yield its output piece by piece, adding up `counts`; closing it ends the statement."""
         try:
             result = self._connection.send_query(sql, output, params=dict(params))
@@ -160,13 +164,16 @@ class Insert:
 
 
 class Engine:
-    """The one engine of the process, opened on `path` with ClickHouse's own configuration file."""
+    """The one engine of the process, opened on `path` with ClickHouse's own configuration file, both absolute."""
 
     def __init__(self, path: Path, config_file: Path) -> None:
         _check_folder(path)
         os.environ.setdefault("TZ", "UTC")  # The engine takes its time zone from here alone.
         from chdb.state.sqlitelike import Connection
 
+        # The engine looks for files that its configuration names from where it runs. (Importing it already starts one
+        # in memory, with any config.xml that is there: so this comes after.)
+        os.chdir(config_file.parent)
         self._connect = Connection
         self._address = f"{path}?config-file={config_file}"
         try:

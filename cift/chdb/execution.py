@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cift.chdb.compression import encoder
-from cift.chdb.engine import STREAMED, Counts, Engine, Handle, Insert
+from cift.chdb.engine import STREAMED, Counts, Engine, Handle, Insert, Stream
 from cift.chdb.errors import EngineError
 from cift.chdb.request import Request
 from cift.chdb.sessions import Session, Sessions
@@ -67,7 +67,7 @@ class Output:
     counts: Counts
     started: float
     pieces: bytes = b""
-    rest: Iterator[bytes] | None = None
+    rest: Stream | None = None
     tag: str = field(default_factory=lambda: secrets.token_hex(8))
     broken: bool = False
 
@@ -95,16 +95,17 @@ class Running:
     request: Request
     version: str
     started: float = field(default_factory=time.perf_counter)
+    _rest: Stream | None = None
 
     def run(self, statement: Statement, encoding: str) -> Output:
         """Run a statement that brings no data; closes the lease unless there is more to come."""
         try:
             output = self._start(statement, encoding)
         except BaseException:
-            self.lease.close()
+            self.close()
             raise
         if output.rest is None:
-            self.lease.close()
+            self.close()
         return output
 
     def _start(self, statement: Statement, encoding: str) -> Output:
@@ -121,7 +122,7 @@ class Running:
             )
         counts = Counts()
         output = Output(name, counts, self.started)
-        rest = self._packed(self.lease.handle.stream(sql, name, request.params, counts), encoding, output)
+        self._rest = rest = self._packed(self.lease.handle.stream(sql, name, request.params, counts), encoding, output)
         collected = []
         size = 0
         for piece in rest:
@@ -133,12 +134,14 @@ class Running:
         output.pieces = b"".join(collected)
         return output
 
-    def _packed(self, plain: Iterator[bytes], encoding: str, output: Output) -> Iterator[bytes]:
+    def _packed(self, plain: Stream, encoding: str, output: Output) -> Stream:
         pack = encoder(encoding)
         try:
-            for piece in plain:
-                if packed := pack.compress(piece):
-                    yield packed
+            # The statement has to end before its handle does, also when this is closed half way.
+            with contextlib.closing(plain):
+                for piece in plain:
+                    if packed := pack.compress(piece):
+                        yield packed
         except EngineError as error:
             if output.rest is None:
                 raise
@@ -149,6 +152,8 @@ class Running:
 
     def close(self) -> None:
         """End the statement and free its handle."""
+        if self._rest is not None:
+            self._rest.close()
         self.lease.close()
 
     def insert(self, statement: Statement) -> Insert:
