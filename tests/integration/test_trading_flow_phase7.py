@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 import polars as pl
+import pytest
 
 from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.messages import Accepted, Fill
@@ -21,9 +22,9 @@ ORDERS = "/api/v1/orders"
 T = TypeVar("T")
 
 
-def _order(side: str, quantity: float, price: float | None, **more: Any) -> dict[str, Any]:
+def _order(symbol: str, side: str, quantity: float, price: float | None, **more: Any) -> dict[str, Any]:
     kind = "limit" if price is not None else "market"
-    return {"symbol": "AAPL", "side": side, "order_type": kind, "quantity": quantity, "price": price, **more}
+    return {"symbol": symbol, "side": side, "order_type": kind, "quantity": quantity, "price": price, **more}
 
 
 async def _place(client: httpx.AsyncClient, *arguments: Any, **more: Any) -> dict[str, Any]:
@@ -42,17 +43,18 @@ async def _eventually(get: Callable[[], Awaitable[T]], right: Callable[[T], bool
     raise AssertionError(value)
 
 
-async def _executions(stack: Stack) -> pl.DataFrame:
+async def _executions(stack: Stack, symbol: str) -> pl.DataFrame:
     async with ClickHouseManager(stack.settings) as clickhouse:
         now = datetime.now(UTC)
-        return await clickhouse.get_executions("AAPL", now - timedelta(hours=1), now + timedelta(hours=1))
+        return await clickhouse.get_executions(symbol, now - timedelta(hours=1), now + timedelta(hours=1))
 
 
 async def test_an_order_reaches_its_fill_its_event_its_row_and_the_cached_book(trading_stack: Stack) -> None:
+    symbol = "AAPL"
     async with trading_stack.api.client() as maker, trading_stack.api.client(OTHER_KEY) as taker:
-        resting = await _place(maker, "sell", 100, 187.25)
+        resting = await _place(maker, symbol, "sell", 100, 187.25)
         assert (resting["status"], resting["resting_quantity"]) == ("accepted", 100)
-        order = await _place(taker, "buy", 60, 187.30)
+        order = await _place(taker, symbol, "buy", 60, 187.30)
 
         assert order["order_id"] > resting["order_id"]
         assert (order["status"], order["filled_quantity"], order["average_price"]) == ("filled", 60, 187.25)
@@ -62,19 +64,20 @@ async def test_an_order_reaches_its_fill_its_event_its_row_and_the_cached_book(t
         async with NatsManager(trading_stack.settings) as nats:
             state = (await nats.js.stream_info("EVENTS")).state
             stored = [await nats.js.get_msg("EVENTS", seq, direct=True) for seq in range(1, state.last_seq + 1)]
-        events = [decode_event(message.data or b"") for message in stored]
+        every = {message.seq: decode_event(message.data or b"") for message in stored}
+        positions, events = zip(*((seq, event) for seq, event in every.items() if event.symbol == symbol), strict=True)
         assert [type(event) for event in events] == [Accepted, Accepted, Fill]
         assert [event.last for event in events] == [True, False, True]
 
-        rows = await _eventually(lambda: _executions(trading_stack), lambda frame: frame.height > 0)
+        rows = await _eventually(lambda: _executions(trading_stack, symbol), lambda frame: frame.height > 0)
         (row,) = rows.to_dicts()
         assert row["command_seq"] == row["taker_order_id"] == order["order_id"]
-        assert (row["stream_seq"], row["pos"], row["symbol"], row["side"]) == (3, 1, "AAPL", "buy")
+        assert (row["stream_seq"], row["pos"], row["symbol"], row["side"]) == (positions[2], 1, symbol, "buy")
         assert (row["price"], row["quantity"], row["maker_order_id"]) == (187.25, 60, resting["order_id"])
         assert (row["taker_user_id"], row["maker_user_id"]) == (2, 1)
 
         async def book() -> dict[str, Any]:
-            answer: dict[str, Any] = (await taker.get("/api/v1/book/AAPL?depth=1")).json()
+            answer: dict[str, Any] = (await taker.get(f"/api/v1/book/{symbol}?depth=1")).json()
             return answer
 
         shown = await _eventually(book, lambda answer: answer["seq"] >= order["order_id"])
@@ -82,8 +85,9 @@ async def test_an_order_reaches_its_fill_its_event_its_row_and_the_cached_book(t
 
 
 async def test_orders_are_reduced_and_cancelled_by_their_owner(trading_stack: Stack) -> None:
+    symbol = "MSFT"
     async with trading_stack.api.client() as owner, trading_stack.api.client(OTHER_KEY) as stranger:
-        order = f"{ORDERS}/{(await _place(owner, 'buy', 100, 10.0))['order_id']}"
+        order = f"{ORDERS}/{(await _place(owner, symbol, 'buy', 100, 10.0))['order_id']}"
         reduced = await owner.patch(order, json={"reduce_by": 30})
         assert (reduced.status_code, reduced.json()["remaining_quantity"]) == (200, 70)
         assert (await stranger.delete(order)).status_code == 403
@@ -95,22 +99,24 @@ async def test_orders_are_reduced_and_cancelled_by_their_owner(trading_stack: St
 
 
 async def test_how_orders_end_on_arrival(trading_stack: Stack) -> None:
+    symbol = "NVDA"
     async with trading_stack.api.client() as maker, trading_stack.api.client(OTHER_KEY) as taker:
-        assert (await _place(taker, "buy", 10, None))["status"] == "cancelled"
-        await _place(maker, "sell", 5, 11.0)
-        await _place(maker, "sell", 5, 12.0)
-        assert (await _place(taker, "buy", 20, 12.0, tif="FOK"))["status"] == "cancelled"
-        partly = await _place(taker, "buy", 20, 11.5)
+        assert (await _place(taker, symbol, "buy", 10, None))["status"] == "cancelled"
+        await _place(maker, symbol, "sell", 5, 11.0)
+        await _place(maker, symbol, "sell", 5, 12.0)
+        assert (await _place(taker, symbol, "buy", 20, 12.0, tif="FOK"))["status"] == "cancelled"
+        partly = await _place(taker, symbol, "buy", 20, 11.5)
         assert (partly["status"], partly["filled_quantity"], partly["resting_quantity"]) == ("partially_filled", 5, 15)
-        ended = await _place(taker, "buy", 20, 12.0, tif="IOC")
+        ended = await _place(taker, symbol, "buy", 20, 12.0, tif="IOC")
         assert (ended["status"], ended["filled_quantity"], ended["reason"]) == ("cancelled", 5, "ioc")
-        crossing = await maker.post(ORDERS, json=_order("sell", 5, 11.5, post_only=True))
+        crossing = await maker.post(ORDERS, json=_order(symbol, "sell", 5, 11.5, post_only=True))
         assert (crossing.status_code, crossing.json()["code"]) == (422, "post_only_would_take")
 
 
 async def test_risk_refuses_with_a_stable_code_and_a_retry_hears_the_same(trading_stack: Stack) -> None:
+    symbol = "TSLA"
     async with trading_stack.api.client() as client:
-        order = _order("buy", 900_000, 180.0, client_order_id="too-much")
+        order = _order(symbol, "buy", 900_000, 180.0, client_order_id="too-much")
         first = await client.post(ORDERS, json=order)
         assert first.status_code == 422
         assert first.json()["code"] == "max_notional"
@@ -119,25 +125,42 @@ async def test_risk_refuses_with_a_stable_code_and_a_retry_hears_the_same(tradin
 
 
 async def test_a_repeated_request_places_one_order(trading_stack: Stack) -> None:
+    symbol = "AMZN"
     async with trading_stack.api.client() as client:
-        order = _order("buy", 5, 9.0, client_order_id="once")
+        order = _order(symbol, "buy", 5, 9.0, client_order_id="once")
         answers = await asyncio.gather(*(client.post(ORDERS, json=order) for _ in range(8)))
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.json()["order_id"] for answer in answers}) == 1
-        book = await _eventually(lambda: client.get("/api/v1/book/AAPL"), lambda answer: bool(answer.json()["bids"]))
+        path = f"/api/v1/book/{symbol}"
+        book = await _eventually(lambda: client.get(path), lambda answer: bool(answer.json()["bids"]))
         assert book.json()["bids"] == [{"price": 9.0, "quantity": 5}]
 
 
 async def test_an_order_that_the_engine_missed_is_decided_when_it_is_back(trading_stack: Stack) -> None:
+    symbol = "BTC-USD"
     async with trading_stack.api.client() as client:
-        await _place(client, "sell", 10, 20.0)
+        await _place(client, symbol, "sell", 10, 20.0)
         trading_stack.engine.kill()
-        pending = await client.post(ORDERS, json=_order("buy", 4, 20.0))
+        pending = await client.post(ORDERS, json=_order(symbol, "buy", 4, 20.0))
         assert (pending.status_code, pending.json()["status"]) == (202, "pending")
         trading_stack.engine.start()
         await trading_stack.healthy()
         order = (await client.get(pending.headers["Location"])).json()
         assert (order["status"], order["filled_quantity"]) == ("filled", 4)
-        assert (await _place(client, "buy", 6, 20.0))["status"] == "filled"
-    rows = await _eventually(lambda: _executions(trading_stack), lambda frame: frame.height >= 2)
+        assert (await _place(client, symbol, "buy", 6, 20.0))["status"] == "filled"
+    rows = await _eventually(lambda: _executions(trading_stack, symbol), lambda frame: frame.height >= 2)
     assert rows["quantity"].to_list() == [4, 6]
+
+
+@pytest.mark.parametrize("name", ["engine", "recorder", "nats", "cache"])
+async def test_whatever_is_killed_and_comes_back_health_is_green_and_orders_trade(
+    trading_stack: Stack, name: str
+) -> None:
+    part = getattr(trading_stack, name)
+    part.kill()
+    async with trading_stack.api.client() as client:
+        await _eventually(lambda: client.get("/health"), lambda answer: answer.status_code == 503)
+        part.start()
+        await trading_stack.healthy()
+        await _place(client, "ETH-USD", "sell", 1, 30.0)
+        assert (await _place(client, "ETH-USD", "buy", 1, 30.0))["status"] == "filled"

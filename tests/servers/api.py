@@ -25,7 +25,11 @@ KEY, OTHER_KEY, READER_KEY = "key-of-account-one", "key-of-account-two", "key-th
 INSTRUMENTS = [
     Instrument("AAPL", 0.01, 1.0),
     Instrument("MSFT", 0.01, 1.0),
+    Instrument("NVDA", 0.01, 1.0),
+    Instrument("TSLA", 0.01, 1.0),
+    Instrument("AMZN", 0.01, 1.0),
     Instrument("BTC-USD", 0.5, 0.001),
+    Instrument("ETH-USD", 0.5, 0.001),
     Instrument("HALT", 0.01, 1.0, "halted"),
 ]
 

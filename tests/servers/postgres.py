@@ -119,18 +119,21 @@ def postgres_cluster() -> Iterator[PostgresServer]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-async def postgres_server(postgres_cluster: PostgresServer) -> PostgresServer:
-    """The session's server, with an empty database made for this test."""
+async def new_database(cluster: PostgresServer) -> PostgresServer:
+    """Return the cluster's server with a new, empty database."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(
-        host=postgres_cluster.host, port=postgres_cluster.port, user="cift", password=PASSWORD, database="postgres"
+        host=cluster.host, port=cluster.port, user=cluster.user, password=cluster.password, database="postgres"
     )
     await admin.execute(f'CREATE DATABASE "{name}"')
     await admin.close()
-    return PostgresServer(
-        postgres_cluster.folder, postgres_cluster.port, database=name, process=postgres_cluster.process
-    )
+    return PostgresServer(cluster.folder, cluster.port, database=name, process=cluster.process)
+
+
+@pytest.fixture
+async def postgres_server(postgres_cluster: PostgresServer) -> PostgresServer:
+    """The session's server, with an empty database made for this test."""
+    return await new_database(postgres_cluster)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.servers.api import ApiServer, load_reference
 from tests.servers.cache import CacheServer
 from tests.servers.chdb import ChdbServer
 from tests.servers.nats import NatsServer
-from tests.servers.postgres import PostgresServer
+from tests.servers.postgres import PostgresServer, new_database
 
 
 @dataclass
@@ -80,37 +81,43 @@ class Stack:
                 await asyncio.sleep(0.1)
 
 
-@pytest.fixture
-async def trading_stack(
-    tmp_path: Path,
-    nats_server: NatsServer,
-    cache_server: CacheServer,
-    chdb_server: ChdbServer,
-    clickhouse_database: str,
-    postgres_server: PostgresServer,
-) -> AsyncIterator[Stack]:
-    """A stack with the schemas applied and reference data loaded, healthy, and empty of orders."""
-    clickhouse = chdb_server.environment | {"CLICKHOUSE_DB": clickhouse_database}
-    data = cache_server.environment() | postgres_server.environment() | clickhouse
-    settings = nats_server.settings("admin", cache_server.settings(postgres_server.settings()))
-    settings = settings.model_copy(update=Settings(**clickhouse).model_dump(include=_CLICKHOUSE))
+async def _prepare(settings: Settings) -> None:
     await apply_all(settings, lambda _: None)
     async with Database.from_settings(settings) as database:
         await load_reference(database)
-    engine = Service("engine", tmp_path, data | nats_server.environment("engine"))
-    recorder = Service("recorder", tmp_path, data | nats_server.environment("recorder"))
-    api = ApiServer(tmp_path, data | nats_server.environment("api"))
-    started: list[Service | ApiServer] = []
+
+
+@pytest.fixture(scope="module")
+def trading_stack(
+    tmp_path_factory: pytest.TempPathFactory, chdb_server: ChdbServer, postgres_cluster: PostgresServer
+) -> Iterator[Stack]:
+    """A healthy stack with the schemas applied and reference data loaded, shared by a file's tests.
+
+    Each test takes a symbol of its own; what it kills it starts again.
+    """
+    folder = tmp_path_factory.mktemp("stack")
+    postgres = asyncio.run(new_database(postgres_cluster))
+    nats, cache = NatsServer(folder), CacheServer(folder)
+    clickhouse = chdb_server.environment | {"CLICKHOUSE_DB": f"stack_{uuid.uuid4().hex[:12]}"}
+    data = cache.environment() | postgres.environment() | clickhouse
+    engine = Service("engine", folder, data | nats.environment("engine"))
+    recorder = Service("recorder", folder, data | nats.environment("recorder"))
+    api = ApiServer(folder, data | nats.environment("api"))
+    settings = nats.settings("admin", cache.settings(postgres.settings(Settings(**clickhouse))))
+    stack = Stack(settings, nats, cache, chdb_server, postgres, engine, recorder, api)
     try:
+        nats.start()
+        cache.start()
+        asyncio.run(_prepare(settings))
         for part in (engine, recorder, api):
             part.start()
-            started.append(part)
-        stack = Stack(settings, nats_server, cache_server, chdb_server, postgres_server, engine, recorder, api)
-        await stack.healthy()
+        asyncio.run(stack.healthy())
         yield stack
     finally:
-        for part in reversed(started):
-            part.stop()
-
-
-_CLICKHOUSE = {"clickhouse_host", "clickhouse_port", "clickhouse_db", "clickhouse_user", "clickhouse_password"}
+        for part in (api, recorder, engine):
+            if part.process is not None:
+                part.stop()
+        cache.kill()
+        nats.kill()
+        with chdb_server.client() as client:
+            client.command(f"DROP DATABASE IF EXISTS {settings.clickhouse_db} SYNC")
