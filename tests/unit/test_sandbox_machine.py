@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from cift.ops.sandbox import machine, proxy
+from cift.ops.sandbox import aptsources, indexes, proxy
+from cift.ops.sandbox.aptsources import Source
 from cift.ops.sandbox.errors import RefusedError
 from cift.ops.sandbox.layout import Layout
-from cift.ops.sandbox.machine import Source, Way
+from cift.ops.sandbox.machine import Way
 
 DEB822 = """\
 # the mirror of this house
@@ -47,7 +49,7 @@ def sources(tmp_path: Path) -> list[Source]:
     (tmp_path / "sources.list").write_text(ONE_LINE)
     (tmp_path / "sources.list.d/debian.sources").write_text(DEB822)
     (tmp_path / "sources.list.d/old.list.disabled").write_text("deb http://ignored.example/debian bookworm main\n")
-    return machine.apt_sources(tmp_path)
+    return aptsources.read_sources(tmp_path)
 
 
 def test_both_formats_of_apt_sources_are_read(sources: list[Source]) -> None:
@@ -64,7 +66,7 @@ def test_both_formats_of_apt_sources_are_read(sources: list[Source]) -> None:
 
 
 def test_only_debians_own_entries_go_to_a_host_turned_to_its_release(sources: list[Source]) -> None:
-    text = machine.debian_sources(sources, "bookworm", "trixie")
+    text = aptsources.debian_sources(sources, "bookworm", "trixie")
     assert "Suites: trixie trixie-updates\nComponents: main contrib\n" in text
     assert "Suites: trixie-security\n" in text
     assert "vendor" not in text
@@ -79,30 +81,46 @@ def test_vendors_suites_and_components_are_not_debians() -> None:
         Source(("file:/srv/mirror",), ("bookworm",), ("main",)),
     ]
     with pytest.raises(RefusedError, match=r"no http\(s\) entry for Debian's own 'bookworm'"):
-        machine.debian_sources(vendors, "bookworm", "bookworm")
+        aptsources.debian_sources(vendors, "bookworm", "bookworm")
 
 
-def test_pip_without_an_index_of_its_own_uses_what_pip_has_built_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    builtin = machine.pip_urls({})
+@pytest.fixture
+def no_pip_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return monkeypatch
+
+
+def test_pip_without_an_index_of_its_own_uses_what_pip_has_built_in(no_pip_settings: pytest.MonkeyPatch) -> None:
+    builtin = indexes.pip_urls()
+    assert builtin
     assert all(url.startswith("https://") for url in builtin)
-    own = machine.pip_urls({"PIP_INDEX_URL": "https://index.example/simple", "PIP_FIND_LINKS": "/srv/wheels"})
-    assert own == ["https://index.example/simple"]
-    more = machine.pip_urls({"PIP_EXTRA_INDEX_URL": "https://one.example/s https://two.example/s"})
-    assert more == ["https://one.example/s", "https://two.example/s", *builtin]
+    assert indexes.pip_index() == ""
+    no_pip_settings.setenv("PIP_EXTRA_INDEX_URL", "https://one.example/s https://two.example/s")
+    assert indexes.pip_urls() == ["https://one.example/s", "https://two.example/s", *builtin]
+
+
+def test_an_index_of_the_machines_own_replaces_pips(no_pip_settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://file.example/simple\nfind-links = /srv/wheels\n")
+    no_pip_settings.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    assert indexes.pip_urls() == ["https://file.example/simple"]
+    assert indexes.pip_index() == "https://file.example/simple"
+    no_pip_settings.setenv("PIP_INDEX_URL", "https://env.example/simple")
+    assert indexes.pip_index() == "https://env.example/simple"
 
 
 def test_cargo_registries_come_from_its_configuration(tmp_path: Path) -> None:
-    assert machine.cargo_urls({"CARGO_HOME": str(tmp_path)}) == []
+    assert indexes.cargo_urls({"CARGO_HOME": str(tmp_path)}) == []
     (tmp_path / "config.toml").write_text(
         '[source.house]\nregistry = "sparse+https://crates.example/index/"\n[source.disk]\ndirectory = "/srv"\n'
         '[registries.mine]\nindex = "https://mine.example/git"\n'
     )
-    found = machine.cargo_urls({"CARGO_HOME": str(tmp_path)})
+    found = indexes.cargo_urls({"CARGO_HOME": str(tmp_path)})
     assert found == ["https://crates.example/index/", "https://mine.example/git"]
     (tmp_path / "config.toml").write_text("[source")
     with pytest.raises(RefusedError, match=r"config\.toml is not TOML"):
-        machine.cargo_urls({"CARGO_HOME": str(tmp_path)})
+        indexes.cargo_urls({"CARGO_HOME": str(tmp_path)})
 
 
 def test_hosts_and_ports_of_the_way() -> None:

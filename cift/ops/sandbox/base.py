@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cift.ops.sandbox import machine, mounts
+from cift.ops.sandbox import aptsources, machine, mounts
 from cift.ops.sandbox.commands import run
 from cift.ops.sandbox.errors import SandboxError
 from cift.ops.sandbox.records import locked
@@ -93,7 +93,7 @@ def purge(cache: Path) -> list[str]:
 
 
 def _sources(codename: str) -> str:
-    return machine.debian_sources(machine.apt_sources(), machine.release_of_machine(), codename)
+    return aptsources.debian_sources(aptsources.read_sources(), machine.release_of_machine(), codename)
 
 
 def _aptopts() -> list[str]:

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from cift.ops.sandbox import machine, proxy
+from cift.ops.sandbox import indexes, proxy
 from cift.ops.sandbox.commands import run
 from cift.ops.sandbox.layout import Layout
-from cift.ops.sandbox.records import HostRecord
+from cift.ops.sandbox.records import HostRecord, write_atomically
 
 BEGIN, END = "# begin cift sandbox", "# end cift sandbox"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -33,10 +33,9 @@ def furnish(layout: Layout, host: HostRecord, root: Path, gateway: str) -> None:
     (root / "etc/apt/apt.conf.d/90cift-sandbox").write_text(
         f'Acquire::http::Proxy "{address}";\nAcquire::https::Proxy "{address}";\n'
     )
-    index = machine.pip_index()
-    (root / "etc/pip.conf").write_text(
-        f"[global]\nproxy = {address}\ncert = {BUNDLE}\n" + (f"index-url = {index}\n" if index else "")
-    )
+    index = indexes.pip_index()
+    text = f"[global]\nproxy = {address}\ncert = {BUNDLE}\n" + (f"index-url = {index}\n" if index else "")
+    write_atomically(root / "etc/pip.conf", text.encode())  # for root alone: an address may hold a password
 
 
 def host_key(root: Path) -> str:

@@ -55,11 +55,12 @@ class Lab:
             if not NAME.fullmatch(name):
                 raise RefusedError(f"host name '{name}' is not usable; expected up to 40 of a-z, 0-9 and inner dashes")
         preflight.check(self.layout.root)
+        way = machine.way()
         with self._locked():
             record = records.load(self.layout)
             self._refuse_other_release(record, names, wanted)
             tree = base.ensure(self.layout.cache, wanted, lambda step: self._say(f"base {wanted}", step))
-            subnet = self._open(record)
+            subnet = self._open(record, way)
             for name in dict.fromkeys(names):
                 known = record.hosts.get(name)
                 if known is None:
@@ -144,7 +145,7 @@ class Lab:
                     f"'cift sandbox down {name}' first"
                 )
 
-    def _open(self, record: LabRecord) -> ipaddress.IPv4Network:
+    def _open(self, record: LabRecord, way: machine.Way) -> ipaddress.IPv4Network:
         """Bridge and proxy. The machine-wide lock keeps two labs from choosing the same subnet."""
         with records.locked(NETWORK_LOCK):
             used = network.used_networks(self.layout.bridge)
@@ -157,7 +158,7 @@ class Lab:
             records.save(self.layout, record)
             network.open_bridge(self.layout, subnet)
         ssh.ensure_key(self.layout)
-        proxy.ensure(self.layout, network.gateway(subnet), machine.way())
+        proxy.ensure(self.layout, network.gateway(subnet), way)
         return subnet
 
     def _boot(self, record: LabRecord, names: Sequence[str], subnet: ipaddress.IPv4Network) -> None:
