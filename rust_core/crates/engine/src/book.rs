@@ -17,7 +17,7 @@ pub struct Limit {
     pub user: UserId,
     /// Its side.
     pub side: Side,
-    /// The worst price it takes, and the price it rests at.
+    /// The worst price it takes, and the price it rests at; within `MAX_TICKS` of zero.
     pub price: Ticks,
     /// How much.
     pub quantity: Lots,

@@ -1,15 +1,23 @@
 //! One side of a book: price levels, best first.
 //!
 //! Both sides use the same code because a price is kept as a key that grows as the price gets better: the price itself
-//! for bids, its negative for asks.
+//! for bids, its negative for asks. Levels near the best price live in a window that is searched by bitmap; worse ones
+//! live in a tree. The window follows the market: it always covers the best price, and all keys in the tree are worse
+//! than those in the window.
 
 use std::collections::BTreeMap;
 
 use crate::arena::{Arena, NIL, Order, Slot};
 use crate::types::{Lots, Side, Ticks};
+use crate::window::{WIDTH, Window};
 
 /// A price, so turned that greater is better.
 pub type Key = i64;
+
+/// No best price: worse than any key.
+const NONE: Key = Key::MIN;
+/// Where the best price lies in a window that was just moved: room for a quarter of it to improve.
+const ANCHOR: Key = (WIDTH / 4 * 3) as Key;
 
 /// The queue of one price, first come first served.
 #[derive(Clone, Copy, Debug)]
@@ -18,15 +26,15 @@ pub struct Level {
     pub head: Slot,
     /// The last order.
     pub tail: Slot,
-    /// How many orders.
-    pub orders: u32,
     /// What they add up to.
     pub quantity: Lots,
+    /// How many orders.
+    pub orders: u32,
 }
 
 impl Default for Level {
     fn default() -> Self {
-        Self { head: NIL, tail: NIL, orders: 0, quantity: 0 }
+        Self { head: NIL, tail: NIL, quantity: 0, orders: 0 }
     }
 }
 
@@ -34,15 +42,17 @@ impl Default for Level {
 #[derive(Clone, Debug)]
 pub struct Ladder {
     side: Side,
-    levels: BTreeMap<Key, Level>,
+    best: Key,
     quantity: Lots,
+    window: Window,
+    far: BTreeMap<Key, Level>,
 }
 
 impl Ladder {
     /// An empty side.
     #[must_use]
-    pub const fn new(side: Side) -> Self {
-        Self { side, levels: BTreeMap::new(), quantity: 0 }
+    pub fn new(side: Side) -> Self {
+        Self { side, best: NONE, quantity: 0, window: Window::new(0), far: BTreeMap::new() }
     }
 
     /// The key of a price on this side.
@@ -63,6 +73,7 @@ impl Ladder {
     }
 
     /// What all orders of this side add up to.
+    #[inline]
     #[must_use]
     pub const fn quantity(&self) -> Lots {
         self.quantity
@@ -71,27 +82,55 @@ impl Ladder {
     /// The best key.
     #[inline]
     #[must_use]
-    pub fn best(&self) -> Option<Key> {
-        self.levels.last_key_value().map(|(key, _)| *key)
+    pub const fn best(&self) -> Option<Key> {
+        if self.best == NONE { None } else { Some(self.best) }
+    }
+
+    /// The first order of the best price, if that is no worse than `worst`.
+    #[inline]
+    #[must_use]
+    pub fn first(&self, worst: Key) -> Option<Slot> {
+        // The window always covers the best price.
+        if self.best == NONE || self.best < worst { None } else { Some(self.window.level(self.best).head) }
     }
 
     /// The level of a key, if it has orders.
     #[inline]
     #[must_use]
     pub fn level(&self, key: Key) -> Option<&Level> {
-        self.levels.get(&key)
+        let level = if self.window.covers(key) { Some(self.window.level(key)) } else { self.far.get(&key) };
+        level.filter(|level| level.orders > 0)
     }
 
     /// The levels, best first.
     pub fn iter(&self) -> impl Iterator<Item = (Ticks, &Level)> {
-        self.levels.iter().rev().map(|(key, level)| (self.price(*key), level))
+        let near = std::iter::successors(self.window.best(), |key| {
+            if *key > self.window.base() { self.window.at_or_below(key - 1) } else { None }
+        });
+        let near = near.map(|key| (key, self.window.level(key)));
+        let far = self.far.iter().rev().map(|(key, level)| (*key, level));
+        near.chain(far).map(|(key, level)| (self.price(key), level))
     }
 
     /// Put the order of `slot` at the end of its price's queue.
     #[inline]
     pub fn push(&mut self, arena: &mut Arena, slot: Slot) {
         let Order { price, quantity, .. } = *arena.get(slot);
-        let level = self.levels.entry(self.key(price)).or_default();
+        let key = self.key(price);
+        if !self.window.covers(key) {
+            self.make_room(key);
+        }
+        self.quantity += quantity;
+        let level = if self.window.covers(key) {
+            self.best = self.best.max(key);
+            let level = self.window.level_mut(key);
+            if level.orders == 0 {
+                self.window.mark(key);
+            }
+            self.window.level_mut(key)
+        } else {
+            self.far.entry(key).or_default()
+        };
         let last = level.tail;
         if last == NIL {
             level.head = slot;
@@ -101,7 +140,6 @@ impl Ladder {
         level.tail = slot;
         level.orders += 1;
         level.quantity += quantity;
-        self.quantity += quantity;
         let order = arena.get_mut(slot);
         order.prev = last;
         order.next = NIL;
@@ -113,8 +151,8 @@ impl Ladder {
         let order = arena.get_mut(slot);
         order.quantity -= by;
         let key = self.key(order.price);
-        self.levels.get_mut(&key).expect("a resting order has a level").quantity -= by;
         self.quantity -= by;
+        self.resting_level(key).quantity -= by;
     }
 
     /// Take the order of `slot` out of its queue, and its level out of the side when it was the last one.
@@ -122,7 +160,8 @@ impl Ladder {
     pub fn unlink(&mut self, arena: &mut Arena, slot: Slot) {
         let Order { price, quantity, prev, next, .. } = *arena.get(slot);
         let key = self.key(price);
-        let level = self.levels.get_mut(&key).expect("a resting order has a level");
+        self.quantity -= quantity;
+        let level = self.resting_level(key);
         if prev == NIL {
             level.head = next;
         } else {
@@ -133,11 +172,64 @@ impl Ladder {
         } else {
             arena.get_mut(next).prev = prev;
         }
-        level.orders -= 1;
         level.quantity -= quantity;
-        self.quantity -= quantity;
+        level.orders -= 1;
         if level.orders == 0 {
-            self.levels.remove(&key);
+            self.drop_level(key);
+        }
+    }
+
+    #[inline]
+    fn resting_level(&mut self, key: Key) -> &mut Level {
+        if self.window.covers(key) {
+            self.window.level_mut(key)
+        } else {
+            self.far.get_mut(&key).expect("a resting order has a level")
+        }
+    }
+
+    #[inline]
+    fn drop_level(&mut self, key: Key) {
+        if !self.window.covers(key) {
+            self.far.remove(&key);
+            return;
+        }
+        self.window.clear(key);
+        if key == self.best {
+            if self.window.is_empty() && !self.far.is_empty() {
+                self.fetch_far();
+            }
+            self.best = self.window.best().unwrap_or(NONE);
+        }
+    }
+
+    /// The window has run empty: move it to the best of the far levels.
+    #[cold]
+    fn fetch_far(&mut self) {
+        if let Some((best, _)) = self.far.last_key_value() {
+            self.move_window(best - ANCHOR);
+        }
+    }
+
+    /// Move the window so that it covers `key`, unless that is too far behind the best price.
+    #[cold]
+    fn make_room(&mut self, key: Key) {
+        let best = self.best.max(key);
+        if best - key <= ANCHOR {
+            self.move_window(best - ANCHOR);
+        }
+    }
+
+    fn move_window(&mut self, base: Key) {
+        let far = &mut self.far;
+        self.window.slide(base, |key, level| {
+            far.insert(key, level);
+        });
+        // Levels that have got a place come in; none of them is better than the window covers.
+        while let Some(entry) = self.far.last_entry().filter(|entry| *entry.key() >= base) {
+            let (key, level) = entry.remove_entry();
+            *self.window.level_mut(key) = level;
+            self.window.mark(key);
         }
     }
 }

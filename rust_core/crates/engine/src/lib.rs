@@ -14,3 +14,4 @@ mod matching;
 pub mod risk;
 pub mod snapshot;
 pub mod types;
+mod window;

@@ -43,9 +43,7 @@ impl Book {
         let ladder = self.ladder(maker_side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
         while taker.quantity > 0 {
-            let ladder = self.ladder(maker_side);
-            let Some(best) = ladder.best().filter(|best| *best >= worst) else { return };
-            let slot = ladder.level(best).expect("the best key has a level").head;
+            let Some(slot) = self.ladder(maker_side).first(worst) else { return };
             let maker = *self.arena.get(slot);
             if self.self_trade != SelfTrade::Allow && maker.user == taker.user {
                 if !self.prevent(taker, slot, sink) {

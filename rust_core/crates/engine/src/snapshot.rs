@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::arena::{NIL, Order};
 use crate::book::Book;
 use crate::instrument::Instrument;
-use crate::types::{SelfTrade, Side};
+use crate::types::{MAX_TICKS, SelfTrade, Side};
 
 const MAGIC: [u8; 8] = *b"CIFTBOOK";
 const VERSION: u16 = 1;
@@ -85,10 +85,13 @@ impl Book {
             let mut last_key = i64::MAX;
             for _ in 0..count {
                 let order = reader.order(side)?;
-                let key = book.ladder(side).key(order.price);
+                if order.price.unsigned_abs() > MAX_TICKS.unsigned_abs() {
+                    return Err(reader.invalid("a price beyond all bounds"));
+                }
                 if order.quantity == 0 {
                     return Err(reader.invalid("an order without quantity"));
                 }
+                let key = book.ladder(side).key(order.price);
                 if key > last_key {
                     return Err(reader.invalid("orders out of priority"));
                 }

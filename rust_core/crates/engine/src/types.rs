@@ -6,6 +6,8 @@ pub type OrderId = u64;
 pub type UserId = u64;
 /// A price in whole ticks.
 pub type Ticks = i64;
+/// The largest price of either sign: far enough from the ends of the integer for all sums around it.
+pub const MAX_TICKS: Ticks = 1 << 61;
 /// A quantity in whole lots.
 pub type Lots = u64;
 
