@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 BATCH = 1024
 HEARTBEAT_S = 5.0
 EXPIRES_S = 30.0
-RETRY_S = 0.2
+RETRY_S = (0.1, 5.0)
 
 
 class Stored(NamedTuple):
@@ -105,6 +105,7 @@ class StreamReader:
 
     async def _keep_up(self) -> None:
         loop = asyncio.get_running_loop()
+        wait, longest = RETRY_S
         while True:
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
@@ -117,9 +118,11 @@ class StreamReader:
             self._doubt.clear()
             try:
                 await self._begin()
+                wait = RETRY_S[0]
             except (Error, OSError, TimeoutError) as error:
                 log.warning("%s: %s; trying again", self._stream, str(error) or type(error).__name__)
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(wait)
+                wait = min(longest, wait * 2)
                 self._doubt.set()
 
     async def _leave(self) -> None:
