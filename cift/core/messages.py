@@ -58,7 +58,7 @@ class ReduceOrder(Command, frozen=True, kw_only=True, tag="reduce"):
 
 
 class SetInstrument(Command, frozen=True, kw_only=True, tag="instrument"):
-    """Open a symbol for trading, or change its grid while its book is empty. Written by the engine; causes no events."""
+    """Open a symbol for trading, or change its grid while its book is empty. By the engine itself; causes no events."""
 
     tick_size: float
     lot_size: float
