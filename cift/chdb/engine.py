@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,10 +177,11 @@ class Engine:
         os.chdir(config_file.parent)
         self._connect = Connection
         self._address = f"{path}?config-file={config_file}"
-        try:
-            self._first = Connection(self._address)
-        except Exception as error:
-            raise FolderError(_explain(path, config_file, error)) from None
+        with _Overheard() as said:
+            try:
+                self._first = Connection(self._address)
+            except Exception as error:
+                raise FolderError(_explain(path, config_file, said.reason() or str(error))) from None
         first = Handle(self._first)
         try:
             self.version, self.timezone = first.query("SELECT version(), timezone()")[0].decode().split()
@@ -205,6 +207,10 @@ def _check_folder(path: Path) -> None:
         probe = path / ".writable"
         probe.touch()
         probe.unlink()
+        for name in ("data", "metadata", "store"):
+            # Where these are no folders the engine would start all the same, with nothing in it.
+            if (path / name).exists() and not (path / name).is_dir():
+                raise FolderError(f"{path}: found {name} to be no folder, expected the engine's; restore the folder")
     except OSError as error:
         raise FolderError(
             f"{path}: found {os.strerror(error.errno or 0).lower()}, expected a folder that user {os.getuid()} can "
@@ -212,21 +218,30 @@ def _check_folder(path: Path) -> None:
         ) from None
 
 
-def _explain(path: Path, config_file: Path, error: Exception) -> str:
+class _Overheard:
+    """Listens to stderr, where the engine says why it doesn't start, while its exception says only that it doesn't."""
+
+    def __enter__(self) -> _Overheard:
+        self._file = tempfile.TemporaryFile()
+        self._stderr = os.dup(2)
+        os.dup2(self._file.fileno(), 2)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
+        self._file.close()
+
+    def reason(self) -> str:
+        """Return what was said so far, on one line."""
+        self._file.seek(0)
+        return " ".join(self._file.read().decode(errors="replace").split())
+
+
+def _explain(path: Path, config_file: Path, reason: str) -> str:
     """Turn the engine's reason for not starting into one sentence."""
-    text = str(error).strip()
-    status = path / "status"
-    if "EmbeddedServer" in text and status.exists() and _is_locked(status):
+    if "Cannot lock file" in reason:
         return f"{path}: another process has it open, expected to be the only one; stop that one or name another --path"
-    return f"{path}: the engine can't start with {config_file}: {text}; restore the folder or correct the configuration"
-
-
-def _is_locked(status: Path) -> bool:
-    import fcntl
-
-    with status.open("rb+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+    return (
+        f"{path}: the engine can't start with {config_file}: {reason}; restore the folder or correct the configuration"
+    )
