@@ -236,3 +236,27 @@ def test_down_works_without_the_records(bench: Bench) -> None:
     bench.layout.records.unlink()
     bench("down")
     assert bench.left() == []
+
+
+def test_hosts_come_back_after_the_machine_was_restarted_even_to_another_subnet(bench: Bench) -> None:
+    bench("up", "one", "two")
+    bench("ssh", "one", "touch", "/etc/kept")
+    before = str(bench.hosts()["one"]["address"])
+    # What a restart of the machine takes away: processes, groups, links, mounts. And somebody else was faster.
+    cgroups.remove(bench.layout.group)
+    network.remove_links(network.lab_links(bench.layout))
+    mounts.release(bench.layout.root)
+    faster = f"cifttry{os.getpid() % 10**7}"
+    subprocess.run(["ip", "link", "add", faster, "type", "bridge"], check=True)
+    try:
+        subprocess.run(["ip", "addr", "add", f"{before}/24", "dev", faster], check=True)
+        assert {row["state"] for row in bench.hosts().values()} == {"stopped"}
+        bench("up", "one")
+        assert {name: row["state"] for name, row in bench.hosts().items()} == {"one": "running", "two": "stopped"}
+        after = str(bench.hosts()["one"]["address"])
+        assert after.rsplit(".", 1)[0] != before.rsplit(".", 1)[0]
+        bench("ssh", "one", "test", "-e", "/etc/kept")
+        bench("up", "one", "two")
+        assert after in bench("ssh", "two", "getent", "hosts", "one")
+    finally:
+        subprocess.run(["ip", "link", "del", faster], check=True)

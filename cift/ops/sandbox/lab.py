@@ -148,18 +148,27 @@ class Lab:
     def _open(self, record: LabRecord, way: machine.Way) -> ipaddress.IPv4Network:
         """Bridge and proxy. The machine-wide lock keeps two labs from choosing the same subnet."""
         with records.locked(NETWORK_LOCK):
-            used = network.used_networks(self.layout.bridge)
-            subnet = ipaddress.IPv4Network(record.subnet) if record.subnet else network.free_subnet(used)
-            if any(subnet.overlaps(other) for other in used if other.prefixlen > 0):
-                raise RefusedError(
-                    f"{subnet} of this lab is now used elsewhere on the machine; 'cift sandbox down' first"
-                )
-            record.subnet = str(subnet)
+            subnet = self._subnet(record)
             records.save(self.layout, record)
             network.open_bridge(self.layout, subnet)
         ssh.ensure_key(self.layout)
         proxy.ensure(self.layout, network.gateway(subnet), way)
         return subnet
+
+    def _subnet(self, record: LabRecord) -> ipaddress.IPv4Network:
+        """The lab's subnet. One that somebody took while the lab was asleep is given up, and the hosts move along."""
+        used = network.used_networks(self.layout.bridge)
+        old = ipaddress.IPv4Network(record.subnet) if record.subnet else None
+        if old and not network.overlaps(old, used):
+            return old
+        if any(host.runs(self.layout, name) for name in record.hosts):
+            raise RefusedError(f"{old} of this lab is used elsewhere on the machine too; 'cift sandbox down' first")
+        network.remove_links({self.layout.bridge})
+        new = network.free_subnet(used)
+        for known in record.hosts.values():
+            known.address = network.moved(known.address, new)
+        record.subnet = str(new)
+        return new
 
     def _boot(self, record: LabRecord, names: Sequence[str], subnet: ipaddress.IPv4Network) -> None:
         """Boot those that do not run, all at once."""

@@ -27,13 +27,23 @@ def free_subnet(used: Iterable[ipaddress.IPv4Network], range_: ipaddress.IPv4Net
     Raises:
         RefusedError: all are taken.
     """
-    taken = [network for network in used if network.prefixlen > 0]
+    taken = list(used)
     for candidate in range_.subnets(new_prefix=24):
-        if not any(candidate.overlaps(network) for network in taken):
+        if not overlaps(candidate, taken):
             return candidate
     raise RefusedError(
         f"every /24 of {range_} is in use on this machine; take an old lab down with 'cift sandbox down'"
     )
+
+
+def overlaps(subnet: ipaddress.IPv4Network, used: Iterable[ipaddress.IPv4Network]) -> bool:
+    """Whether any of the used networks has a part of the subnet; a route to everything doesn't count."""
+    return any(subnet.overlaps(network) for network in used if network.prefixlen > 0)
+
+
+def moved(address: str, subnet: ipaddress.IPv4Network) -> str:
+    """The address with the same last octet in another /24."""
+    return str(subnet.network_address + int(address.rsplit(".", 1)[1]))
 
 
 def free_address(subnet: ipaddress.IPv4Network, used: Iterable[str]) -> str:
