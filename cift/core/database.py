@@ -21,7 +21,8 @@ import msgspec
 
 from cift.core.config import Settings
 
-SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9_-]{0,31}$"
+# \Z, not $: the latter also matches before a line break at the end.
+SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9_-]{0,31}\Z"
 Scope = Literal["trade", "read"]
 AccountId = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Grid = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
@@ -46,7 +47,7 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a key may do: `sha256` is the hash of the key in lower-case hex; the key itself is stored nowhere."""
 
-    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     account_id: AccountId
     scopes: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)]
 
@@ -181,8 +182,8 @@ class Database:
     ) -> int:
         """Insert or update everything in one transaction and return the number of rows that changed.
 
-        With `api_keys`, the accounts named in `accounts` have exactly those keys afterwards, so that a rotated key stops
-        working. A key of an unknown account raises `ValueError`.
+        With `api_keys`, the accounts named in `accounts` have exactly those keys afterwards: a key that was rotated
+        stops working. A key of an unknown account raises `ValueError`.
         """
         keys = api_keys or ()
         hashes = [bytes.fromhex(key.sha256) for key in keys]

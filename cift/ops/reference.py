@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Hashable, Iterable
 
+import asyncpg
 import msgspec
 import typer
 
@@ -62,7 +63,7 @@ def load() -> None:
     """
     try:
         changed = asyncio.run(_load(parse(sys.stdin.buffer.read())))
-    except ValueError as error:
+    except (ValueError, asyncpg.PostgresError) as error:  # the latter: text that PostgreSQL can't store, say
         typer.echo(f"cift reference load: {error}", err=True)
         raise typer.Exit(2) from error
     except DatabaseUnavailable as error:

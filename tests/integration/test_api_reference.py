@@ -82,6 +82,8 @@ def test_the_command_loads_from_stdin(reference_database: Database, postgres_ser
     bad = _cift(postgres_server, "load", '{"instruments": [{"symbol": "AAPL", "tick_size": -1, "lot_size": 1}]}')
     assert bad.returncode == 2
     assert "instruments[0].tick_size" in bad.stderr
+    unstorable = _cift(postgres_server, "load", '{"accounts": [{"account_id": 1, "name": "\\u0000"}]}')
+    assert (unstorable.returncode, unstorable.stderr.count("\n")) == (2, 1)
 
 
 def _database(server: PostgresServer, *, password: str | None = None, port: int | None = None) -> Database:

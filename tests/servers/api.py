@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +65,7 @@ class ApiServer:
         command += ["--no-access-log", *self.options]
         environment = os.environ | self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         deadline = time.monotonic() + 30
         while self.log.read_text().count("Application startup complete") < self.workers:
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -81,7 +83,8 @@ class ApiServer:
         try:
             return self.process.wait(15)
         finally:
-            self.process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived their supervisor
 
 
 async def load_reference(database: Database) -> None:

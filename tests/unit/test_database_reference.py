@@ -33,6 +33,7 @@ def test_good_data_is_read_with_defaults() -> None:
     ("table", "row", "field"),
     [
         ("instruments", {"symbol": "aapl", "tick_size": 0.01, "lot_size": 1}, "instruments[0].symbol"),
+        ("instruments", {"symbol": "AAPL\n", "tick_size": 0.01, "lot_size": 1}, "instruments[0].symbol"),
         ("instruments", {"symbol": "A.B", "tick_size": 0.01, "lot_size": 1}, "instruments[0].symbol"),
         ("instruments", {"symbol": "AAPL", "tick_size": 0, "lot_size": 1}, "instruments[0].tick_size"),
         ("instruments", {"symbol": "AAPL", "tick_size": 0.01, "lot_size": -1}, "instruments[0].lot_size"),
