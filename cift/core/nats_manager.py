@@ -107,12 +107,16 @@ class NatsManager:
     async def _on_reconnect(self) -> None:
         self._problem = ""
         log.info("nats: connected again")
-        for hook in self._reconnect_hooks:
+        for hook in list(self._reconnect_hooks):
             await hook()
 
-    def on_reconnect(self, hook: Callable[[], Awaitable[None]]) -> None:
-        """Call `hook` after each reconnect; messages on their way when the connection broke may be lost."""
+    def on_reconnect(self, hook: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Call `hook` after each reconnect: messages on their way when the connection broke may be lost.
+
+        Return a function that ends it.
+        """
         self._reconnect_hooks.append(hook)
+        return lambda: self._reconnect_hooks.remove(hook)
 
     @property
     def connected(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -61,6 +61,7 @@ class Outbox:
         self._doubt = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._sent_at = 0.0
+        self._forget: Callable[[], None] = lambda: None
         self.failure: ForeignWriterError | None = None
 
     @property
@@ -71,7 +72,7 @@ class Outbox:
     async def open(self) -> None:
         """Listen for acknowledgements."""
         await self._nats.subscribe(f"{self._inbox}.*", self._on_ack)
-        self._nats.on_reconnect(self._reconnected)
+        self._forget = self._nats.on_reconnect(self._reconnected)
         self._tasks = [asyncio.create_task(self._mend())]
 
     async def close(self, timeout_s: float = 5.0) -> bool:
@@ -81,6 +82,7 @@ class Outbox:
                 await self.settled(0)
         except (TimeoutError, ForeignWriterError):
             pass
+        self._forget()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

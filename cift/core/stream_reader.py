@@ -63,12 +63,13 @@ class StreamReader:
 
     async def __aenter__(self) -> StreamReader:
         self._last_queued = self.position
-        self._nats.on_reconnect(self._reconnected)
+        self._forget = self._nats.on_reconnect(self._reconnected)
         self._doubt.set()
         self._task = asyncio.create_task(self._keep_up())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._forget()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
