@@ -14,6 +14,12 @@ def normal(value: object) -> str:
     return " ".join(str(value).split())
 
 
+def dotted(name: str) -> str:
+    """Return a name with dots between its parts; a dot inside a part (`eth0.7`) is written `/`, as sysctl.d(5) has it."""
+    first = next((letter for letter in name if letter in "./"), ".")
+    return name.translate(str.maketrans("./", "/.")) if first == "/" else name
+
+
 def parse(text: str) -> dict[str, str]:
     """Return `{name: value}` of a sysctl file's text; a leading `-` (ignore errors) is dropped."""
     found = {}
@@ -23,7 +29,7 @@ def parse(text: str) -> dict[str, str]:
             continue
         name, equals, value = stripped.partition("=")
         if equals:
-            found[name.strip().lstrip("-").replace("/", ".")] = normal(value)
+            found[dotted(name.strip().lstrip("-"))] = normal(value)
     return found
 
 
@@ -46,8 +52,8 @@ class Kernel:
         self.root = Path(root)
 
     def path(self, name: str) -> Path:
-        """Return the file of a dotted name; dots inside an interface's name are written as `/`."""
-        return self.root / name.replace("/", "\0").replace(".", "/").replace("\0", ".")
+        """Return the file of a setting."""
+        return self.root / dotted(name).translate(str.maketrans("./", "/."))
 
     def read(self, name: str) -> str | None:
         """Return the live value, or None where the kernel (or this namespace) has no such setting."""
