@@ -65,7 +65,7 @@ class ApiServer:
         command += ["--no-access-log", *self.options]
         environment = os.environ | self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         deadline = time.monotonic() + 30
         while self.log.read_text().count("Application startup complete") < self.workers:
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -79,12 +79,16 @@ class ApiServer:
     def stop(self) -> int:
         """Stop it as systemd does and return the exit status."""
         assert self.process is not None
+        pid = self.process.pid
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text() if self.process.poll() is None else ""
         self.process.terminate()
         try:
-            return self.process.wait(15)
+            return self.process.wait(30)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived their supervisor
+            self.process.kill()
+            for worker in workers.split():  # none is left after a stop in time
+                with suppress(ProcessLookupError):
+                    os.kill(int(worker), signal.SIGKILL)
 
 
 async def load_reference(database: Database) -> None:
