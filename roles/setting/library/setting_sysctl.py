@@ -8,7 +8,7 @@ module: setting_sysctl
 short_description: Applies a table of kernel settings
 description:
   - Writes one drop-in file, and sets every value in the running kernel that differs.
-  - In a container the settings that belong to the machine's kernel are written to the file and reported in C(file_only).
+  - In a container the settings that belong to the machine's kernel go to the file and are reported in C(file_only).
 options:
   path:
     description: The drop-in file, in C(/etc/sysctl.d).

@@ -15,7 +15,7 @@ def normal(value: object) -> str:
 
 
 def dotted(name: str) -> str:
-    """Return a name with dots between its parts; a dot inside a part (`eth0.7`) is written `/`, as sysctl.d(5) has it."""
+    """Return a name with dots between its parts, and `/` for a dot inside a part (`eth0.7`), as sysctl.d(5) says."""
     first = next((letter for letter in name if letter in "./"), ".")
     return name.translate(str.maketrans("./", "/.")) if first == "/" else name
 

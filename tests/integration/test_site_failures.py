@@ -1,0 +1,116 @@
+"""What stops `site.yml`: one clear sentence, and a host on which nothing was installed.
+
+On a real sandbox host, bare but for what the test itself breaks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.host
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+Site = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a lab with one bare Debian 13 host, cift-1."""
+    environment = {**os.environ, "CIFT_SANDBOX_DIR": str(tmp_path_factory.mktemp("lab")), "ANSIBLE_NOCOLOR": "1"}
+    cift = BIN / "cift"
+    subprocess.run([cift, "sandbox", "up", "--release", "13"], env=environment, check=True, capture_output=True)
+    try:
+        yield environment
+    finally:
+        subprocess.run([cift, "sandbox", "down"], env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture
+def on_host(lab: dict[str, str]) -> Callable[[str], str]:
+    def run(command: str) -> str:
+        ssh = ["ssh", "-F", f"{lab['CIFT_SANDBOX_DIR']}/ssh_config", "cift-1", command]
+        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+@pytest.fixture
+def site(lab: dict[str, str], tmp_path: Path, on_host: Callable[[str], str]) -> Site:
+    """Run site.yml, which must stop; returns its output. The host must be as it was before."""
+    inventory = tmp_path / "inventories/sandbox"
+    shutil.copytree(ROOT / "inventories/sandbox", inventory, symlinks=True)
+    shutil.copytree(ROOT / "inventories/shared", tmp_path / "inventories/shared")
+
+    def run(*arguments: str, **variables: object) -> str:
+        before = on_host("ls /opt /etc /etc/systemd/system; dpkg-query -W")
+        command = [BIN / "ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(variables), *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=lab, capture_output=True, text=True, check=False)
+        assert done.returncode != 0, done.stdout
+        assert on_host("ls /opt /etc /etc/systemd/system; dpkg-query -W") == before
+        return " ".join(done.stdout.split() + done.stderr.split())
+
+    return run
+
+
+def test_a_taken_port(site: Site, on_host: Callable[[str], str]) -> None:
+    on_host("systemd-run --quiet --unit=squatter python3 -m http.server 4222")
+    try:
+        on_host("until ss -Hltn sport = :4222 | grep -q .; do sleep 0.1; done")
+        output = site()
+    finally:
+        on_host("systemctl stop squatter")
+    assert "port 4222: found held by squatter.service, expected free or held by nats.service" in output
+    assert "nothing was changed" in output
+
+
+def test_a_full_disk(site: Site, on_host: Callable[[str], str]) -> None:
+    on_host("mount -t tmpfs -o size=8m tmpfs /opt && dd if=/dev/zero of=/opt/full bs=1M 2>/dev/null || true")
+    try:
+        output = site()
+    finally:
+        on_host("umount /opt")
+    assert "file system of /opt: found 0.0 GiB free of 0.0 GiB, expected at least 3 GiB free" in output
+    assert "nothing was changed" in output
+
+
+def test_everything_that_is_wrong_is_listed_at_once(site: Site) -> None:
+    output = site(preflight_cores=4096, preflight_memory_gib=65536, preflight_releases={"debian": ["99"]})
+    assert "3 things are in the way" in output
+    assert "operating system: found debian 13, expected debian 99" in output
+    assert "CPUs: found" in output
+    assert "expected at least 65536 GiB" in output
+
+
+def test_engines_whose_roles_are_yet_to_come(site: Site) -> None:
+    output = site(cift_cache_engine="dragonfly", cift_clickhouse_engine="server")
+    assert "2 things are in the way" in output
+    assert "found dragonfly, whose role comes with" in output
+    assert "set cift_clickhouse_engine in the inventory" in output
+
+
+def test_an_unreachable_host(site: Site) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    output = site(ansible_host="127.0.0.1", ansible_port=port, ansible_ssh_common_args="")
+    assert "cift-1 cannot be reached, nothing was changed on any host" in output
+    assert "Connection refused" in output
+
+
+def test_a_wrong_checksum(site: Site, tmp_path: Path) -> None:
+    wrong = {"nats-server": {"builds": {"x86_64": {"sha256": "0" * 64}, "aarch64": {"sha256": "0" * 64}}}}
+    output = site(artifact_overrides=wrong, artifact_cache=str(tmp_path / "cache"))
+    assert "artifact nats-server 2.15.1" in output
+    assert f"expected {'0' * 64}" in output
+    assert "nothing was installed" in output
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
