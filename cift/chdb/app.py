@@ -191,7 +191,7 @@ class Service:
         content_type = http.headers.get("content-type", "")
         if content_type.startswith("multipart/form-data"):
             form = Body(http, self._limits, b"")
-            add_form(request, content_type, await self._rest_of_statement(form.pieces(), b""))
+            add_form(request, content_type, await self._whole_statement(form.pieces()))
             pieces = _one(request.query)
         else:
             pieces = Body(http, self._limits, request.query).pieces()
@@ -227,7 +227,8 @@ class Service:
         found = await self._on_thread(lambda: sql.parse(text)) if len(text) > _HEAD else sql.parse(text)
         return found, text[found.data_at :] if found.data_at is not None else b""
 
-    async def _rest_of_statement(self, pieces: AsyncIterator[bytes], text: bytes) -> bytes:
+    async def _whole_statement(self, pieces: AsyncIterator[bytes]) -> bytes:
+        text = b""
         async for piece in pieces:
             text += piece
             if len(text) > self._limits.statement:
