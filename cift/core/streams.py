@@ -12,6 +12,10 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StoreCompression, StreamConfig
 from nats.js.errors import NotFoundError
 
+# Where the engine appends instruments and limits to the journal. Orders are one level up, on `orders.<SYMBOL>`, so that
+# permissions keep them apart: the engine may write no order, the API no configuration.
+CONFIGURATION = "orders._set"
+
 DAY = 86_400.0
 MIB = 1 << 20
 

@@ -39,7 +39,7 @@ from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
 from cift.core.runtime import ServiceError, run
 from cift.core.serialization import MessageError, decode_command, decode_event, decode_market_data, encode
 from cift.core.stream_reader import Stored, StreamReader
-from cift.core.streams import EVENTS, MARKET_DATA, ORDERS
+from cift.core.streams import CONFIGURATION, EVENTS, MARKET_DATA, ORDERS
 
 log = logging.getLogger("engine")
 
@@ -161,10 +161,11 @@ class Engine:
         target = self.matcher.sequence
         for change in changes:
             try:
-                target = (await self.nats.publish_acked(f"orders.{change.symbol}", change, timeout_s=5.0)).seq
+                target = (await self.nats.publish_acked(f"{CONFIGURATION}.{change.symbol}", change, timeout_s=5.0)).seq
             except Error as error:
                 raise ServiceError(
-                    f"{change.symbol}: {error or 'not confirmed'}; NATS user engine must be allowed to publish orders.>"
+                    f"{change.symbol}: {error or 'not confirmed'}; NATS user engine must be allowed to publish "
+                    f"{CONFIGURATION}.*"
                 ) from None
             log.info("journal: %s %s", type(change).__name__, change.symbol)
         await self._decide_up_to(target, stop)
