@@ -36,6 +36,6 @@ QUICK = Profile(
     messages=2_000,
     journal_messages=500,
     analytics_queries=4,
-    cache_seconds=0.4,
-    orders=100,
+    cache_seconds=0.25,
+    orders=60,
 )

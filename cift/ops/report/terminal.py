@@ -23,8 +23,10 @@ def print_report(console: Console, report: Report, page: Path) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
+    previous = ""
     for name, text in _lines(report):
-        table.add_row(name, text)
+        table.add_row("" if name == previous else name, text)
+        previous = name
     console.print()
     console.print(table)
     console.print()

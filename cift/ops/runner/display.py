@@ -70,7 +70,9 @@ class Display:
 
 def _finished(span: Span) -> Text:
     mark, style = ("✗", "red") if span.failed else ("✓", "green")
-    counts = f"{span.tasks} tasks" + (f", {span.changed} changed" if span.changed else "")
+    counts = f"{span.tasks} task{'' if span.tasks == 1 else 's'}" + (
+        f", {span.changed} changed" if span.changed else ""
+    )
     counts += f", {span.failed} failed" if span.failed else ""
     return Text.assemble("  ", (mark, style), f" {span.role:<18}{span.seconds:>7.1f} s   ", (counts, "dim"))
 
