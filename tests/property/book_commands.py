@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from cift_core import FastOrderBook, OrderError
@@ -14,68 +15,140 @@ STP_MODES = ("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement")
 Command = tuple[Any, ...]
 
 
-def random_command(chance: random.Random, *, ids: int = 60, low: int = 95, high: int = 105) -> Command:
-    """A command near the market: small ranges make ids collide, books cross and levels empty."""
+def random_command(
+    chance: random.Random, *, ids: int = 60, low: int = 95, high: int = 105, special: bool = True
+) -> Command:
+    """A command near the market: small ranges make ids collide, books cross and levels empty.
+
+    Without `special` there are no icebergs, no dates and no conditions.
+    """
     order_id = chance.randrange(ids)
     side = chance.choice(("buy", "sell"))
     price = chance.randint(low, high)
     quantity = chance.randint(1, 20)
     user = chance.randrange(4)
-    match chance.choices(("limit", "market", "cancel", "reduce", "modify"), (10, 1, 3, 1, 2))[0]:
+    match chance.choices(_NAMES, _WEIGHTS if special else _PLAIN_WEIGHTS)[0]:
         case "limit":
-            tif = chance.choices(("GTC", "IOC", "FOK"), (8, 1, 1))[0]
-            return "limit", order_id, side, price, quantity, user, tif, chance.random() < 0.15
+            return "limit", order_id, side, price, quantity, user, chance.choices(("GTC", "IOC", "FOK"), (8, 1, 1))[0]
+        case "special":
+            tif = chance.choice(("GTC", "GTC", "DAY", "GTD", "IOC"))
+            post_only = chance.choice(("no", "no", "reject", "reprice"))
+            display, least = chance.choice((0, 0, 1, 3, 8)), chance.choice((0, 0, 0, 2, 12))
+            expires = chance.randrange(200)
+            return "limit", order_id, side, price, quantity, user, tif, post_only, display, least, expires
         case "market":
             return "market", order_id, side, quantity, user
+        case "to limit":
+            return "to limit", order_id, side, quantity, user
         case "cancel":
             return "cancel", order_id
         case "reduce":
             return "reduce", order_id, quantity
-        case _:
+        case "modify":
             return "modify", order_id, chance.choice((None, price)), chance.choice((None, quantity))
+        case _:
+            return _rare_command(chance, user, side, price)
+
+
+_NAMES = ("limit", "special", "market", "to limit", "cancel", "reduce", "modify", "rare")
+_WEIGHTS = (10, 5, 1, 1, 3, 1, 2, 1)
+_PLAIN_WEIGHTS = (10, 0, 1, 1, 3, 1, 2, 0)
+
+
+def _rare_command(chance: random.Random, user: int, side: str, price: int) -> Command:
+    draw = chance.random()
+    if draw < 0.6:
+        return "advance", chance.randrange(150)
+    if draw < 0.7:
+        return ("end of day",)
+    spread = chance.randrange(3)
+    conditions = ((user, None), (side, None), (price - spread, None), (price + spread, None))
+    return "cancel all", *(chance.choice(condition) for condition in conditions)
 
 
 def apply_reference(book: ReferenceBook, command: Command) -> Any:
     name, *rest = command
+    calls: dict[str, Callable[..., Any]] = {
+        "limit": book.add_limit,
+        "market": book.add_market,
+        "to limit": book.add_market_to_limit,
+        "cancel": book.cancel,
+        "cancel all": book.cancel_all,
+        "reduce": book.reduce,
+        "modify": book.modify,
+        "advance": book.advance,
+        "end of day": book.end_of_day,
+    }
     try:
-        match name:
-            case "limit":
-                return book.add_limit(*rest)
-            case "market":
-                return book.add_market(*rest)
-            case "cancel":
-                return book.cancel(*rest)
-            case "reduce":
-                return book.reduce(*rest)
-            case _:
-                return book.modify(*rest)
+        return calls[name](*rest)
     except Refused as refusal:
         return str(refusal)
 
 
 def apply_core(book: FastOrderBook, command: Command) -> Any:
     """Carry out a command and return its outcome in ticks and lots."""
-    name, *rest = command
     try:
-        match name:
-            case "limit":
-                order_id, side, price, quantity, user, tif, post_only = rest
-                _, fills = book.add_limit_order(
-                    order_id, side, price * TICK, quantity, user, tif=tif, post_only=post_only
-                )
-                return [in_ticks(fill) for fill in fills]
-            case "market":
-                return [in_ticks(fill) for fill in book.add_market_order(*rest)]
-            case "cancel":
-                return book.cancel_order(*rest)
-            case "reduce":
-                return round(book.reduce_order(*rest))
-            case _:
-                order_id, price, quantity = rest
-                fills = book.modify_order(order_id, price=None if price is None else price * TICK, quantity=quantity)
-                return [in_ticks(fill) for fill in fills]
+        return _apply_core(book, *command)
     except OrderError as error:
         return error.code
+
+
+def _apply_core(book: FastOrderBook, name: str, *rest: Any) -> Any:
+    match name:
+        case "limit":
+            return [in_ticks(fill) for fill in _add_limit(book, *rest)]
+        case "market":
+            return [in_ticks(fill) for fill in book.add_market_order(*rest)]
+        case "to limit":
+            return [in_ticks(fill) for fill in book.add_market_to_limit_order(*rest)[1]]
+        case "cancel":
+            return book.cancel_order(*rest)
+        case "cancel all":
+            user, side, low, high = rest
+            book.cancel_orders(user_id=user, side=side, low=in_money(low), high=in_money(high))
+        case "reduce":
+            return round(book.reduce_order(*rest))
+        case "modify":
+            order_id, price, quantity = rest
+            return [in_ticks(fill) for fill in book.modify_order(order_id, price=in_money(price), quantity=quantity)]
+        case "advance":
+            book.advance_time(*rest)
+        case "end of day":
+            book.end_of_day()
+    return None
+
+
+def _add_limit(
+    book: FastOrderBook,
+    order_id: int,
+    side: Any,
+    price: int,
+    quantity: int,
+    user: int,
+    tif: Any,
+    post_only: str = "no",
+    display: int = 0,
+    least: int = 0,
+    expires: int = 0,
+) -> list[Any]:
+    _, fills = book.add_limit_order(
+        order_id,
+        side,
+        price * TICK,
+        quantity,
+        user,
+        tif=tif,
+        post_only=post_only == "reject",
+        reprice=post_only == "reprice",
+        display_quantity=display or None,
+        min_quantity=least or None,
+        expires=expires,
+    )
+    return fills
+
+
+def in_money(price: int | None) -> float | None:
+    return None if price is None else price * TICK
 
 
 def in_ticks(fill: Any) -> Fill:

@@ -29,7 +29,10 @@ def play(stp: str, seed: int, count: int, **ranges: int) -> None:
     core, slow = FastOrderBook("X", stp=stp), ReferenceBook(stp)
     for number in range(count):
         command = random_command(chance, **ranges)
-        assert apply_core(core, command) == apply_reference(slow, command), (seed, number, command)
+        answer = apply_reference(slow, command)
+        assert apply_core(core, command) == answer, (seed, number, command)
+        if not isinstance(answer, str):
+            assert [(i, round(lots), why) for i, lots, why in core.cancelled()] == slow.cancels, (seed, number, command)
         for side in ("buy", "sell"):
             assert core_queue(core, side) == reference_queue(slow, side), (seed, number, command)
 

@@ -48,36 +48,33 @@ def test_never_crossed_and_depth_is_the_sum_of_orders(stp: Any, seed: int) -> No
             assert list(sums.items()) == levels
 
 
-@given(SEEDS)
+def open_quantities(book: FastOrderBook) -> dict[int, float]:
+    """What is left of every resting order, whether it shows or not."""
+    ids = [i for side in ("buy", "sell") for i, *_ in book.orders(side)]
+    return {i: order.quantity for i in ids if (order := book.order(i))}
+
+
+@given(MODES, SEEDS)
 @quick
-def test_quantity_is_conserved(seed: int) -> None:
-    """Without self-trade prevention, what came in rests, was filled (twice: maker and taker) or was cancelled."""
-    book, chance = FastOrderBook("X"), random.Random(seed)
-    came = left = 0.0
+def test_quantity_is_conserved(stp: Any, seed: int) -> None:
+    """What came in rests, was filled (twice: maker and taker), or was cancelled with a word."""
+    book, chance = FastOrderBook("X", stp=stp), random.Random(seed)
     for _ in range(150):
-        before = {i: quantity for side in ("buy", "sell") for i, _, quantity, _ in book.orders(side)}
+        before = open_quantities(book)
         command = random_command(chance)
         outcome = apply_core(book, command)
-        if isinstance(outcome, str):
-            continue
-        filled = 2 * sum(fill.quantity for fill in outcome) if isinstance(outcome, list) else 0
-        match command[0]:
-            case "limit":
-                came += command[4]
-                unfilled = command[4] - filled / 2
-                left += filled + (0 if command[6] == "GTC" else unfilled)
-            case "market":
-                came += command[3]
-                left += filled + command[3] - filled / 2
-            case "cancel":
-                left += before.get(command[1], 0)
-            case "reduce":
-                left += min(command[2], before[command[1]])
-            case "modify":
-                grown = (command[3] or before[command[1]]) - before[command[1]]
-                came += max(0, grown)
-                left += max(0, -grown) + filled
-        assert came - left == sum(quantity for side in ("buy", "sell") for _, _, quantity, _ in book.orders(side))
+        came = 0.0
+        if isinstance(outcome, list):
+            name, order_id = command[:2]
+            if name == "modify":
+                came = 0.0 if command[3] is None else command[3] - before[order_id]
+                came += sum(lots for i, lots, why in book.cancelled() if i == order_id and why == "user")
+            else:
+                came = command[4] if name == "limit" else command[3]
+            came -= 2 * sum(fill.quantity for fill in outcome)
+        if not isinstance(outcome, str):
+            came -= sum(lots for _, lots, _ in book.cancelled())
+        assert sum(before.values()) + came == sum(open_quantities(book).values())
 
 
 @given(SEEDS)
@@ -85,7 +82,7 @@ def test_quantity_is_conserved(seed: int) -> None:
 def test_makers_fill_first_come_first_served(seed: int) -> None:
     book, chance = FastOrderBook("X"), random.Random(seed)
     for _ in range(150):
-        command = random_command(chance)
+        command = random_command(chance, special=False)
         queue = {side: [i for i, *_ in book.orders(side)] for side in ("buy", "sell")}
         outcome = apply_core(book, command)
         if isinstance(outcome, list) and outcome:
@@ -93,6 +90,19 @@ def test_makers_fill_first_come_first_served(seed: int) -> None:
             side = "sell" if makers[0] in queue["sell"] else "buy"
             expected = [i for i in queue[side] if i != command[1]]
             assert makers == expected[: len(makers)]
+
+
+@given(SEEDS)
+@quick
+def test_a_queue_position_counts_who_comes_before(seed: int) -> None:
+    book = played("none", seed)
+    for side in ("buy", "sell"):
+        ahead: dict[float, tuple[int, float]] = {}
+        for order_id, price, quantity, _ in book.orders(side):
+            orders, lots = ahead.get(price, (0, 0.0))
+            assert book.queue_position(order_id) == (orders, lots)
+            ahead[price] = (orders + 1, lots + quantity)
+    assert book.queue_position(10_000) is None
 
 
 @given(MODES, SEEDS)
