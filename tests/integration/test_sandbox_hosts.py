@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cift.ops.sandbox import cgroups, mounts, network, preflight
+from cift.ops.sandbox import cgroups, mounts, network, preflight, records
 from cift.ops.sandbox.errors import RefusedError
 from cift.ops.sandbox.layout import DEFAULT_CACHE, Layout
 
@@ -200,6 +200,18 @@ def test_two_commands_at_once_take_turns(bench: Bench) -> None:
 @pytest.mark.parametrize("seconds", [0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8])
 def test_nothing_is_left_when_up_was_killed(bench: Bench, seconds: float) -> None:
     bench.killed(bench.layout.records.exists, "up", "one", "two", after=seconds)
+    bench("down")
+    assert bench.left() == []
+
+
+def _leaving(bench: Bench) -> bool:
+    return any(host.wanted == "down" for host in records.load(bench.layout).hosts.values())
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.15, 0.3])
+def test_nothing_is_left_when_down_was_killed_and_said_again(bench: Bench, seconds: float) -> None:
+    bench("up", "one", "two")
+    bench.killed(lambda: _leaving(bench), "down", after=seconds)
     bench("down")
     assert bench.left() == []
 
