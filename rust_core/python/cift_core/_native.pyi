@@ -5,8 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Side: TypeAlias = Literal["buy", "sell"]
-_Tif: TypeAlias = Literal["GTC", "IOC", "FOK"]
+_Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "DAY", "GTD"]
 _Stp: TypeAlias = Literal["none", "cancel_taker", "cancel_maker", "cancel_both", "decrement"]
+_Reason: TypeAlias = Literal["user", "unfilled", "self_trade", "expired"]
+_Cancels: TypeAlias = list[tuple[int, float, _Reason]]
 _Levels: TypeAlias = list[tuple[float, float]]
 _Column: TypeAlias = NDArray[np.float64]
 
@@ -50,6 +52,7 @@ class RestingOrder:
     quantity: float
     user_id: int
     post_only: bool
+    visible: float
 
 class FastOrderBook:
     def __new__(
@@ -79,9 +82,28 @@ class FastOrderBook:
         *,
         tif: _Tif = "GTC",
         post_only: bool = False,
+        reprice: bool = False,
+        display_quantity: float | None = None,
+        min_quantity: float | None = None,
+        expires: int | None = None,
     ) -> tuple[int, list[Fill]]: ...
     def add_market_order(self, order_id: int, side: _Side, quantity: float, user_id: int) -> list[Fill]: ...
+    def add_market_to_limit_order(
+        self, order_id: int, side: _Side, quantity: float, user_id: int
+    ) -> tuple[int, list[Fill]]: ...
     def cancel_order(self, order_id: int) -> bool: ...
+    def cancel_orders(
+        self,
+        *,
+        user_id: int | None = None,
+        side: _Side | None = None,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> _Cancels: ...
+    def advance_time(self, now: int) -> _Cancels: ...
+    def end_of_day(self) -> _Cancels: ...
+    def cancelled(self) -> _Cancels: ...
+    def queue_position(self, order_id: int) -> tuple[int, float] | None: ...
     def reduce_order(self, order_id: int, by: float) -> float: ...
     def modify_order(
         self, order_id: int, *, price: float | None = None, quantity: float | None = None

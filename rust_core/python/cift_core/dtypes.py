@@ -12,11 +12,11 @@ LIMIT, MARKET, CANCEL, REDUCE, MODIFY = range(5)
 BUY, SELL = range(2)
 """Values of `side`."""
 
-GTC, IOC, FOK = range(3)
+GTC, IOC, FOK, DAY = range(4)
 """Values of `tif`."""
 
-POST_ONLY = 1
-"""A bit of a command's `flags`."""
+POST_ONLY, REPRICE = 1, 2
+"""Bits of a command's `flags`."""
 
 ACCEPTED, FILL, CANCELLED, REJECTED = range(4)
 """Values of an event's `kind`."""

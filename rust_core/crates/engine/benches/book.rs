@@ -7,8 +7,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use cift_engine::book::{Book, Limit};
+use cift_engine::book::Book;
 use cift_engine::event::Fill;
+use cift_engine::orders::{Limit, Terms};
 use cift_engine::types::{OrderId, SelfTrade, Side, Ticks, TimeInForce};
 use hdrhistogram::Histogram;
 
@@ -35,7 +36,7 @@ impl Chance {
 }
 
 fn limit(id: OrderId, side: Side, price: Ticks, quantity: u64, tif: TimeInForce) -> Limit {
-    Limit { id, user: id % 100, side, price, quantity, tif, post_only: false }
+    Limit { id, user: id % 100, side, price, quantity, terms: Terms { tif, ..Terms::default() } }
 }
 
 /// Mixed operations on a book in which `resting` orders rest already, with those orders first.
@@ -103,8 +104,8 @@ fn apply(book: &mut Book, operation: &Operation, fills: &mut Vec<Fill>) {
     }
 }
 
-/// The median over runs of nanoseconds per mixed operation.
-fn mean(first: &[Operation], mixed: &[Operation]) -> f64 {
+/// Nanoseconds per mixed operation: the median over runs, and the best run, which other programs disturbed least.
+fn mean(first: &[Operation], mixed: &[Operation]) -> (f64, f64) {
     let mut runs: Vec<f64> = (0..RUNS)
         .map(|_| {
             let (mut book, mut fills) = prepared(first);
@@ -116,7 +117,7 @@ fn mean(first: &[Operation], mixed: &[Operation]) -> f64 {
         })
         .collect();
     runs.sort_by(f64::total_cmp);
-    runs[RUNS / 2]
+    (runs[RUNS / 2], runs[0])
 }
 
 fn percentiles(first: &[Operation], mixed: &[Operation]) -> Histogram<u64> {
@@ -143,11 +144,11 @@ fn prepared(first: &[Operation]) -> (Book, Vec<Fill>) {
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     let (first, mixed) = flow(1_000, OPERATIONS);
-    let mixed_mean = mean(&first, &mixed);
+    let (mixed_mean, mixed_best) = mean(&first, &mixed);
     let histogram = percentiles(&first, &mixed);
     let at = |percent| histogram.value_at_quantile(percent);
     let (p50, p99, p999, max) = (at(0.5), at(0.99), at(0.999), histogram.max());
-    let curve: Vec<(usize, f64)> = [1_000, 10_000, 100_000, 1_000_000, 5_000_000]
+    let curve: Vec<(usize, (f64, f64))> = [1_000, 10_000, 100_000, 1_000_000, 5_000_000]
         .into_iter()
         .map(|resting| {
             let (first, mixed) = flow(resting, OPERATIONS / 2);
@@ -155,18 +156,20 @@ fn main() {
         })
         .collect();
     if json {
-        let curve: Vec<String> =
-            curve.iter().map(|(n, ns)| format!("{{\"resting\":{n},\"mean_ns\":{ns:.2}}}")).collect();
+        let curve: Vec<String> = curve
+            .iter()
+            .map(|(n, (mean, best))| format!("{{\"resting\":{n},\"mean_ns\":{mean:.2},\"best_ns\":{best:.2}}}"))
+            .collect();
         println!(
-            "{{\"operations\":{OPERATIONS},\"mean_ns\":{mixed_mean:.2},\"p50_ns\":{p50},\"p99_ns\":{p99},\
+            "{{\"operations\":{OPERATIONS},\"mean_ns\":{mixed_mean:.2},\"best_ns\":{mixed_best:.2},\"p50_ns\":{p50},\"p99_ns\":{p99},\
              \"p999_ns\":{p999},\"max_ns\":{max},\"curve\":[{}]}}",
             curve.join(",")
         );
         return;
     }
-    println!("mixed flow of {OPERATIONS} operations: mean {mixed_mean:.1} ns");
+    println!("mixed flow of {OPERATIONS} operations: mean {mixed_mean:.1} ns, best run {mixed_best:.1} ns");
     println!("with a clock around each: p50 {p50} ns, p99 {p99} ns, p99.9 {p999} ns, max {max} ns");
-    for (resting, ns) in curve {
-        println!("{resting:>9} resting orders: mean {ns:.1} ns");
+    for (resting, (mean, best)) in curve {
+        println!("{resting:>9} resting orders: mean {mean:.1} ns, best run {best:.1} ns");
     }
 }

@@ -16,7 +16,7 @@ pub struct Order {
     pub user: UserId,
     /// Its price.
     pub price: Ticks,
-    /// What is left of it.
+    /// What is left of it, as far as it shows.
     pub quantity: Lots,
     /// The order before it in the queue of its price.
     pub prev: Slot,
@@ -26,6 +26,8 @@ pub struct Order {
     pub side: Side,
     /// Whether it may never take.
     pub post_only: bool,
+    /// Whether it has an uncommon part.
+    pub rare: bool,
 }
 
 /// All orders of a book.

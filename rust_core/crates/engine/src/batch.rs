@@ -6,6 +6,7 @@ use crate::error::BookError;
 use crate::event::{Event, Sink};
 use crate::grid::Grid;
 use crate::instrument::{Instrument, Options};
+use crate::orders::PostOnly;
 use crate::types::{Lots, Side, TimeInForce};
 
 /// One command: 40 bytes, no padding.
@@ -16,9 +17,9 @@ pub struct CommandRow {
     pub op: u8,
     /// 0 buy, 1 sell.
     pub side: u8,
-    /// 0 GTC, 1 IOC, 2 FOK.
+    /// 0 GTC, 1 IOC, 2 FOK, 3 DAY.
     pub tif: u8,
-    /// Bit 0: post-only.
+    /// Bit 0: post-only, refused if it would take; bit 1: post-only, repriced instead.
     pub flags: u8,
     /// Zero.
     pub reserved: u32,
@@ -40,7 +41,7 @@ pub struct EventRow {
     pub kind: u8,
     /// The side of the order: 0 buy, 1 sell; a fill's is the taker's.
     pub side: u8,
-    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade), for a reject the number of its code.
+    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired), for a reject the number of its code.
     pub code: u16,
     /// Zero.
     pub reserved: u32,
@@ -65,6 +66,7 @@ const FILL: u8 = 1;
 const CANCELLED: u8 = 2;
 const REJECTED: u8 = 3;
 const POST_ONLY: u8 = 1;
+const REPRICE: u8 = 2;
 
 /// A listener that writes rows.
 struct Rows<'a> {
@@ -135,7 +137,12 @@ impl Instrument {
         let CommandRow { order_id, user_id, price, quantity, .. } = *row;
         match row.op {
             0 => {
-                let options = Options { tif: tif(row)?, post_only: row.flags & POST_ONLY != 0 };
+                let post_only = match row.flags & (POST_ONLY | REPRICE) {
+                    0 => PostOnly::No,
+                    POST_ONLY => PostOnly::Reject,
+                    _ => PostOnly::Reprice,
+                };
+                let options = Options { tif: tif(row)?, post_only, ..Options::default() };
                 self.add_limit(order_id, side(row)?, price, quantity, user_id, options, sink).map(Some)
             }
             1 => self.add_market(order_id, side(row)?, quantity, user_id, sink).map(|()| Some(0)),
@@ -160,6 +167,7 @@ fn side(row: &CommandRow) -> Result<Side, BookError> {
 }
 
 fn tif(row: &CommandRow) -> Result<TimeInForce, BookError> {
-    let expected = "0 GTC, 1 IOC, 2 FOK";
-    TimeInForce::from_code(row.tif).ok_or(BookError::BadChoice { field: "tif", value: row.tif.into(), expected })
+    let expected = "0 GTC, 1 IOC, 2 FOK, 3 DAY";
+    let tif = TimeInForce::from_code(row.tif).filter(|tif| *tif != TimeInForce::Gtd);
+    tif.ok_or(BookError::BadChoice { field: "tif", value: row.tif.into(), expected })
 }

@@ -1,44 +1,14 @@
 //! The order book: price, then time.
 
-use crate::arena::{Arena, NIL, Order, Slot};
+use crate::arena::{Arena, Order, Slot};
 use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::ids::IdIndex;
-use crate::ladder::{Ladder, Level};
+use crate::ladder::Ladder;
 use crate::matching::Taker;
-use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
-
-/// A limit order as it comes in.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// The order's id.
-    pub id: OrderId,
-    /// Its owner.
-    pub user: UserId,
-    /// Its side.
-    pub side: Side,
-    /// The worst price it takes, and the price it rests at; within `MAX_TICKS` of zero.
-    pub price: Ticks,
-    /// How much.
-    pub quantity: Lots,
-    /// How long it may live.
-    pub tif: TimeInForce,
-    /// Refuse it rather than let it take.
-    pub post_only: bool,
-}
-
-/// A market order as it comes in.
-#[derive(Clone, Copy, Debug)]
-pub struct Market {
-    /// The order's id.
-    pub id: OrderId,
-    /// Its owner.
-    pub user: UserId,
-    /// Its side.
-    pub side: Side,
-    /// How much; what finds no counterpart is cancelled.
-    pub quantity: Lots,
-}
+use crate::orders::{Filter, Limit, Market, PostOnly, Terms};
+use crate::rare::{END_OF_DAY, Rare, Rares};
+use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce};
 
 /// One instrument's resting orders.
 #[derive(Clone, Debug)]
@@ -47,6 +17,8 @@ pub struct Book {
     pub(crate) asks: Ladder,
     pub(crate) arena: Arena,
     pub(crate) ids: IdIndex,
+    pub(crate) rares: Rares,
+    pub(crate) now: Nanos,
     pub(crate) self_trade: SelfTrade,
 }
 
@@ -59,85 +31,23 @@ impl Book {
             asks: Ladder::new(Side::Sell),
             arena: Arena::default(),
             ids: IdIndex::default(),
+            rares: Rares::default(),
+            now: 0,
             self_trade,
         }
-    }
-
-    /// What happens when a user meets themself.
-    #[must_use]
-    pub const fn self_trade(&self) -> SelfTrade {
-        self.self_trade
-    }
-
-    /// How many orders rest.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.arena.live()
-    }
-
-    /// Whether no order rests.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// A resting order.
-    #[must_use]
-    pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.ids.get(id).map(|slot| self.arena.get(slot))
-    }
-
-    /// The best price of a side.
-    #[inline]
-    #[must_use]
-    pub fn best(&self, side: Side) -> Option<Ticks> {
-        let ladder = self.ladder(side);
-        ladder.best().map(|key| ladder.price(key))
-    }
-
-    /// What rests at a price.
-    #[must_use]
-    pub fn level(&self, side: Side, price: Ticks) -> Option<&Level> {
-        let ladder = self.ladder(side);
-        ladder.level(ladder.key(price))
-    }
-
-    /// A side's levels, best first.
-    pub fn levels(&self, side: Side) -> impl Iterator<Item = (Ticks, &Level)> {
-        self.ladder(side).iter()
-    }
-
-    /// A side's orders in the order in which they would trade.
-    pub fn queue(&self, side: Side) -> impl Iterator<Item = &Order> {
-        self.levels(side).flat_map(move |(_, level)| {
-            let mut slot = level.head;
-            std::iter::from_fn(move || {
-                (slot != NIL).then(|| {
-                    let order = self.arena.get(slot);
-                    slot = order.next;
-                    order
-                })
-            })
-        })
     }
 
     /// Take what the order can, then let the rest live as its time in force says. Returns what rests.
     ///
     /// # Errors
-    /// A live id, a post-only order that would take, or a side that would overflow.
+    /// A live id, terms that contradict each other, a post-only order that would take, or a side that would overflow.
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
         if self.ids.get(order.id).is_some() {
             return Err(BookError::DuplicateOrderId(order.id));
         }
         self.check_room(order.side, order.quantity)?;
-        if order.post_only {
-            if order.tif != TimeInForce::Gtc {
-                return Err(BookError::PostOnlyImmediate);
-            }
-            if self.crosses(order.side, order.price) {
-                return Err(BookError::WouldTake(order.id));
-            }
-        }
+        self.check_terms(order)?;
+        let mut order = *order;
         let mut taker = Taker {
             id: order.id,
             user: order.user,
@@ -145,18 +55,42 @@ impl Book {
             limit: Some(order.price),
             quantity: order.quantity,
         };
-        if order.tif != TimeInForce::Fok || self.can_fill(&taker) {
-            self.take(&mut taker, sink);
+        if self.crosses(order.side, order.price) {
+            match order.terms.post_only {
+                PostOnly::No => {
+                    let at_once =
+                        if order.terms.tif == TimeInForce::Fok { order.quantity } else { order.terms.min_quantity };
+                    if at_once == 0 || self.can_fill(&taker, at_once) {
+                        self.take(&mut taker, sink);
+                    } else {
+                        order.terms.tif = TimeInForce::Ioc;
+                    }
+                }
+                PostOnly::Reject => return Err(BookError::WouldTake(order.id)),
+                PostOnly::Reprice => order.price = self.before_the_best(&order)?,
+            }
+        } else if order.terms.min_quantity > 0 {
+            order.terms.tif = TimeInForce::Ioc;
         }
-        if taker.quantity == 0 {
+        let left = taker.quantity;
+        if left == 0 {
             return Ok(0);
         }
-        if order.tif != TimeInForce::Gtc {
-            Self::tell_cancel(&taker.rest(), taker.quantity, CancelReason::Unfilled, sink);
+        if !order.terms.tif.rests() {
+            taker.tell_cancel(left, CancelReason::Unfilled, sink);
             return Ok(0);
         }
-        self.rest(Order { post_only: order.post_only, ..taker.rest() });
-        Ok(taker.quantity)
+        let rare = order.rare(left);
+        self.rest(
+            Order {
+                price: order.price,
+                quantity: left - rare.map_or(0, |rare| rare.reserve),
+                post_only: order.terms.post_only != PostOnly::No,
+                ..taker.rest()
+            },
+            rare,
+        );
+        Ok(left)
     }
 
     /// Take whatever is there; the rest is cancelled.
@@ -171,36 +105,69 @@ impl Book {
         let mut taker = Taker { id, user, side, limit: None, quantity };
         self.take(&mut taker, sink);
         if taker.quantity > 0 {
-            Self::tell_cancel(&taker.rest(), taker.quantity, CancelReason::Unfilled, sink);
+            taker.tell_cancel(taker.quantity, CancelReason::Unfilled, sink);
         }
         Ok(())
     }
 
-    /// Take an order out of the book.
+    /// Take at the best price alone; the rest becomes a limit order there. Without any price it is cancelled. Returns
+    /// what rests.
+    ///
+    /// # Errors
+    /// A live id, or a side that would overflow.
+    pub fn add_market_to_limit(&mut self, order: &Market, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        let Market { id, user, side, quantity } = *order;
+        match self.best(side.opposite()) {
+            Some(price) => self.add_limit(&Limit { id, user, side, price, quantity, terms: Terms::default() }, sink),
+            None => self.add_market(order, sink).map(|()| 0),
+        }
+    }
+
+    /// Take an order out of the book; returns what was left of it.
     ///
     /// # Errors
     /// No such live order.
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let slot = self.ids.get(id).ok_or(BookError::UnknownOrder(id))?;
-        let order = self.remove(slot);
-        Self::tell_cancel(&order, order.quantity, CancelReason::User, sink);
-        Ok(order.quantity)
+        Ok(self.cancel_slot(slot, CancelReason::User, sink))
     }
 
-    /// Take `by` lots off an order, which keeps its place; all of it, if it has no more. Returns what is left.
+    /// Cancel every order that fits, bids before asks, in the order in which they would trade. Returns how many.
+    pub fn cancel_all(&mut self, filter: &Filter, sink: &mut impl Sink) -> usize {
+        let Filter { user, side, low, high } = *filter;
+        let sides = [Side::Buy, Side::Sell].into_iter().filter(|each| side.is_none_or(|side| side == *each));
+        let ids: Vec<OrderId> = sides
+            .flat_map(|side| self.queue(side))
+            .filter(|order| user.is_none_or(|user| user == order.user))
+            .filter(|order| low.is_none_or(|low| low <= order.price) && high.is_none_or(|high| high >= order.price))
+            .map(|order| order.id)
+            .collect();
+        for id in &ids {
+            let _ = self.cancel(*id, sink);
+        }
+        ids.len()
+    }
+
+    /// Take `by` lots off an order, which keeps its place; what does not show goes first. All of it goes, if it has no
+    /// more. Returns what is left.
     ///
     /// # Errors
     /// No such live order.
     pub fn reduce(&mut self, id: OrderId, by: Lots, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let slot = self.ids.get(id).ok_or(BookError::UnknownOrder(id))?;
         let order = *self.arena.get(slot);
-        if by >= order.quantity {
-            return self.cancel(id, sink).map(|_| 0);
+        let open = self.open(&order);
+        if by >= open {
+            self.cancel_slot(slot, CancelReason::User, sink);
+            return Ok(0);
         }
-        let ladder = Self::side_mut(&mut self.bids, &mut self.asks, order.side);
-        ladder.reduce(&mut self.arena, slot, by);
-        Self::tell_cancel(&order, by, CancelReason::User, sink);
-        Ok(order.quantity - by)
+        let drawn = if order.rare { self.rares.draw(id, order.side, by) } else { 0 };
+        if by > drawn {
+            let (ladder, arena) = self.side_mut(order.side);
+            ladder.reduce(arena, slot, by - drawn);
+        }
+        order.tell_cancel(by, CancelReason::User, sink);
+        Ok(open - by)
     }
 
     /// Give an order another price, another quantity left, or both. It keeps its place only if the price stays and the
@@ -217,56 +184,126 @@ impl Book {
     ) -> Result<Lots, BookError> {
         let slot = self.ids.get(id).ok_or(BookError::UnknownOrder(id))?;
         let old = *self.arena.get(slot);
+        let open = self.open(&old);
         let price = price.unwrap_or(old.price);
-        let quantity = quantity.unwrap_or(old.quantity);
-        if price == old.price && quantity <= old.quantity {
-            return if quantity == old.quantity {
-                Ok(quantity)
-            } else {
-                self.reduce(id, old.quantity - quantity, sink)
-            };
+        let quantity = quantity.unwrap_or(open);
+        if price == old.price && quantity <= open {
+            return if quantity == open { Ok(open) } else { self.reduce(id, open - quantity, sink) };
         }
         self.check_room(old.side, quantity)?;
         if old.post_only && self.crosses(old.side, price) {
             return Err(BookError::WouldTake(id));
         }
+        let rare = self.rare(&old);
         self.remove(slot);
-        let Order { user, side, post_only, .. } = old;
-        self.add_limit(&Limit { id, user, side, price, quantity, tif: TimeInForce::Gtc, post_only }, sink)
+        let terms = Terms {
+            tif: match rare.expires {
+                0 => TimeInForce::Gtc,
+                END_OF_DAY => TimeInForce::Day,
+                _ => TimeInForce::Gtd,
+            },
+            post_only: if old.post_only { PostOnly::Reject } else { PostOnly::No },
+            display: (rare.display != 0).then_some(rare.display),
+            min_quantity: 0,
+            expires: rare.expires,
+        };
+        self.add_limit(&Limit { id, user: old.user, side: old.side, price, quantity, terms }, sink)
+    }
+
+    /// Let time pass: every order whose time is up is cancelled, the earliest first. Time never goes back.
+    pub fn advance(&mut self, now: Nanos, sink: &mut impl Sink) {
+        self.now = self.now.max(now);
+        // The end of the day is not a time that passes.
+        self.expire(self.now.min(END_OF_DAY - 1), sink);
+    }
+
+    /// The day is over: every order that is good for the day is cancelled.
+    pub fn end_of_day(&mut self, sink: &mut impl Sink) {
+        self.expire(END_OF_DAY, sink);
+    }
+
+    fn expire(&mut self, until: Nanos, sink: &mut impl Sink) {
+        while let Some(id) = self.rares.expired(until) {
+            let slot = self.ids.get(id).expect("an order that can expire rests");
+            self.cancel_slot(slot, CancelReason::Expired, sink);
+        }
+    }
+
+    fn check_terms(&self, order: &Limit) -> Result<(), BookError> {
+        let Terms { tif, post_only, display, min_quantity, expires } = order.terms;
+        if !tif.rests() {
+            if post_only != PostOnly::No {
+                return Err(BookError::NeverRests { field: "post_only" });
+            }
+            if display.is_some() {
+                return Err(BookError::NeverRests { field: "display_quantity" });
+            }
+        }
+        if min_quantity > order.quantity {
+            return Err(BookError::MinQuantity(min_quantity));
+        }
+        if tif == TimeInForce::Gtd && (expires <= self.now || expires == END_OF_DAY) {
+            return Err(BookError::Expired(expires, self.now));
+        }
+        Ok(())
     }
 
     /// Whether an order of this side and price would take.
+    #[inline]
     fn crosses(&self, side: Side, price: Ticks) -> bool {
         let other = self.ladder(side.opposite());
         other.best().is_some_and(|best| best >= other.key(price))
     }
 
+    /// One tick before the price that the order would take; an order with a positive price keeps one.
+    fn before_the_best(&self, order: &Limit) -> Result<Ticks, BookError> {
+        let best = self.best(order.side.opposite()).unwrap_or(order.price);
+        let price = if order.side == Side::Buy { best - 1 } else { best + 1 };
+        if order.price > 0 && price <= 0 { Err(BookError::WouldTake(order.id)) } else { Ok(price) }
+    }
+
+    #[inline]
     fn check_room(&self, side: Side, quantity: Lots) -> Result<(), BookError> {
-        match self.ladder(side).quantity().checked_add(quantity) {
+        let resting = self.ladder(side).quantity();
+        match resting.checked_add(self.rares.hidden(side)).and_then(|open| open.checked_add(quantity)) {
             Some(_) => Ok(()),
             None => Err(BookError::SideOverflow(quantity)),
         }
     }
 
     /// Put an order at the end of its queue.
-    pub(crate) fn rest(&mut self, order: Order) {
-        let slot = self.arena.insert(order);
+    #[inline]
+    pub(crate) fn rest(&mut self, order: Order, rare: Option<Rare>) {
+        let slot = self.arena.insert(Order { rare: rare.is_some(), ..order });
         self.ids.insert(order.id, slot);
-        Self::side_mut(&mut self.bids, &mut self.asks, order.side).push(&mut self.arena, slot);
+        if let Some(rare) = rare {
+            self.rares.insert(order.id, order.side, rare);
+        }
+        let (ladder, arena) = self.side_mut(order.side);
+        ladder.push(arena, slot);
     }
 
     /// Forget a resting order.
+    #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) -> Order {
         let order = *self.arena.get(slot);
-        Self::side_mut(&mut self.bids, &mut self.asks, order.side).unlink(&mut self.arena, slot);
+        let (ladder, arena) = self.side_mut(order.side);
+        ladder.unlink(arena, slot);
         self.ids.remove(order.id);
         self.arena.remove(slot);
+        if order.rare {
+            self.rares.remove(order.id, order.side);
+        }
         order
     }
 
-    pub(crate) fn tell_cancel(order: &Order, quantity: Lots, reason: CancelReason, sink: &mut impl Sink) {
-        let Order { id, user, side, .. } = *order;
-        sink.emit(Event::Cancel(Cancel { order: id, user, side, quantity, reason }));
+    /// Take an order out and say so; returns what was left of it.
+    #[inline]
+    pub(crate) fn cancel_slot(&mut self, slot: Slot, reason: CancelReason, sink: &mut impl Sink) -> Lots {
+        let open = self.open(self.arena.get(slot));
+        let order = self.remove(slot);
+        order.tell_cancel(open, reason, sink);
+        open
     }
 
     pub(crate) const fn ladder(&self, side: Side) -> &Ladder {
@@ -276,11 +313,19 @@ impl Book {
         }
     }
 
-    /// One of two ladders, borrowed apart from the rest of the book.
-    pub(crate) const fn side_mut<'a>(bids: &'a mut Ladder, asks: &'a mut Ladder, side: Side) -> &'a mut Ladder {
+    /// One side's ladder with the arena that its orders live in.
+    #[inline]
+    pub(crate) const fn side_mut(&mut self, side: Side) -> (&mut Ladder, &mut Arena) {
         match side {
-            Side::Buy => bids,
-            Side::Sell => asks,
+            Side::Buy => (&mut self.bids, &mut self.arena),
+            Side::Sell => (&mut self.asks, &mut self.arena),
         }
+    }
+}
+
+impl Order {
+    pub(crate) fn tell_cancel(&self, quantity: Lots, reason: CancelReason, sink: &mut impl Sink) {
+        let Self { id, user, side, .. } = *self;
+        sink.emit(Event::Cancel(Cancel { order: id, user, side, quantity, reason }));
     }
 }

@@ -67,9 +67,18 @@ pub enum BookError {
         /// What is accepted.
         expected: &'static str,
     },
-    /// A post-only order must be able to rest.
-    #[error("post_only true needs tif GTC: an immediate order never rests")]
-    PostOnlyImmediate,
+    /// What only a resting order can have, asked of one that never rests.
+    #[error("{field} needs a tif that lets the order rest, not IOC or FOK")]
+    NeverRests {
+        /// The argument's name.
+        field: &'static str,
+    },
+    /// More must trade at once than there is.
+    #[error("min_quantity {0} lots is more than the order's quantity")]
+    MinQuantity(u64),
+    /// A good-till-date order without a date in the future.
+    #[error("expires {0} is not after the book's time {1}")]
+    Expired(u64, u64),
 }
 
 impl BookError {
@@ -86,7 +95,9 @@ impl BookError {
             Self::SideOverflow(_) => "side_overflow",
             Self::WouldTake(_) => "post_only_would_take",
             Self::BadChoice { .. } => "bad_choice",
-            Self::PostOnlyImmediate => "post_only_immediate",
+            Self::NeverRests { .. } => "never_rests",
+            Self::MinQuantity(_) => "min_quantity",
+            Self::Expired(..) => "expired",
         }
     }
 
@@ -99,9 +110,12 @@ impl BookError {
             | Self::NotPositive { field, .. }
             | Self::OffGrid { field, .. }
             | Self::TooLarge { field, .. }
+            | Self::NeverRests { field }
             | Self::BadChoice { field, .. } => field,
             Self::SideOverflow(_) => "quantity",
-            Self::WouldTake(_) | Self::PostOnlyImmediate => "post_only",
+            Self::WouldTake(_) => "post_only",
+            Self::MinQuantity(_) => "min_quantity",
+            Self::Expired(..) => "expires",
         }
     }
 
@@ -118,7 +132,9 @@ impl BookError {
             Self::SideOverflow(_) => 7,
             Self::WouldTake(_) => 8,
             Self::BadChoice { .. } => 9,
-            Self::PostOnlyImmediate => 10,
+            Self::NeverRests { .. } => 10,
+            Self::MinQuantity(_) => 11,
+            Self::Expired(..) => 12,
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum CancelReason {
     Unfilled = 1,
     /// It would have met an order of the same user.
     SelfTrade = 2,
+    /// Its time was up.
+    Expired = 3,
 }
 
 /// Quantity that left without a trade.

@@ -1,18 +1,25 @@
 //! A book with its instrument: floats outside, ticks and lots inside.
 
-use crate::book::{Book, Limit, Market};
+use crate::book::Book;
 use crate::error::BookError;
 use crate::event::Sink;
 use crate::grid::Grid;
-use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
+use crate::orders::{Limit, Market, PostOnly, Terms};
+use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
 
-/// How a limit order is to be treated.
+/// How a limit order is to be treated: `Terms`, with quantities as floats.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// How long it may live.
     pub tif: TimeInForce,
-    /// Refuse it rather than let it take.
-    pub post_only: bool,
+    /// Whether it may take.
+    pub post_only: PostOnly,
+    /// How much of it shows at a time (an iceberg).
+    pub display_quantity: Option<f64>,
+    /// How much must trade at once, or the order is cancelled whole.
+    pub min_quantity: Option<f64>,
+    /// When a good-till-date order leaves.
+    pub expires: Nanos,
 }
 
 /// One instrument: its grids and its book.
@@ -108,8 +115,11 @@ impl Instrument {
     ) -> Result<Lots, BookError> {
         let price = self.ticks(price)?;
         let quantity = self.lots("quantity", quantity)?;
-        let Options { tif, post_only } = options;
-        self.book.add_limit(&Limit { id, user, side, price, quantity, tif, post_only }, sink)
+        let Options { tif, post_only, display_quantity, min_quantity, expires } = options;
+        let display = display_quantity.map(|shown| self.lots("display_quantity", shown)).transpose()?;
+        let min_quantity = min_quantity.map_or(Ok(0), |least| self.lots("min_quantity", least))?;
+        let terms = Terms { tif, post_only, display, min_quantity, expires };
+        self.book.add_limit(&Limit { id, user, side, price, quantity, terms }, sink)
     }
 
     /// A market order.
@@ -127,6 +137,22 @@ impl Instrument {
     ) -> Result<(), BookError> {
         let quantity = self.lots("quantity", quantity)?;
         self.book.add_market(&Market { id, user, side, quantity }, sink)
+    }
+
+    /// An order that takes at the best price alone and rests there; returns what rests.
+    ///
+    /// # Errors
+    /// A quantity off the grid, and whatever the book refuses.
+    pub fn add_market_to_limit(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        quantity: f64,
+        user: UserId,
+        sink: &mut impl Sink,
+    ) -> Result<Lots, BookError> {
+        let quantity = self.lots("quantity", quantity)?;
+        self.book.add_market_to_limit(&Market { id, user, side, quantity }, sink)
     }
 
     /// Take `by` off an order; returns what is left.

@@ -1,6 +1,6 @@
 //! Taking: an incoming order against the other side, best price first, oldest order first.
 
-use crate::arena::{NIL, Order};
+use crate::arena::{NIL, Order, Slot};
 use crate::book::Book;
 use crate::event::{CancelReason, Event, Fill, Sink};
 use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
@@ -32,7 +32,12 @@ impl Taker {
             next: NIL,
             side: self.side,
             post_only: false,
+            rare: false,
         }
+    }
+
+    pub(crate) fn tell_cancel(&self, quantity: Lots, reason: CancelReason, sink: &mut impl Sink) {
+        self.rest().tell_cancel(quantity, reason, sink);
     }
 }
 
@@ -46,18 +51,12 @@ impl Book {
             let Some(slot) = self.ladder(maker_side).first(worst) else { return };
             let maker = *self.arena.get(slot);
             if self.self_trade != SelfTrade::Allow && maker.user == taker.user {
-                if !self.prevent(taker, slot, sink) {
-                    return;
-                }
+                self.prevent(taker, slot, sink);
                 continue;
             }
             let quantity = taker.quantity.min(maker.quantity);
             taker.quantity -= quantity;
-            if quantity == maker.quantity {
-                self.remove(slot);
-            } else {
-                Self::side_mut(&mut self.bids, &mut self.asks, maker_side).reduce(&mut self.arena, slot, quantity);
-            }
+            self.consume(slot, quantity);
             sink.emit(Event::Fill(Fill {
                 price: maker.price,
                 quantity,
@@ -70,64 +69,91 @@ impl Book {
         }
     }
 
-    /// The user met themself: do what the book's mode says. Returns whether the taker goes on.
-    #[cold]
-    fn prevent(&mut self, taker: &mut Taker, slot: u32, sink: &mut impl Sink) -> bool {
-        let maker = *self.arena.get(slot);
-        let (from_taker, from_maker) = match self.self_trade {
-            SelfTrade::Allow => (0, 0),
-            SelfTrade::CancelTaker => (taker.quantity, 0),
-            SelfTrade::CancelMaker => (0, maker.quantity),
-            SelfTrade::CancelBoth => (taker.quantity, maker.quantity),
-            SelfTrade::Decrement => {
-                let both = taker.quantity.min(maker.quantity);
-                (both, both)
-            }
-        };
-        if from_maker == maker.quantity {
+    /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.
+    #[inline]
+    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots) {
+        let order = *self.arena.get(slot);
+        let (ladder, arena) = self.side_mut(order.side);
+        if quantity < order.quantity {
+            ladder.reduce(arena, slot, quantity);
+        } else if order.rare && self.rares.get(order.id).reserve > 0 {
+            self.replenish(slot);
+        } else {
             self.remove(slot);
-        } else if from_maker > 0 {
-            Self::side_mut(&mut self.bids, &mut self.asks, maker.side).reduce(&mut self.arena, slot, from_maker);
         }
-        if from_maker > 0 {
-            Self::tell_cancel(&maker, from_maker, CancelReason::SelfTrade, sink);
-        }
-        if from_taker > 0 {
-            Self::tell_cancel(&taker.rest(), from_taker, CancelReason::SelfTrade, sink);
-            taker.quantity -= from_taker;
-        }
-        taker.quantity > 0
     }
 
-    /// Whether the taker would trade completely: what fill-or-kill asks before it touches anything.
-    pub(crate) fn can_fill(&self, taker: &Taker) -> bool {
-        let ladder = self.ladder(taker.side.opposite());
+    #[cold]
+    fn replenish(&mut self, slot: Slot) {
+        let Order { id, side, .. } = *self.arena.get(slot);
+        let display = self.rares.get(id).display;
+        let shown = self.rares.draw(id, side, display);
+        let (ladder, arena) = self.side_mut(side);
+        ladder.unlink(arena, slot);
+        arena.get_mut(slot).quantity = shown;
+        ladder.push(arena, slot);
+    }
+
+    /// The user met themself: do what the book's mode says.
+    #[cold]
+    fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
+        let maker = *self.arena.get(slot);
+        match self.self_trade {
+            SelfTrade::Allow => {}
+            SelfTrade::CancelMaker => {
+                self.cancel_slot(slot, CancelReason::SelfTrade, sink);
+            }
+            SelfTrade::CancelTaker | SelfTrade::CancelBoth => {
+                if self.self_trade == SelfTrade::CancelBoth {
+                    self.cancel_slot(slot, CancelReason::SelfTrade, sink);
+                }
+                taker.tell_cancel(taker.quantity, CancelReason::SelfTrade, sink);
+                taker.quantity = 0;
+            }
+            SelfTrade::Decrement => {
+                let both = taker.quantity.min(maker.quantity);
+                self.consume(slot, both);
+                maker.tell_cancel(both, CancelReason::SelfTrade, sink);
+                taker.tell_cancel(both, CancelReason::SelfTrade, sink);
+                taker.quantity -= both;
+            }
+        }
+    }
+
+    /// Whether at least `wanted` of the taker would trade: what fill-or-kill asks before it touches anything.
+    pub(crate) fn can_fill(&self, taker: &Taker, mut wanted: Lots) -> bool {
+        let side = taker.side.opposite();
+        let ladder = self.ladder(side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
-        let mut wanted = taker.quantity;
+        let plain = self.self_trade == SelfTrade::Allow && self.rares.hidden(side) == 0;
         for (price, level) in ladder.iter() {
             if ladder.key(price) < worst {
                 return false;
             }
-            if self.self_trade == SelfTrade::Allow {
+            if plain {
                 if level.quantity >= wanted {
                     return true;
                 }
                 wanted -= level.quantity;
                 continue;
             }
-            let mut slot = level.head;
-            while slot != NIL {
-                let maker = self.arena.get(slot);
-                if maker.user != taker.user {
-                    if maker.quantity >= wanted {
-                        return true;
+            let own = |maker: &Order| self.self_trade != SelfTrade::Allow && maker.user == taker.user;
+            // Where the taker stops at an order of its own, it gets to see no reserve of that price: those show only
+            // behind everything that rests there already.
+            let stops = self.self_trade != SelfTrade::CancelMaker;
+            let stops = stops && self.walk(level.head, |order| order.next).any(own);
+            for maker in self.walk(level.head, |order| order.next) {
+                if own(maker) {
+                    if stops {
+                        return false;
                     }
-                    wanted -= maker.quantity;
-                } else if self.self_trade != SelfTrade::CancelMaker {
-                    // Every other mode takes something away from the taker without a trade.
-                    return false;
+                    continue;
                 }
-                slot = maker.next;
+                let reachable = if stops { maker.quantity } else { self.open(maker) };
+                if reachable >= wanted {
+                    return true;
+                }
+                wanted -= reachable;
             }
         }
         false

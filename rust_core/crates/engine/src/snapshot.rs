@@ -1,7 +1,7 @@
 //! The whole state of a book as bytes, and back.
 //!
-//! Layout, little endian: magic, version, self-trade mode, then for each side the number of orders and the orders in
-//! the order in which they would trade, then a 64-bit checksum of everything before it. The bytes are a function of the
+//! Layout, little endian: magic, version, self-trade mode, time, then for each side the number of orders and the orders
+//! in the order in which they would trade, then a 64-bit checksum of everything before it. The bytes are a function of the
 //! state alone, never of the path to it, so that their hash is the book's `state_hash`.
 
 use xxhash_rust::xxh3::Xxh3;
@@ -9,11 +9,15 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::arena::{NIL, Order};
 use crate::book::Book;
 use crate::instrument::Instrument;
+use crate::rare::Rare;
 use crate::types::{MAX_TICKS, SelfTrade, Side};
 
 const MAGIC: [u8; 8] = *b"CIFTBOOK";
-const VERSION: u16 = 1;
-const ORDER_BYTES: usize = 33;
+const VERSION: u16 = 2;
+const PLAIN_BYTES: usize = 33;
+const RARE_BYTES: usize = 24;
+const POST_ONLY: u8 = 1;
+const RARE: u8 = 2;
 
 /// Why bytes are not a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +53,7 @@ impl Book {
     /// Everything, as bytes.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.len() * ORDER_BYTES);
+        let mut bytes = Vec::with_capacity(64 + self.len() * PLAIN_BYTES);
         self.write_state(&mut |part| bytes.extend_from_slice(part));
         let checksum = self.state_hash();
         bytes.extend_from_slice(&checksum.to_le_bytes());
@@ -80,11 +84,12 @@ impl Book {
         }
         let mode = SelfTrade::from_code(reader.take::<1>()?[0]);
         let mut book = Self::new(mode.ok_or(reader.invalid("unknown self-trade mode"))?);
+        book.now = u64::from_le_bytes(reader.take()?);
         for side in [Side::Buy, Side::Sell] {
             let count = u64::from_le_bytes(reader.take()?);
             let mut last_key = i64::MAX;
             for _ in 0..count {
-                let order = reader.order(side)?;
+                let (order, rare) = reader.order(side)?;
                 if order.price.unsigned_abs() > MAX_TICKS.unsigned_abs() {
                     return Err(reader.invalid("a price beyond all bounds"));
                 }
@@ -98,11 +103,13 @@ impl Book {
                 if book.ids.get(order.id).is_some() {
                     return Err(reader.invalid("an order id twice"));
                 }
-                if book.ladder(side).quantity().checked_add(order.quantity).is_none() {
+                let reserve = rare.map_or(0, |rare| rare.reserve);
+                let sums = [book.ladder(side).quantity(), book.rares.hidden(side), order.quantity, reserve];
+                if sums.into_iter().try_fold(0_u64, u64::checked_add).is_none() {
                     return Err(reader.invalid("a side that overflows"));
                 }
                 last_key = key;
-                book.rest(order);
+                book.rest(order, rare);
             }
         }
         if let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) {
@@ -120,17 +127,26 @@ impl Book {
         write(&MAGIC);
         write(&VERSION.to_le_bytes());
         write(&[self.self_trade as u8]);
+        write(&self.now.to_le_bytes());
         for side in [Side::Buy, Side::Sell] {
             let count: u64 = self.levels(side).map(|(_, level)| u64::from(level.orders)).sum();
             write(&count.to_le_bytes());
             for order in self.queue(side) {
-                let mut row = [0; ORDER_BYTES];
+                let mut row = [0; PLAIN_BYTES];
                 row[..8].copy_from_slice(&order.id.to_le_bytes());
                 row[8..16].copy_from_slice(&order.user.to_le_bytes());
                 row[16..24].copy_from_slice(&order.price.to_le_bytes());
                 row[24..32].copy_from_slice(&order.quantity.to_le_bytes());
-                row[32] = u8::from(order.post_only);
+                row[32] = u8::from(order.post_only) * POST_ONLY + u8::from(order.rare) * RARE;
                 write(&row);
+                if order.rare {
+                    let Rare { display, reserve, expires } = self.rare(order);
+                    let mut row = [0; RARE_BYTES];
+                    row[..8].copy_from_slice(&display.to_le_bytes());
+                    row[8..16].copy_from_slice(&reserve.to_le_bytes());
+                    row[16..].copy_from_slice(&expires.to_le_bytes());
+                    write(&row);
+                }
             }
         }
     }
@@ -150,21 +166,24 @@ impl Reader<'_> {
         Ok(part.try_into().expect("a slice of N bytes"))
     }
 
-    fn order(&mut self, side: Side) -> Result<Order, SnapshotError> {
-        Ok(Order {
-            id: u64::from_le_bytes(self.take()?),
-            user: u64::from_le_bytes(self.take()?),
-            price: i64::from_le_bytes(self.take()?),
-            quantity: u64::from_le_bytes(self.take()?),
-            prev: NIL,
-            next: NIL,
-            side,
-            post_only: match self.take::<1>()?[0] {
-                0 => false,
-                1 => true,
-                _ => return Err(self.invalid("a flag that is neither 0 nor 1")),
-            },
-        })
+    fn order(&mut self, side: Side) -> Result<(Order, Option<Rare>), SnapshotError> {
+        let mut number = || self.take().map(u64::from_le_bytes);
+        let (id, user, price, quantity) = (number()?, number()?, number()? as i64, number()?);
+        let [flags] = self.take()?;
+        if flags & !(POST_ONLY | RARE) != 0 {
+            return Err(self.invalid("an unknown flag"));
+        }
+        let mut number = || self.take().map(u64::from_le_bytes);
+        let rare = if flags & RARE == 0 {
+            None
+        } else {
+            Some(Rare { display: number()?, reserve: number()?, expires: number()? })
+        };
+        if rare.is_some_and(|rare| rare.display == 0 && (rare.reserve != 0 || rare.expires == 0)) {
+            return Err(self.invalid("an uncommon part that says nothing"));
+        }
+        let post_only = flags & POST_ONLY != 0;
+        Ok((Order { id, user, price, quantity, prev: NIL, next: NIL, side, post_only, rare: false }, rare))
     }
 
     const fn invalid(&self, what: &'static str) -> SnapshotError {

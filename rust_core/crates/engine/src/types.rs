@@ -11,6 +11,9 @@ pub const MAX_TICKS: Ticks = 1 << 61;
 /// A quantity in whole lots.
 pub type Lots = u64;
 
+/// A time in nanoseconds, on whatever clock the commands come with.
+pub type Nanos = u64;
+
 /// Buy or sell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -53,6 +56,10 @@ pub enum TimeInForce {
     Ioc = 1,
     /// Fill or kill: trades completely at once, or not at all.
     Fok = 2,
+    /// Good for the day: leaves when the day is said to end.
+    Day = 3,
+    /// Good till a date: leaves at a given time.
+    Gtd = 4,
 }
 
 impl TimeInForce {
@@ -63,8 +70,16 @@ impl TimeInForce {
             0 => Some(Self::Gtc),
             1 => Some(Self::Ioc),
             2 => Some(Self::Fok),
+            3 => Some(Self::Day),
+            4 => Some(Self::Gtd),
             _ => None,
         }
+    }
+
+    /// Whether what does not trade at once may rest.
+    #[must_use]
+    pub const fn rests(self) -> bool {
+        !matches!(self, Self::Ioc | Self::Fok)
     }
 }
 

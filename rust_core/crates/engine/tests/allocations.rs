@@ -1,9 +1,10 @@
 //! Once warm, no operation allocates.
 
 use allocation_counter::measure;
-use cift_engine::book::{Book, Limit, Market};
+use cift_engine::book::Book;
 use cift_engine::event::Event;
-use cift_engine::types::{SelfTrade, Side, TimeInForce};
+use cift_engine::orders::{Limit, Market, Terms};
+use cift_engine::types::{SelfTrade, Side};
 
 const ROUNDS: u64 = 2_000;
 
@@ -13,7 +14,7 @@ fn round(book: &mut Book, events: &mut Vec<Event>) {
         let side = if id % 2 == 0 { Side::Buy } else { Side::Sell };
         let behind = 1 + (id % 40) as i64;
         let price = if side == Side::Buy { 1000 - behind } else { 1000 + behind };
-        let order = Limit { id, user: id, side, price, quantity: 10, tif: TimeInForce::Gtc, post_only: false };
+        let order = Limit { id, user: id, side, price, quantity: 10, terms: Terms::default() };
         book.add_limit(&order, events).unwrap();
     }
     for id in (0..ROUNDS).step_by(3) {

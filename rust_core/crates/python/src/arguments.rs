@@ -1,5 +1,6 @@
 //! Words and numbers of the Python side as the engine's types.
 
+use cift_engine::event::CancelReason;
 use cift_engine::types::{SelfTrade, Side, TimeInForce};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -26,14 +27,26 @@ pub const fn side_name(side: Side) -> &'static str {
     }
 }
 
-/// "GTC", "IOC" or "FOK".
+/// A time in force.
 #[inline]
 pub fn tif(value: &str) -> PyResult<TimeInForce> {
     match value {
         "GTC" => Ok(TimeInForce::Gtc),
         "IOC" => Ok(TimeInForce::Ioc),
         "FOK" => Ok(TimeInForce::Fok),
-        _ => Err(bad("tif", value, "GTC, IOC, FOK")),
+        "DAY" => Ok(TimeInForce::Day),
+        "GTD" => Ok(TimeInForce::Gtd),
+        _ => Err(bad("tif", value, "GTC, IOC, FOK, DAY, GTD")),
+    }
+}
+
+/// The word for a reason.
+pub const fn reason_name(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::User => "user",
+        CancelReason::Unfilled => "unfilled",
+        CancelReason::SelfTrade => "self_trade",
+        CancelReason::Expired => "expired",
     }
 }
 

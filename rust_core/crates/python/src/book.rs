@@ -4,8 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytemuck::allocation::cast_vec;
 use cift_engine::batch::{CommandRow, EventRow};
-use cift_engine::event;
+use cift_engine::event::{self, Event, Sink};
 use cift_engine::instrument::{Instrument, Options};
+use cift_engine::orders::{Filter, PostOnly};
 use cift_engine::types::{OrderId, Side};
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -13,21 +14,46 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyBytes;
 
-use crate::arguments::{self, side_name, stp_name};
+use crate::arguments::{self, reason_name, side_name, stp_name};
 use crate::errors::{order_error, unsigned};
 use crate::fill::Fill;
 use crate::rows::Rows;
 
-/// The state behind one book, with room for fills that is used again and again.
+/// What the last command caused; the room is used again and again.
+#[derive(Default)]
+struct Outcome {
+    fills: Vec<event::Fill>,
+    cancels: Vec<event::Cancel>,
+}
+
+impl Sink for Outcome {
+    #[inline]
+    fn emit(&mut self, event: Event) {
+        match event {
+            Event::Fill(fill) => self.fills.push(fill),
+            Event::Cancel(cancel) => self.cancels.push(cancel),
+        }
+    }
+}
+
+/// The state behind one book.
 struct State {
     instrument: Instrument,
-    fills: Vec<event::Fill>,
+    outcome: Outcome,
 }
 
 impl State {
-    fn take_fills(&mut self) -> Vec<Fill> {
+    /// The instrument and an emptied outcome, to carry out a command.
+    #[inline]
+    fn begin(&mut self) -> (&mut Instrument, &mut Outcome) {
+        self.outcome.fills.clear();
+        self.outcome.cancels.clear();
+        (&mut self.instrument, &mut self.outcome)
+    }
+
+    fn fills(&self) -> Vec<Fill> {
         let instrument = &self.instrument;
-        let fills = self.fills.iter().map(|fill| Fill {
+        let fills = self.outcome.fills.iter().map(|fill| Fill {
             price: instrument.price(fill.price),
             quantity: instrument.quantity(fill.quantity),
             maker_order_id: fill.maker,
@@ -35,9 +61,14 @@ impl State {
             taker_order_id: fill.taker,
             taker_user_id: fill.taker_user,
         });
-        let fills = fills.collect();
-        self.fills.clear();
-        fills
+        fills.collect()
+    }
+
+    fn cancels(&self) -> Cancels {
+        let cancels = self.outcome.cancels.iter();
+        cancels
+            .map(|cancel| (cancel.order, self.instrument.quantity(cancel.quantity), reason_name(cancel.reason)))
+            .collect()
     }
 }
 
@@ -56,9 +87,12 @@ pub struct RestingOrder {
     user_id: u64,
     /// Whether it may never take.
     post_only: bool,
+    /// How much of it shows.
+    visible: f64,
 }
 
 type Levels = Vec<(f64, f64)>;
+type Cancels = Vec<(OrderId, f64, &'static str)>;
 
 /// One instrument's order book: price, then time. Safe to use from several threads.
 #[pyclass(frozen, module = "cift_core")]
@@ -92,7 +126,7 @@ impl FastOrderBook {
         }
         let instrument = Instrument::new(tick_size, lot_size, arguments::stp(stp)?, negative_prices)
             .map_err(|error| order_error(py, &error))?;
-        Ok(Self { symbol, state: Mutex::new(State { instrument, fills: Vec::new() }) })
+        Ok(Self { symbol, state: Mutex::new(State { instrument, outcome: Outcome::default() }) })
     }
 
     /// The smallest price step.
@@ -113,8 +147,14 @@ impl FastOrderBook {
         stp_name(self.lock(py).instrument.book.self_trade())
     }
 
-    /// Take what the order can; the rest lives as `tif` says. Returns `(order_id, fills)`.
-    #[pyo3(signature = (order_id, side, price, quantity, user_id, *, tif="GTC", post_only=false))]
+    /// Take what the order can; the rest lives as `tif` says: GTC until cancelled, DAY until `end_of_day`, GTD until
+    /// `expires` (on the clock of `advance_time`), IOC and FOK not at all. `post_only` refuses an order that would take,
+    /// `reprice` rests it one tick before instead. `display_quantity` shows only so much at a time. Unless
+    /// `min_quantity` trades at once the order is cancelled whole. Returns `(order_id, fills)`.
+    #[pyo3(signature = (
+        order_id, side, price, quantity, user_id, *, tif="GTC", post_only=false, reprice=false,
+        display_quantity=None, min_quantity=None, expires=None
+    ))]
     #[allow(clippy::too_many_arguments)]
     fn add_limit_order(
         &self,
@@ -126,14 +166,28 @@ impl FastOrderBook {
         user_id: &Bound<'_, PyAny>,
         tif: &str,
         post_only: bool,
+        reprice: bool,
+        display_quantity: Option<f64>,
+        min_quantity: Option<f64>,
+        expires: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(OrderId, Vec<Fill>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
         let side = arguments::side(side)?;
-        let options = Options { tif: arguments::tif(tif)?, post_only };
+        let options = Options {
+            tif: arguments::tif(tif)?,
+            post_only: match (reprice, post_only) {
+                (true, _) => PostOnly::Reprice,
+                (false, true) => PostOnly::Reject,
+                (false, false) => PostOnly::No,
+            },
+            display_quantity,
+            min_quantity,
+            expires: expires.map_or(Ok(0), |expires| unsigned("expires", expires))?,
+        };
         let mut state = self.lock(py);
-        let State { instrument, fills } = &mut *state;
-        match instrument.add_limit(id, side, price, quantity, user, options, fills) {
-            Ok(_) => Ok((id, state.take_fills())),
+        let (instrument, outcome) = state.begin();
+        match instrument.add_limit(id, side, price, quantity, user, options, outcome) {
+            Ok(_) => Ok((id, state.fills())),
             Err(error) => Err(order_error(py, &error)),
         }
     }
@@ -150,27 +204,99 @@ impl FastOrderBook {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
         let side = arguments::side(side)?;
         let mut state = self.lock(py);
-        let State { instrument, fills } = &mut *state;
-        match instrument.add_market(id, side, quantity, user, fills) {
-            Ok(()) => Ok(state.take_fills()),
+        let (instrument, outcome) = state.begin();
+        match instrument.add_market(id, side, quantity, user, outcome) {
+            Ok(()) => Ok(state.fills()),
             Err(error) => Err(order_error(py, &error)),
         }
+    }
+
+    /// Take at the best price alone; the rest becomes a limit order there. Returns `(order_id, fills)`.
+    fn add_market_to_limit_order(
+        &self,
+        py: Python<'_>,
+        order_id: &Bound<'_, PyAny>,
+        side: &str,
+        quantity: f64,
+        user_id: &Bound<'_, PyAny>,
+    ) -> PyResult<(OrderId, Vec<Fill>)> {
+        let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
+        let side = arguments::side(side)?;
+        let mut state = self.lock(py);
+        let (instrument, outcome) = state.begin();
+        match instrument.add_market_to_limit(id, side, quantity, user, outcome) {
+            Ok(_) => Ok((id, state.fills())),
+            Err(error) => Err(order_error(py, &error)),
+        }
+    }
+
+    /// Cancel every order that fits: of a user, on a side, at prices from `low` to `high`. Returns what `cancelled` does.
+    #[pyo3(signature = (*, user_id=None, side=None, low=None, high=None))]
+    fn cancel_orders(
+        &self,
+        py: Python<'_>,
+        user_id: Option<&Bound<'_, PyAny>>,
+        side: Option<&str>,
+        low: Option<f64>,
+        high: Option<f64>,
+    ) -> PyResult<Cancels> {
+        let mut state = self.lock(py);
+        let (instrument, outcome) = state.begin();
+        let ticks = |price: f64| instrument.ticks(price).map_err(|error| order_error(py, &error));
+        let filter = Filter {
+            user: user_id.map(|user| unsigned("user_id", user)).transpose()?,
+            side: side.map(arguments::side).transpose()?,
+            low: low.map(ticks).transpose()?,
+            high: high.map(ticks).transpose()?,
+        };
+        instrument.book.cancel_all(&filter, outcome);
+        Ok(state.cancels())
+    }
+
+    /// Let time pass, in nanoseconds: orders whose time is up are cancelled. Returns what `cancelled` does.
+    fn advance_time(&self, py: Python<'_>, now: &Bound<'_, PyAny>) -> PyResult<Cancels> {
+        let now = unsigned("now", now)?;
+        let mut state = self.lock(py);
+        let (instrument, outcome) = state.begin();
+        instrument.book.advance(now, outcome);
+        Ok(state.cancels())
+    }
+
+    /// The day is over: orders that are good for the day are cancelled. Returns what `cancelled` does.
+    fn end_of_day(&self, py: Python<'_>) -> Cancels {
+        let mut state = self.lock(py);
+        let (instrument, outcome) = state.begin();
+        instrument.book.end_of_day(outcome);
+        state.cancels()
+    }
+
+    /// What the last single command cancelled: `[(order_id, quantity, reason), ...]`, the reason user, unfilled,
+    /// self_trade or expired.
+    fn cancelled(&self, py: Python<'_>) -> Cancels {
+        self.lock(py).cancels()
+    }
+
+    /// How many orders, and how much that shows, come before an order at its price; None when it does not rest.
+    fn queue_position(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>) -> PyResult<Option<(usize, f64)>> {
+        let id = unsigned("order_id", order_id)?;
+        let state = self.lock(py);
+        Ok(state.instrument.book.ahead(id).map(|(orders, lots)| (orders, state.instrument.quantity(lots))))
     }
 
     /// Take an order out of the book; False when no such order rests.
     fn cancel_order(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = unsigned("order_id", order_id)?;
         let mut state = self.lock(py);
-        let State { instrument, fills } = &mut *state;
-        Ok(instrument.book.cancel(id, fills).is_ok())
+        let (instrument, outcome) = state.begin();
+        Ok(instrument.book.cancel(id, outcome).is_ok())
     }
 
     /// Take `by` off an order, which keeps its place; all of it, if it has no more. Returns what is left.
     fn reduce_order(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>, by: f64) -> PyResult<f64> {
         let id = unsigned("order_id", order_id)?;
         let mut state = self.lock(py);
-        let State { instrument, fills } = &mut *state;
-        match instrument.reduce(id, by, fills) {
+        let (instrument, outcome) = state.begin();
+        match instrument.reduce(id, by, outcome) {
             Ok(left) => Ok(instrument.quantity(left)),
             Err(error) => Err(order_error(py, &error)),
         }
@@ -188,9 +314,9 @@ impl FastOrderBook {
     ) -> PyResult<Vec<Fill>> {
         let id = unsigned("order_id", order_id)?;
         let mut state = self.lock(py);
-        let State { instrument, fills } = &mut *state;
-        match instrument.modify(id, price, quantity, fills) {
-            Ok(_) => Ok(state.take_fills()),
+        let (instrument, outcome) = state.begin();
+        match instrument.modify(id, price, quantity, outcome) {
+            Ok(_) => Ok(state.fills()),
             Err(error) => Err(order_error(py, &error)),
         }
     }
@@ -204,9 +330,10 @@ impl FastOrderBook {
             order_id: order.id,
             side: side_name(order.side),
             price: instrument.price(order.price),
-            quantity: instrument.quantity(order.quantity),
+            quantity: instrument.quantity(instrument.book.open(order)),
             user_id: order.user,
             post_only: order.post_only,
+            visible: instrument.quantity(order.quantity),
         }))
     }
 
@@ -250,7 +377,8 @@ impl FastOrderBook {
         (side(Side::Buy), side(Side::Sell))
     }
 
-    /// All resting orders of a side in the order in which they would trade: `[(order_id, price, quantity, user_id), ...]`.
+    /// All resting orders of a side in the order in which they would trade, with what shows of them:
+    /// `[(order_id, price, quantity, user_id), ...]`.
     fn orders(&self, py: Python<'_>, side: &str) -> PyResult<Vec<(u64, f64, f64, u64)>> {
         let side = arguments::side(side)?;
         let state = self.lock(py);

@@ -1,0 +1,95 @@
+//! What can be asked of a book.
+
+use crate::arena::{NIL, Order, Slot};
+use crate::book::Book;
+use crate::ladder::Level;
+use crate::rare::Rare;
+use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks};
+
+impl Book {
+    /// What happens when a user meets themself.
+    #[must_use]
+    pub const fn self_trade(&self) -> SelfTrade {
+        self.self_trade
+    }
+
+    /// The time that commands have brought.
+    #[must_use]
+    pub const fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// How many orders rest.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.arena.live()
+    }
+
+    /// Whether no order rests.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A resting order.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.ids.get(id).map(|slot| self.arena.get(slot))
+    }
+
+    /// What is left of a resting order, whether it shows or not.
+    #[inline]
+    #[must_use]
+    pub fn open(&self, order: &Order) -> Lots {
+        if order.rare { order.quantity + self.rares.get(order.id).reserve } else { order.quantity }
+    }
+
+    /// How many orders, and how many lots that show, come before an order at its price.
+    #[must_use]
+    pub fn ahead(&self, id: OrderId) -> Option<(usize, Lots)> {
+        let order = self.order(id)?;
+        Some(self.walk(order.prev, |order| order.prev).fold((0, 0), |(n, lots), order| (n + 1, lots + order.quantity)))
+    }
+
+    /// The best price of a side.
+    #[inline]
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Ticks> {
+        let ladder = self.ladder(side);
+        ladder.best().map(|key| ladder.price(key))
+    }
+
+    /// What rests at a price.
+    #[must_use]
+    pub fn level(&self, side: Side, price: Ticks) -> Option<&Level> {
+        let ladder = self.ladder(side);
+        ladder.level(ladder.key(price))
+    }
+
+    /// A side's levels, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = (Ticks, &Level)> {
+        self.ladder(side).iter()
+    }
+
+    /// A side's orders in the order in which they would trade.
+    pub fn queue(&self, side: Side) -> impl Iterator<Item = &Order> {
+        self.levels(side).flat_map(move |(_, level)| self.walk(level.head, |order| order.next))
+    }
+
+    /// The uncommon part of an order; the default for a plain one.
+    pub(crate) fn rare(&self, order: &Order) -> Rare {
+        if order.rare { self.rares.get(order.id) } else { Rare::default() }
+    }
+
+    /// Orders from one slot on, from neighbour to neighbour.
+    pub(crate) fn walk(&self, from: Slot, step: impl Fn(&Order) -> Slot) -> impl Iterator<Item = &Order> {
+        let mut slot = from;
+        std::iter::from_fn(move || {
+            (slot != NIL).then(|| {
+                let order = self.arena.get(slot);
+                slot = step(order);
+                order
+            })
+        })
+    }
+}
