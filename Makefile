@@ -17,11 +17,11 @@ RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-up: $(VENV)/.installed ## A sandbox host from nothing to a proven trading host (RELEASE=12 or 13)
+up: core ## A sandbox host from nothing to a proven trading host (RELEASE=12 or 13)
 	@scripts/packages.sh $(HOST_PACKAGES)
 	@cift up --release $(RELEASE)
 
-down: ## Take the sandbox away, with every mount, namespace, bridge and process
+down: core ## Take the sandbox away, with every mount, namespace, bridge and process
 	@cift down
 
 test: packages core lint unit integration site ## Lint, types, unit tests, real servers, a whole host by molecule
@@ -41,14 +41,16 @@ unit: core
 integration: packages core
 	pytest tests/integration
 
-site: packages $(VENV)/.installed
+site: packages core ## A whole host by Molecule
 	molecule test
 
-core: $(VENV)/.installed ## The Rust core, built for this machine's CPU, into the virtual environment
-	cd rust_core && maturin develop --release --locked --quiet
+core: $(VENV)/.installed ## The Rust core, into the virtual environment
+	@scripts/packages.sh $(RUST_PACKAGES)
+	@echo "building the Rust core"
+	@cd rust_core && maturin develop --release --locked --quiet
 
 packages:
-	@scripts/packages.sh $(TEST_PACKAGES) $(RUST_PACKAGES)
+	@scripts/packages.sh $(TEST_PACKAGES)
 
 lock: $(VENV)/.installed ## Lock the Python dependencies anew
 	scripts/lock.sh
@@ -58,7 +60,8 @@ clean: down ## The sandbox, the virtual environment and every cache
 
 $(VENV)/.installed: requirements/dev.lock pyproject.toml
 	@scripts/packages.sh python3-venv
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/dev.lock
-	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@echo "installing the locked Python packages into .venv"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements/dev.lock
+	@$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
