@@ -1,0 +1,68 @@
+"""The whole benchmark suite on a real stack: everything is measured, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import nats
+import pytest
+import redis.asyncio
+from pydantic import SecretStr
+
+from cift.benchmarks import suite
+from cift.benchmarks.end_to_end import SYMBOL_VARIABLE
+from cift.benchmarks.profile import QUICK
+from cift.benchmarks.targets import ROWS
+from cift.core.config import Settings
+from tests.servers.api import KEY
+from tests.servers.stack import Stack
+
+SHORT = dataclasses.replace(
+    QUICK,
+    repetitions=1,
+    matching_operations=2_000,
+    risk_checks=2_000,
+    messages=50,
+    journal_messages=20,
+    analytics_queries=1,
+    cache_seconds=0.05,
+    orders=10,
+)
+
+
+async def streams(settings: Settings) -> list[str]:
+    client = await nats.connect(
+        settings.nats_url, user=settings.nats_user, password=settings.nats_password.get_secret_value()
+    )
+    try:
+        return [stream.config.name or "" for stream in await client.jetstream().streams_info()]
+    finally:
+        await client.close()
+
+
+async def test_everything_is_measured_and_nothing_is_left(
+    trading_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SYMBOL_VARIABLE, "AAPL")
+    settings = trading_stack.settings.model_copy(
+        update={"api_url": trading_stack.api.url, "api_key": SecretStr(KEY), "api_ca": ""}
+    )
+    before = await streams(settings)
+    result = await asyncio.to_thread(suite.run, settings, SHORT, [], lambda _: None)
+    assert [(row.key, row.why) for row in result.rows if row.verdict == "skipped"] == []
+    assert {row.key for row in result.rows} >= set(ROWS)
+    assert {"nats-server", "clickhouse"} <= set(result.versions)
+    assert await streams(settings) == before
+    with trading_stack.chdb.client(settings.clickhouse_db) as client:
+        assert client.query("SHOW TABLES LIKE 'benchmark_%'").result_rows == []
+    async with redis.asyncio.Redis(
+        port=settings.cache_port,
+        username=settings.cache_user,
+        password=settings.cache_password.get_secret_value(),
+    ) as cache:
+        assert await cache.keys("benchmark:*") == []
+    async with trading_stack.api.client() as api:
+        async with asyncio.timeout(20):  # the book that is shown follows the engine
+            while any((await api.get("/api/v1/book/AAPL")).json()[side] for side in ("bids", "asks")):
+                await asyncio.sleep(0.05)
