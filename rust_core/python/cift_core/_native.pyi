@@ -1,8 +1,10 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cift_core.market_data import FastMarketData as FastMarketData
 
 _Side: TypeAlias = Literal["buy", "sell"]
 _Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "DAY", "GTD"]
@@ -10,7 +12,6 @@ _Stp: TypeAlias = Literal["none", "cancel_taker", "cancel_maker", "cancel_both",
 _Reason: TypeAlias = Literal["user", "unfilled", "self_trade", "expired"]
 _Cancels: TypeAlias = list[tuple[int, float, _Reason]]
 _Levels: TypeAlias = list[tuple[float, float]]
-_Column: TypeAlias = NDArray[np.float64]
 
 class _BuildInfo(TypedDict):
     version: str
@@ -141,17 +142,3 @@ class FastRiskEngine:
     def max_order_size(
         self, symbol: str, side: _Side, price: float, current_position: float, account_value: float
     ) -> float: ...
-
-class FastMarketData:
-    def __new__(cls) -> FastMarketData: ...
-    def calculate_vwap(self, ticks: Iterable[tuple[float, float]] | NDArray[np.float64]) -> float: ...
-    def calculate_ofi(self, bid_volumes: Iterable[float], ask_volumes: Iterable[float]) -> float: ...
-    def calculate_microprice(self, best_bid: float, best_ask: float, bid_volume: float, ask_volume: float) -> float: ...
-    def vwap(self, prices: _Column, volumes: _Column) -> float: ...
-    def size_weighted_mid(
-        self, bids: _Column, asks: _Column, bid_volumes: _Column, ask_volumes: _Column
-    ) -> _Column: ...
-    def queue_imbalance(self, bid_volumes: _Column, ask_volumes: _Column) -> _Column: ...
-    def order_flow_imbalance(
-        self, bids: _Column, bid_volumes: _Column, asks: _Column, ask_volumes: _Column
-    ) -> _Column: ...

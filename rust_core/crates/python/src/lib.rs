@@ -21,7 +21,11 @@ mod _native {
     #[pymodule_export]
     use crate::fill::Fill;
     #[pymodule_export]
-    use crate::market_data::FastMarketData;
+    use crate::market_data::{
+        Atr, Bar, BarBuilder, Bollinger, BulkVpin, Ema, FastMarketData, KyleLambda, Macd, MicroPrice,
+        MicroPriceEstimator, MultiLevelOrderFlowImbalance, OrderFlowImbalance, PriceImpact, RealizedVolatility, Rsi,
+        Sma, Twap, Vpin, Vwap, atr, bollinger, ema, macd, rsi, sma,
+    };
     #[pymodule_export]
     use crate::risk::FastRiskEngine;
 }
