@@ -5,6 +5,7 @@ pub mod batch;
 pub mod book;
 pub mod error;
 pub mod event;
+pub mod feeds;
 pub mod grid;
 mod ids;
 pub mod instrument;

@@ -1,0 +1,219 @@
+//! Price levels of all stocks: the levels in one arena, and for each side of a stock the sorted prices.
+//!
+//! A side keeps its prices as keys that grow as prices get better, the best one last: orders come and go near the
+//! best price, so that the search looks at the last eight keys at once and only then further, and little moves.
+
+use super::orders::{NIL, Order, Orders, Slot};
+
+/// The side of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// To buy.
+    Buy = 0,
+    /// To sell.
+    Sell = 1,
+}
+
+/// The queue of one price of one stock.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub struct Level {
+    /// What its orders add up to.
+    pub shares: u64,
+    /// The first order.
+    pub(super) head: Slot,
+    /// The last order.
+    pub(super) tail: Slot,
+    /// How many orders.
+    pub orders: u32,
+    /// In 1/10,000 dollar.
+    pub price: u32,
+    /// Its stock's number of the day.
+    pub stock_locate: u16,
+    /// Its side.
+    pub side: Side,
+}
+
+/// How many rungs are looked at at once: a cache line of them.
+const NEAR: usize = 8;
+
+/// A key, and behind it the number of its level: one number, so that rungs sort by key.
+type Rung = u64;
+
+/// The prices of one side of a stock.
+#[derive(Clone, Debug, Default)]
+pub struct Ladder(Vec<Rung>);
+
+impl Ladder {
+    /// Where a key is, or where it belongs.
+    #[inline(always)]
+    fn find(&self, key: u32) -> Result<usize, usize> {
+        let rungs = self.0.as_slice();
+        let last = rung(key, u32::MAX);
+        let at = match rungs.last_chunk::<NEAR>() {
+            Some(near) => {
+                let better = near.iter().map(|other| usize::from(*other > last)).sum::<usize>();
+                if better == NEAR {
+                    rungs[..rungs.len() - NEAR].partition_point(|other| *other <= last)
+                } else {
+                    rungs.len() - better
+                }
+            }
+            None => rungs.iter().map(|other| usize::from(*other <= last)).sum(),
+        };
+        if at > 0 && rungs[at - 1] >> 32 == u64::from(key) { Ok(at - 1) } else { Err(at) }
+    }
+
+    /// The level of a price.
+    #[inline(always)]
+    pub fn get(&self, side: Side, price: u32) -> Option<u32> {
+        self.find(key(side, price)).ok().map(|at| level(self.0[at]))
+    }
+
+    /// The levels, best first.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().rev().map(|rung| level(*rung))
+    }
+}
+
+#[inline(always)]
+const fn rung(key: u32, level: u32) -> Rung {
+    (key as u64) << 32 | level as u64
+}
+
+/// The level of a rung: its lower half.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)]
+const fn level(rung: Rung) -> u32 {
+    rung as u32
+}
+
+/// Greater is better.
+#[inline(always)]
+const fn key(side: Side, price: u32) -> u32 {
+    match side {
+        Side::Buy => price,
+        Side::Sell => !price,
+    }
+}
+
+/// The levels of all stocks.
+#[derive(Clone, Debug, Default)]
+pub struct Levels {
+    levels: Vec<Level>,
+    free: Vec<u32>,
+}
+
+impl Levels {
+    /// A level.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(&self, level: u32) -> &Level {
+        &self.levels[level as usize]
+    }
+
+    /// The level of a price, a new one if need be.
+    #[inline(always)]
+    pub fn at(&mut self, ladder: &mut Ladder, stock_locate: u16, side: Side, price: u32) -> u32 {
+        let key = key(side, price);
+        match ladder.find(key) {
+            Ok(at) => level(ladder.0[at]),
+            Err(at) => {
+                let empty = Level { shares: 0, head: NIL, tail: NIL, orders: 0, price, stock_locate, side };
+                let number = self.insert(empty);
+                ladder.0.insert(at, rung(key, number));
+                number
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn insert(&mut self, level: Level) -> u32 {
+        if let Some(number) = self.free.pop() {
+            self.levels[number as usize] = level;
+            return number;
+        }
+        self.levels.push(level);
+        u32::try_from(self.levels.len() - 1).expect("fewer levels than orders")
+    }
+
+    /// Put an order at the end of the queue of its level.
+    #[inline(always)]
+    pub fn push(&mut self, orders: &mut Orders, mut order: Order) {
+        let level = &mut self.levels[order.level as usize];
+        let last = level.tail;
+        order.prev = last;
+        order.next = NIL;
+        level.shares += u64::from(order.shares);
+        level.orders += 1;
+        let slot = orders.insert(order);
+        level.tail = slot;
+        if last == NIL {
+            level.head = slot;
+        } else {
+            orders.get_mut(last).next = slot;
+        }
+    }
+
+    /// Take shares off an order, which has more; it keeps its place.
+    #[inline(always)]
+    pub fn reduce(&mut self, orders: &mut Orders, slot: Slot, by: u32) {
+        let order = orders.get_mut(slot);
+        order.shares -= by;
+        self.levels[order.level as usize].shares -= u64::from(by);
+    }
+
+    /// Take an order out of its queue, and its level out of its ladder when it was the last one.
+    #[inline(always)]
+    pub fn remove(&mut self, ladder: &mut Ladder, orders: &mut Orders, slot: Slot) {
+        let Order { shares, level: number, prev, next, .. } = *orders.get(slot);
+        orders.remove(slot);
+        let level = &mut self.levels[number as usize];
+        level.shares -= u64::from(shares);
+        level.orders -= 1;
+        if level.orders == 0 {
+            if let Ok(at) = ladder.find(key(level.side, level.price)) {
+                ladder.0.remove(at);
+            }
+            self.free.push(number);
+            return;
+        }
+        if prev == NIL {
+            level.head = next;
+        } else {
+            orders.get_mut(prev).next = next;
+        }
+        if next == NIL {
+            level.tail = prev;
+        } else {
+            orders.get_mut(next).prev = prev;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn finds_what_a_sorted_set_finds() {
+        let mut state = 3_u64;
+        let (mut ladder, mut model) = (Ladder::default(), BTreeSet::new());
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let key = u32::try_from((state >> 33) % 60).expect("small");
+            match ladder.find(key) {
+                Ok(at) => {
+                    assert!(model.remove(&key));
+                    ladder.0.remove(at);
+                }
+                Err(at) => {
+                    assert!(model.insert(key));
+                    ladder.0.insert(at, rung(key, !key));
+                }
+            }
+            assert!(ladder.0.iter().map(|rung| !level(*rung)).eq(model.iter().copied()));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The orders of a feed, and where they are: in a dense arena, found by their reference number without a hash.
+//!
+//! An exchange counts reference numbers up, and most orders live shortly: those that live are neighbours. An index of
+//! pages of 64 numbers says where each order is, a directory where the page of a number is, and a page whose orders are
+//! all gone serves other numbers. The directory grows with the orders seen, not with their numbers: an order whose
+//! number is far ahead of that is found through a hash map.
+
+use std::collections::HashMap;
+
+/// A place of an order.
+pub type Slot = u32;
+/// No place, no page.
+pub const NIL: u32 = u32::MAX;
+
+const PAGE: usize = 64;
+/// How many runs the directory may span at once, and how many more for each order seen.
+const RUNS_AT_FIRST: u64 = 1 << 18;
+const RUNS_PER_ORDER: u64 = 16;
+
+/// An order in a feed's book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(32))]
+pub struct Order {
+    /// The exchange's number.
+    pub reference: u64,
+    /// When it came, in nanoseconds since midnight.
+    pub timestamp: u64,
+    /// What is left of it.
+    pub shares: u32,
+    /// Its level.
+    pub(super) level: u32,
+    /// The order before it in its queue.
+    pub(super) prev: Slot,
+    /// The order behind it.
+    pub(super) next: Slot,
+}
+
+/// All orders of a feed.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    slots: Vec<Order>,
+    /// The first free place; the next one is its `next`.
+    free: Slot,
+    len: usize,
+    /// Pages of places.
+    index: Vec<[Slot; PAGE]>,
+    /// How many orders live in each page.
+    live: Vec<u8>,
+    free_pages: Vec<u32>,
+    /// Which page a run of numbers has.
+    directory: Vec<u32>,
+    far: HashMap<u64, Slot>,
+    seen: u64,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: NIL,
+            len: 0,
+            index: Vec::new(),
+            live: Vec::new(),
+            free_pages: Vec::new(),
+            directory: Vec::new(),
+            far: HashMap::new(),
+            seen: 0,
+        }
+    }
+}
+
+/// The run of a reference number, and its place there.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)]
+const fn place(reference: u64) -> (usize, usize) {
+    (reference as usize / PAGE, reference as usize % PAGE)
+}
+
+impl Orders {
+    /// How many orders live.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where an order is.
+    #[inline(always)]
+    #[must_use]
+    pub fn find(&self, reference: u64) -> Option<Slot> {
+        let (run, at) = place(reference);
+        if let Some(page) = self.directory.get(run).filter(|page| **page != NIL) {
+            let slot = self.index[*page as usize][at];
+            if slot != NIL {
+                return Some(slot);
+            }
+        }
+        if self.far.is_empty() { None } else { self.far.get(&reference).copied() }
+    }
+
+    /// The order in a place.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> &Order {
+        &self.slots[slot as usize]
+    }
+
+    /// The order in a place, to change.
+    #[inline(always)]
+    pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
+        &mut self.slots[slot as usize]
+    }
+
+    /// Put in an order, whose reference number must not be here. The place freed last is the likeliest in cache.
+    #[inline(always)]
+    pub fn insert(&mut self, order: Order) -> Slot {
+        let slot = self.free;
+        let slot = if slot == NIL {
+            self.slots.push(order);
+            u32::try_from(self.slots.len() - 1).ok().filter(|slot| *slot != NIL).expect("fewer than 2^32 orders")
+        } else {
+            let free = &mut self.slots[slot as usize];
+            self.free = free.next;
+            *free = order;
+            slot
+        };
+        self.len += 1;
+        self.seen += 1;
+        let (run, at) = place(order.reference);
+        let page = match self.directory.get(run) {
+            Some(page) if *page != NIL => *page,
+            _ => match self.new_page(run) {
+                Some(page) => page,
+                None => {
+                    self.far.insert(order.reference, slot);
+                    return slot;
+                }
+            },
+        };
+        self.index[page as usize][at] = slot;
+        self.live[page as usize] += 1;
+        slot
+    }
+
+    /// Free the place of an order.
+    #[inline(always)]
+    pub fn remove(&mut self, slot: Slot) {
+        let order = &mut self.slots[slot as usize];
+        let reference = order.reference;
+        order.next = self.free;
+        self.free = slot;
+        self.len -= 1;
+        let (run, at) = place(reference);
+        match self.directory.get(run).copied() {
+            Some(page) if page != NIL && self.index[page as usize][at] == slot => {
+                self.index[page as usize][at] = NIL;
+                let live = &mut self.live[page as usize];
+                *live -= 1;
+                if *live == 0 {
+                    self.directory[run] = NIL;
+                    self.free_pages.push(page);
+                }
+            }
+            _ => {
+                self.far.remove(&reference);
+            }
+        }
+    }
+
+    /// A page for a run of numbers; none when they are far ahead.
+    #[inline(never)]
+    fn new_page(&mut self, run: usize) -> Option<u32> {
+        if run >= self.directory.len() {
+            let most = usize::try_from(RUNS_AT_FIRST + RUNS_PER_ORDER * self.seen).unwrap_or(usize::MAX);
+            if run >= most {
+                return None;
+            }
+            self.directory.resize((self.directory.len() * 2).min(most).max(run + 1), NIL);
+        }
+        let page = self.free_pages.pop().unwrap_or_else(|| {
+            self.index.push([NIL; PAGE]);
+            self.live.push(0);
+            // No more pages than orders: each has one at least.
+            u32::try_from(self.live.len() - 1).expect("fewer than 2^32 pages")
+        });
+        self.directory[run] = page;
+        Some(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(reference: u64) -> Order {
+        Order { reference, timestamp: 0, shares: 1, level: 0, prev: NIL, next: NIL }
+    }
+
+    #[test]
+    fn agrees_with_the_standard_map() {
+        let (mut orders, mut model) = (Orders::default(), HashMap::new());
+        let mut state = 7_u64;
+        for round in 0..200_000_u64 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let draw = state >> 33;
+            // Near ones, far ones, and ones that are far at first and near later.
+            let reference = match draw % 4 {
+                0 | 1 => round / 8 + draw % 64,
+                2 => u64::MAX - draw % 64,
+                _ => 18_000_000 + draw % 64,
+            };
+            assert_eq!(orders.find(reference), model.get(&reference).copied());
+            if let Some(slot) = model.remove(&reference) {
+                orders.remove(slot);
+            } else {
+                model.insert(reference, orders.insert(order(reference)));
+            }
+            assert_eq!(orders.len(), model.len());
+        }
+        for (reference, slot) in model {
+            assert_eq!(orders.find(reference), Some(slot));
+            assert_eq!(orders.get(slot).reference, reference);
+        }
+    }
+
+    #[test]
+    fn pages_are_used_again_and_far_numbers_cost_little() {
+        let mut orders = Orders::default();
+        for reference in 0..100_000 {
+            let slot = orders.insert(order(reference));
+            orders.remove(slot);
+        }
+        assert_eq!((orders.slots.len(), orders.index.len()), (1, 1));
+        for reference in 0..1000 {
+            orders.insert(order(u64::MAX / 1000 * reference + 100_000));
+        }
+        assert!(orders.index.len() < 20 && orders.directory.len() < 300_000);
+    }
+}
