@@ -31,11 +31,11 @@ def random_command(
         case "limit":
             return "limit", order_id, side, price, quantity, user, chance.choices(("GTC", "IOC", "FOK"), (8, 1, 1))[0]
         case "special":
-            tif = chance.choice(("GTC", "GTC", "DAY", "GTD", "IOC"))
-            post_only = chance.choice(("no", "no", "reject", "reprice"))
-            display, least = chance.choice((0, 0, 1, 3, 8)), chance.choice((0, 0, 0, 2, 12))
-            expires = chance.randrange(200)
-            return "limit", order_id, side, price, quantity, user, tif, post_only, display, least, expires
+            return "limit", order_id, side, price, quantity, user, *_terms(chance)
+        case "stop":
+            trigger, trail = chance.choice(((price, 0), (price, 0), (0, chance.randint(1, 5))))
+            terms = chance.choice(((), (chance.randint(low, high), *_terms(chance))))
+            return "stop", order_id, side, user, quantity, trigger, trail, terms
         case "market":
             return "market", order_id, side, quantity, user
         case "to limit":
@@ -50,16 +50,36 @@ def random_command(
             return _rare_command(chance, user, side, price)
 
 
-_NAMES = ("limit", "special", "market", "to limit", "cancel", "reduce", "modify", "rare")
-_WEIGHTS = (10, 5, 1, 1, 3, 1, 2, 1)
-_PLAIN_WEIGHTS = (10, 0, 1, 1, 3, 1, 2, 0)
+_NAMES = ("limit", "special", "stop", "market", "to limit", "cancel", "reduce", "modify", "rare")
+_WEIGHTS = (10, 5, 2, 1, 1, 3, 1, 2, 1.5)
+_PLAIN_WEIGHTS = (10, 0, 0, 1, 1, 3, 1, 2, 0)
+_PHASES = (
+    "continuous",
+    "continuous",
+    "continuous",
+    "halted",
+    "opening_auction",
+    "closing_auction",
+    "volatility_auction",
+)
+
+
+def _terms(chance: random.Random) -> Command:
+    tif = chance.choice(("GTC", "GTC", "GTC", "DAY", "GTD", "IOC", "ATO", "ATC"))
+    post_only = chance.choice(("no", "no", "no", "reject", "reprice"))
+    display, least = chance.choice((0, 0, 1, 3, 8)), chance.choice((0, 0, 0, 2, 12))
+    return tif, post_only, display, least, chance.randrange(200)
 
 
 def _rare_command(chance: random.Random, user: int, side: str, price: int) -> Command:
     draw = chance.random()
+    if draw < 0.3:
+        return "uncross", chance.choice((None, price))
     if draw < 0.6:
+        return "phase", chance.choice(_PHASES)
+    if draw < 0.8:
         return "advance", chance.randrange(150)
-    if draw < 0.7:
+    if draw < 0.85:
         return ("end of day",)
     spread = chance.randrange(3)
     conditions = ((user, None), (side, None), (price - spread, None), (price + spread, None))
@@ -76,6 +96,9 @@ def apply_reference(book: ReferenceBook, command: Command) -> Any:
         "cancel all": book.cancel_all,
         "reduce": book.reduce,
         "modify": book.modify,
+        "stop": book.add_stop,
+        "phase": book.set_phase,
+        "uncross": book.uncross,
         "advance": book.advance,
         "end of day": book.end_of_day,
     }
@@ -111,6 +134,16 @@ def _apply_core(book: FastOrderBook, name: str, *rest: Any) -> Any:
         case "modify":
             order_id, price, quantity = rest
             return [in_ticks(fill) for fill in book.modify_order(order_id, price=in_money(price), quantity=quantity)]
+        case "stop":
+            return [in_ticks(fill) for fill in _add_stop(book, *rest)]
+        case "phase":
+            book.set_phase(*rest)
+        case "uncross":
+            result, fills = book.uncross(in_money(rest[0]))
+            if result is not None:
+                price, volume, imbalance = result
+                result = (round(price / TICK), round(volume), round(imbalance))
+            return result, [in_ticks(fill) for fill in fills]
         case "advance":
             book.advance_time(*rest)
         case "end of day":
@@ -144,6 +177,32 @@ def _add_limit(
         min_quantity=least or None,
         expires=expires,
     )
+    return fills
+
+
+def _add_stop(
+    book: FastOrderBook,
+    order_id: int,
+    side: Any,
+    user: int,
+    quantity: int,
+    trigger: int,
+    trail: int,
+    terms: tuple[Any, ...],
+) -> list[Any]:
+    options: dict[str, Any] = {"trail": trail * TICK} if trail else {"trigger_price": trigger * TICK}
+    if terms:
+        price, tif, post_only, display, least, expires = terms
+        options |= {
+            "limit_price": price * TICK,
+            "tif": tif,
+            "post_only": post_only == "reject",
+            "reprice": post_only == "reprice",
+            "display_quantity": display or None,
+            "min_quantity": least or None,
+            "expires": expires,
+        }
+    _, fills = book.add_stop_order(order_id, side, quantity, user, **options)
     return fills
 
 

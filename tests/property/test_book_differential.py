@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.property.book_commands import (
     STP_MODES,
+    TICK,
     apply_core,
     apply_reference,
     core_queue,
@@ -32,9 +33,12 @@ def play(stp: str, seed: int, count: int, **ranges: int) -> None:
         answer = apply_reference(slow, command)
         assert apply_core(core, command) == answer, (seed, number, command)
         if not isinstance(answer, str):
+            assert core.triggered() == slow.triggered, (seed, number, command)
             assert [(i, round(lots), why) for i, lots, why in core.cancelled()] == slow.cancels, (seed, number, command)
         for side in ("buy", "sell"):
             assert core_queue(core, side) == reference_queue(slow, side), (seed, number, command)
+        stops = [(i, round(trigger / TICK), round(lots)) for i, _, trigger, lots, _ in core.stops()]
+        assert stops == [(stop.id, stop.trigger, stop.quantity) for stop in slow.stops], (seed, number, command)
 
 
 @pytest.mark.parametrize("stp", STP_MODES)

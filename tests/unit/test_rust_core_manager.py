@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cift.core.rust_integration import OrderBookManager, UnknownSymbolError, get_order_book_manager
 
 

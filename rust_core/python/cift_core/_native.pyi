@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from cift_core.market_data import FastMarketData as FastMarketData
 
 _Side: TypeAlias = Literal["buy", "sell"]
-_Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "DAY", "GTD"]
+_Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "DAY", "GTD", "ATO", "ATC"]
 _Stp: TypeAlias = Literal["none", "cancel_taker", "cancel_maker", "cancel_both", "decrement"]
-_Reason: TypeAlias = Literal["user", "unfilled", "self_trade", "expired"]
+_Reason: TypeAlias = Literal["user", "unfilled", "self_trade", "expired", "refused"]
+_Phase: TypeAlias = Literal["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"]
+_Indication: TypeAlias = tuple[float, float, float]
 _Cancels: TypeAlias = list[tuple[int, float, _Reason]]
 _Levels: TypeAlias = list[tuple[float, float]]
 
@@ -92,6 +94,23 @@ class FastOrderBook:
     def add_market_to_limit_order(
         self, order_id: int, side: _Side, quantity: float, user_id: int
     ) -> tuple[int, list[Fill]]: ...
+    def add_stop_order(
+        self,
+        order_id: int,
+        side: _Side,
+        quantity: float,
+        user_id: int,
+        *,
+        trigger_price: float | None = None,
+        trail: float | None = None,
+        limit_price: float | None = None,
+        tif: _Tif = "GTC",
+        post_only: bool = False,
+        reprice: bool = False,
+        display_quantity: float | None = None,
+        min_quantity: float | None = None,
+        expires: int | None = None,
+    ) -> tuple[int, list[Fill]]: ...
     def cancel_order(self, order_id: int) -> bool: ...
     def cancel_orders(
         self,
@@ -104,6 +123,14 @@ class FastOrderBook:
     def advance_time(self, now: int) -> _Cancels: ...
     def end_of_day(self) -> _Cancels: ...
     def cancelled(self) -> _Cancels: ...
+    def triggered(self) -> list[int]: ...
+    def stops(self) -> list[tuple[int, _Side, float, float, int]]: ...
+    def last_price(self) -> float | None: ...
+    @property
+    def phase(self) -> _Phase: ...
+    def set_phase(self, phase: _Phase) -> None: ...
+    def indication(self, reference: float | None = None) -> _Indication | None: ...
+    def uncross(self, reference: float | None = None) -> tuple[_Indication | None, list[Fill]]: ...
     def queue_position(self, order_id: int) -> tuple[int, float] | None: ...
     def reduce_order(self, order_id: int, by: float) -> float: ...
     def modify_order(

@@ -13,12 +13,13 @@ BUY, SELL = range(2)
 """Values of `side`."""
 
 GTC, IOC, FOK, DAY = range(4)
+ATO, ATC = 5, 6
 """Values of `tif`."""
 
 POST_ONLY, REPRICE = 1, 2
 """Bits of a command's `flags`."""
 
-ACCEPTED, FILL, CANCELLED, REJECTED = range(4)
+ACCEPTED, FILL, CANCELLED, REJECTED, TRIGGERED = range(5)
 """Values of an event's `kind`."""
 
 COMMAND_DTYPE: np.dtype[Any] = np.dtype(

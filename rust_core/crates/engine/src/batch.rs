@@ -17,7 +17,7 @@ pub struct CommandRow {
     pub op: u8,
     /// 0 buy, 1 sell.
     pub side: u8,
-    /// 0 GTC, 1 IOC, 2 FOK, 3 DAY.
+    /// 0 GTC, 1 IOC, 2 FOK, 3 DAY, 5 ATO, 6 ATC.
     pub tif: u8,
     /// Bit 0: post-only, refused if it would take; bit 1: post-only, repriced instead.
     pub flags: u8,
@@ -37,11 +37,11 @@ pub struct CommandRow {
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
 pub struct EventRow {
-    /// 0 accepted, 1 fill, 2 cancelled, 3 rejected.
+    /// 0 accepted, 1 fill, 2 cancelled, 3 rejected, 4 triggered.
     pub kind: u8,
     /// The side of the order: 0 buy, 1 sell; a fill's is the taker's.
     pub side: u8,
-    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired), for a reject the number of its code.
+    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused), for a reject the number of its code.
     pub code: u16,
     /// Zero.
     pub reserved: u32,
@@ -65,6 +65,7 @@ const ACCEPTED: u8 = 0;
 const FILL: u8 = 1;
 const CANCELLED: u8 = 2;
 const REJECTED: u8 = 3;
+const TRIGGERED: u8 = 4;
 const POST_ONLY: u8 = 1;
 const REPRICE: u8 = 2;
 
@@ -101,6 +102,14 @@ impl Sink for Rows<'_> {
                 order_id: cancel.order,
                 user_id: cancel.user,
                 quantity: self.lot.quantity(cancel.quantity),
+                ..EventRow::default()
+            },
+            Event::Trigger(trigger) => EventRow {
+                kind: TRIGGERED,
+                side: trigger.side as u8,
+                command,
+                order_id: trigger.order,
+                user_id: trigger.user,
                 ..EventRow::default()
             },
         });
@@ -167,7 +176,7 @@ fn side(row: &CommandRow) -> Result<Side, BookError> {
 }
 
 fn tif(row: &CommandRow) -> Result<TimeInForce, BookError> {
-    let expected = "0 GTC, 1 IOC, 2 FOK, 3 DAY";
+    let expected = "0 GTC, 1 IOC, 2 FOK, 3 DAY, 5 ATO, 6 ATC";
     let tif = TimeInForce::from_code(row.tif).filter(|tif| *tif != TimeInForce::Gtd);
     tif.ok_or(BookError::BadChoice { field: "tif", value: row.tif.into(), expected })
 }

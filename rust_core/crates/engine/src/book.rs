@@ -6,9 +6,10 @@ use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::ids::IdIndex;
 use crate::ladder::Ladder;
 use crate::matching::Taker;
-use crate::orders::{Filter, Limit, Market, PostOnly, Terms};
-use crate::rare::{END_OF_DAY, Rare, Rares};
-use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce};
+use crate::orders::{Limit, Market, PostOnly, Terms};
+use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare, Rares};
+use crate::stops::Stops;
+use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks, TimeInForce};
 
 /// One instrument's resting orders.
 #[derive(Clone, Debug)]
@@ -18,6 +19,9 @@ pub struct Book {
     pub(crate) arena: Arena,
     pub(crate) ids: IdIndex,
     pub(crate) rares: Rares,
+    pub(crate) stops: Stops,
+    pub(crate) last: Option<Ticks>,
+    pub(crate) phase: Phase,
     pub(crate) now: Nanos,
     pub(crate) self_trade: SelfTrade,
 }
@@ -32,6 +36,9 @@ impl Book {
             arena: Arena::default(),
             ids: IdIndex::default(),
             rares: Rares::default(),
+            stops: Stops::default(),
+            last: None,
+            phase: Phase::Continuous,
             now: 0,
             self_trade,
         }
@@ -40,13 +47,21 @@ impl Book {
     /// Take what the order can, then let the rest live as its time in force says. Returns what rests.
     ///
     /// # Errors
-    /// A live id, terms that contradict each other, a post-only order that would take, or a side that would overflow.
+    /// A live id, terms that contradict each other or the phase, a post-only order that would take, or a side that
+    /// would overflow.
+    #[inline]
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        if self.ids.get(order.id).is_some() {
-            return Err(BookError::DuplicateOrderId(order.id));
-        }
-        self.check_room(order.side, order.quantity)?;
+        self.check_open()?;
+        self.check_new(order.id)?;
         self.check_terms(order)?;
+        let left = self.enter_limit(order, sink)?;
+        self.carry_out_fired(sink);
+        Ok(left)
+    }
+
+    /// `add_limit` after its checks, and before what it fires.
+    pub(crate) fn enter_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        self.check_room(order.side, order.quantity)?;
         let mut order = *order;
         let mut taker = Taker {
             id: order.id,
@@ -55,7 +70,7 @@ impl Book {
             limit: Some(order.price),
             quantity: order.quantity,
         };
-        if self.crosses(order.side, order.price) {
+        if self.phase == Phase::Continuous && self.crosses(order.side, order.price) {
             match order.terms.post_only {
                 PostOnly::No => {
                     let at_once =
@@ -96,10 +111,19 @@ impl Book {
     /// Take whatever is there; the rest is cancelled.
     ///
     /// # Errors
-    /// A live id.
+    /// A live id, or a book that does not trade continuously.
     pub fn add_market(&mut self, order: &Market, sink: &mut impl Sink) -> Result<(), BookError> {
-        if self.ids.get(order.id).is_some() {
-            return Err(BookError::DuplicateOrderId(order.id));
+        self.check_open()?;
+        self.check_new(order.id)?;
+        self.enter_market(order, sink)?;
+        self.carry_out_fired(sink);
+        Ok(())
+    }
+
+    /// `add_market` after its checks, and before what it fires.
+    pub(crate) fn enter_market(&mut self, order: &Market, sink: &mut impl Sink) -> Result<(), BookError> {
+        if self.auction().is_some() {
+            return Err(BookError::InAuction { field: "price" });
         }
         let Market { id, user, side, quantity } = *order;
         let mut taker = Taker { id, user, side, limit: None, quantity };
@@ -117,6 +141,9 @@ impl Book {
     /// A live id, or a side that would overflow.
     pub fn add_market_to_limit(&mut self, order: &Market, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let Market { id, user, side, quantity } = *order;
+        if self.auction().is_some() {
+            return Err(BookError::InAuction { field: "price" });
+        }
         match self.best(side.opposite()) {
             Some(price) => self.add_limit(&Limit { id, user, side, price, quantity, terms: Terms::default() }, sink),
             None => self.add_market(order, sink).map(|()| 0),
@@ -128,33 +155,19 @@ impl Book {
     /// # Errors
     /// No such live order.
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        let slot = self.ids.get(id).ok_or(BookError::UnknownOrder(id))?;
-        Ok(self.cancel_slot(slot, CancelReason::User, sink))
-    }
-
-    /// Cancel every order that fits, bids before asks, in the order in which they would trade. Returns how many.
-    pub fn cancel_all(&mut self, filter: &Filter, sink: &mut impl Sink) -> usize {
-        let Filter { user, side, low, high } = *filter;
-        let sides = [Side::Buy, Side::Sell].into_iter().filter(|each| side.is_none_or(|side| side == *each));
-        let ids: Vec<OrderId> = sides
-            .flat_map(|side| self.queue(side))
-            .filter(|order| user.is_none_or(|user| user == order.user))
-            .filter(|order| low.is_none_or(|low| low <= order.price) && high.is_none_or(|high| high >= order.price))
-            .map(|order| order.id)
-            .collect();
-        for id in &ids {
-            let _ = self.cancel(*id, sink);
+        match self.ids.get(id) {
+            Some(slot) => Ok(self.cancel_slot(slot, CancelReason::User, sink)),
+            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id)),
         }
-        ids.len()
     }
 
     /// Take `by` lots off an order, which keeps its place; what does not show goes first. All of it goes, if it has no
     /// more. Returns what is left.
     ///
     /// # Errors
-    /// No such live order.
+    /// No such live order, or a stop that has not fired.
     pub fn reduce(&mut self, id: OrderId, by: Lots, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        let slot = self.ids.get(id).ok_or(BookError::UnknownOrder(id))?;
+        let slot = self.resting(id)?;
         let order = *self.arena.get(slot);
         let open = self.open(&order);
         if by >= open {
@@ -182,7 +195,7 @@ impl Book {
         quantity: Option<Lots>,
         sink: &mut impl Sink,
     ) -> Result<Lots, BookError> {
-        let slot = self.ids.get(id).ok_or(BookError::UnknownOrder(id))?;
+        let slot = self.resting(id)?;
         let old = *self.arena.get(slot);
         let open = self.open(&old);
         let price = price.unwrap_or(old.price);
@@ -190,6 +203,7 @@ impl Book {
         if price == old.price && quantity <= open {
             return if quantity == open { Ok(open) } else { self.reduce(id, open - quantity, sink) };
         }
+        self.check_open()?;
         self.check_room(old.side, quantity)?;
         if old.post_only && self.crosses(old.side, price) {
             return Err(BookError::WouldTake(id));
@@ -200,6 +214,7 @@ impl Book {
             tif: match rare.expires {
                 0 => TimeInForce::Gtc,
                 END_OF_DAY => TimeInForce::Day,
+                END_OF_AUCTION => TimeInForce::AtOpen,
                 _ => TimeInForce::Gtd,
             },
             post_only: if old.post_only { PostOnly::Reject } else { PostOnly::No },
@@ -207,29 +222,34 @@ impl Book {
             min_quantity: 0,
             expires: rare.expires,
         };
-        self.add_limit(&Limit { id, user: old.user, side: old.side, price, quantity, terms }, sink)
+        let order = Limit { id, user: old.user, side: old.side, price, quantity, terms };
+        let left = self.enter_limit(&order, sink)?;
+        self.carry_out_fired(sink);
+        Ok(left)
     }
 
-    /// Let time pass: every order whose time is up is cancelled, the earliest first. Time never goes back.
-    pub fn advance(&mut self, now: Nanos, sink: &mut impl Sink) {
-        self.now = self.now.max(now);
-        // The end of the day is not a time that passes.
-        self.expire(self.now.min(END_OF_DAY - 1), sink);
+    fn resting(&self, id: OrderId) -> Result<Slot, BookError> {
+        self.ids.get(id).ok_or_else(|| match self.stops.contains(id) {
+            true => BookError::NotResting(id),
+            false => BookError::UnknownOrder(id),
+        })
     }
 
-    /// The day is over: every order that is good for the day is cancelled.
-    pub fn end_of_day(&mut self, sink: &mut impl Sink) {
-        self.expire(END_OF_DAY, sink);
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<(), BookError> {
+        if self.phase == Phase::Halted { Err(BookError::Halted) } else { Ok(()) }
     }
 
-    fn expire(&mut self, until: Nanos, sink: &mut impl Sink) {
-        while let Some(id) = self.rares.expired(until) {
-            let slot = self.ids.get(id).expect("an order that can expire rests");
-            self.cancel_slot(slot, CancelReason::Expired, sink);
+    #[inline]
+    pub(crate) fn check_new(&self, id: OrderId) -> Result<(), BookError> {
+        if self.ids.get(id).is_some() || self.stops.contains(id) {
+            return Err(BookError::DuplicateOrderId(id));
         }
+        Ok(())
     }
 
-    fn check_terms(&self, order: &Limit) -> Result<(), BookError> {
+    #[inline]
+    pub(crate) fn check_terms(&self, order: &Limit) -> Result<(), BookError> {
         let Terms { tif, post_only, display, min_quantity, expires } = order.terms;
         if !tif.rests() {
             if post_only != PostOnly::No {
@@ -239,10 +259,24 @@ impl Book {
                 return Err(BookError::NeverRests { field: "display_quantity" });
             }
         }
+        if tif.auction().is_some() && tif.auction() != self.auction() {
+            return Err(BookError::NoAuction);
+        }
+        if self.auction().is_some() {
+            if !tif.rests() {
+                return Err(BookError::InAuction { field: "tif" });
+            }
+            if post_only != PostOnly::No {
+                return Err(BookError::InAuction { field: "post_only" });
+            }
+            if min_quantity > 0 {
+                return Err(BookError::InAuction { field: "min_quantity" });
+            }
+        }
         if min_quantity > order.quantity {
             return Err(BookError::MinQuantity(min_quantity));
         }
-        if tif == TimeInForce::Gtd && (expires <= self.now || expires == END_OF_DAY) {
+        if tif == TimeInForce::Gtd && (expires <= self.now || expires >= END_OF_AUCTION) {
             return Err(BookError::Expired(expires, self.now));
         }
         Ok(())

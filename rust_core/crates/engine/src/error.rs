@@ -73,6 +73,30 @@ pub enum BookError {
         /// The argument's name.
         field: &'static str,
     },
+    /// A stop has one way to fire.
+    #[error("trigger_price or trail is needed, and not both")]
+    TriggerOrTrail,
+    /// Nothing may come in or trade.
+    #[error("the book is halted: orders can only leave")]
+    Halted,
+    /// What an auction has no use for.
+    #[error("{field} is not possible during an auction: orders only gather")]
+    InAuction {
+        /// The argument's name.
+        field: &'static str,
+    },
+    /// An order for an auction that is not on.
+    #[error("tif asks for an auction that is not on")]
+    NoAuction,
+    /// A crossed book can't trade continuously.
+    #[error("phase continuous needs a book that is not crossed: uncross it")]
+    Crossed,
+    /// A trailing stop has nothing to follow.
+    #[error("order_id {0} can't trail: nothing has traded yet")]
+    NoTradeYet(OrderId),
+    /// Something that only a resting order allows.
+    #[error("order_id {0} is a stop that has not fired: cancel it and enter another")]
+    NotResting(OrderId),
     /// More must trade at once than there is.
     #[error("min_quantity {0} lots is more than the order's quantity")]
     MinQuantity(u64),
@@ -98,6 +122,13 @@ impl BookError {
             Self::NeverRests { .. } => "never_rests",
             Self::MinQuantity(_) => "min_quantity",
             Self::Expired(..) => "expired",
+            Self::Halted => "halted",
+            Self::InAuction { .. } => "in_auction",
+            Self::NoAuction => "no_auction",
+            Self::Crossed => "crossed",
+            Self::NoTradeYet(_) => "no_trade_yet",
+            Self::NotResting(_) => "not_resting",
+            Self::TriggerOrTrail => "trigger_or_trail",
         }
     }
 
@@ -105,12 +136,17 @@ impl BookError {
     #[must_use]
     pub const fn field(&self) -> &'static str {
         match self {
-            Self::DuplicateOrderId(_) | Self::UnknownOrder(_) => "order_id",
+            Self::DuplicateOrderId(_) | Self::UnknownOrder(_) | Self::NotResting(_) => "order_id",
+            Self::Halted | Self::Crossed => "phase",
+            Self::NoAuction => "tif",
+            Self::TriggerOrTrail => "trigger_price",
+            Self::NoTradeYet(_) => "trail",
             Self::NotFinite { field, .. }
             | Self::NotPositive { field, .. }
             | Self::OffGrid { field, .. }
             | Self::TooLarge { field, .. }
             | Self::NeverRests { field }
+            | Self::InAuction { field }
             | Self::BadChoice { field, .. } => field,
             Self::SideOverflow(_) => "quantity",
             Self::WouldTake(_) => "post_only",
@@ -135,6 +171,13 @@ impl BookError {
             Self::NeverRests { .. } => 10,
             Self::MinQuantity(_) => 11,
             Self::Expired(..) => 12,
+            Self::Halted => 13,
+            Self::InAuction { .. } => 14,
+            Self::NoAuction => 15,
+            Self::Crossed => 16,
+            Self::NoTradeYet(_) => 17,
+            Self::NotResting(_) => 18,
+            Self::TriggerOrTrail => 19,
         }
     }
 }

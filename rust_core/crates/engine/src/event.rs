@@ -33,6 +33,8 @@ pub enum CancelReason {
     SelfTrade = 2,
     /// Its time was up.
     Expired = 3,
+    /// It fired, and then could not be carried out.
+    Refused = 4,
 }
 
 /// Quantity that left without a trade.
@@ -50,6 +52,17 @@ pub struct Cancel {
     pub reason: CancelReason,
 }
 
+/// A stop that has fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The order.
+    pub order: OrderId,
+    /// Its owner.
+    pub user: UserId,
+    /// Its side.
+    pub side: Side,
+}
+
 /// Anything that happens in a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -57,6 +70,8 @@ pub enum Event {
     Fill(Fill),
     /// Quantity left without one.
     Cancel(Cancel),
+    /// A stop fired; what comes of it follows.
+    Trigger(Trigger),
 }
 
 /// A listener: told of every event in the order in which they happen.

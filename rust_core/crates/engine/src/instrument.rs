@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::error::BookError;
 use crate::event::Sink;
 use crate::grid::Grid;
-use crate::orders::{Limit, Market, PostOnly, Terms};
+use crate::orders::{Incoming, Limit, Market, PostOnly, Stop, Terms};
 use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
 
 /// How a limit order is to be treated: `Terms`, with quantities as floats.
@@ -64,12 +64,21 @@ impl Instrument {
     /// When it is not finite, off the grid, or not positive where it must be.
     #[inline]
     pub fn ticks(&self, price: f64) -> Result<Ticks, BookError> {
+        self.named_ticks("price", price)
+    }
+
+    /// A price in ticks, called `field` in errors.
+    ///
+    /// # Errors
+    /// As `ticks`.
+    #[inline]
+    pub fn named_ticks(&self, field: &'static str, price: f64) -> Result<Ticks, BookError> {
         if price <= 0.0 && !self.negative_prices {
-            return Err(BookError::NotPositive { field: "price", value: price });
+            return Err(BookError::NotPositive { field, value: price });
         }
-        let ticks = self.tick.steps("price", price)?;
+        let ticks = self.tick.steps(field, price)?;
         if ticks == 0 && !self.negative_prices {
-            return Err(BookError::NotPositive { field: "price", value: price });
+            return Err(BookError::NotPositive { field, value: price });
         }
         Ok(ticks)
     }
@@ -115,10 +124,7 @@ impl Instrument {
     ) -> Result<Lots, BookError> {
         let price = self.ticks(price)?;
         let quantity = self.lots("quantity", quantity)?;
-        let Options { tif, post_only, display_quantity, min_quantity, expires } = options;
-        let display = display_quantity.map(|shown| self.lots("display_quantity", shown)).transpose()?;
-        let min_quantity = min_quantity.map_or(Ok(0), |least| self.lots("min_quantity", least))?;
-        let terms = Terms { tif, post_only, display, min_quantity, expires };
+        let terms = self.terms(options)?;
         self.book.add_limit(&Limit { id, user, side, price, quantity, terms }, sink)
     }
 
@@ -153,6 +159,47 @@ impl Instrument {
     ) -> Result<Lots, BookError> {
         let quantity = self.lots("quantity", quantity)?;
         self.book.add_market_to_limit(&Market { id, user, side, quantity }, sink)
+    }
+
+    /// An order that waits for a trade at `trigger`; or, with `trail`, so far behind the market. A limit order at
+    /// `limit` if that is given, else a market order. Returns what rests of it.
+    ///
+    /// # Errors
+    /// Values off the grid, neither or both of `trigger` and `trail`, and whatever the book refuses.
+    #[allow(clippy::too_many_arguments)]
+    pub fn add_stop(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        quantity: f64,
+        user: UserId,
+        trigger: Option<f64>,
+        trail: Option<f64>,
+        limit: Option<f64>,
+        options: Options,
+        sink: &mut impl Sink,
+    ) -> Result<Lots, BookError> {
+        let lots = self.lots("quantity", quantity)?;
+        let (trigger, trail) = match (trigger, trail) {
+            (Some(trigger), None) => (self.named_ticks("trigger_price", trigger)?, 0),
+            (None, Some(trail)) => (0, self.tick.positive_steps("trail", trail)? as Ticks),
+            _ => return Err(BookError::TriggerOrTrail),
+        };
+        let order = match limit {
+            None => Incoming::Market(Market { id, user, side, quantity: lots }),
+            Some(limit) => {
+                let (price, terms) = (self.named_ticks("limit_price", limit)?, self.terms(options)?);
+                Incoming::Limit(Limit { id, user, side, price, quantity: lots, terms })
+            }
+        };
+        self.book.add_stop(&Stop { order, trigger, trail }, sink)
+    }
+
+    fn terms(&self, options: Options) -> Result<Terms, BookError> {
+        let Options { tif, post_only, display_quantity, min_quantity, expires } = options;
+        let display = display_quantity.map(|shown| self.lots("display_quantity", shown)).transpose()?;
+        let min_quantity = min_quantity.map_or(Ok(0), |least| self.lots("min_quantity", least))?;
+        Ok(Terms { tif, post_only, display, min_quantity, expires })
     }
 
     /// Take `by` off an order; returns what is left.

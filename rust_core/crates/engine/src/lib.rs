@@ -1,6 +1,7 @@
 //! The engine of CIFT Markets: order book, risk and market data. It knows nothing of Python.
 
 pub mod arena;
+pub mod auction;
 pub mod batch;
 pub mod book;
 pub mod error;
@@ -10,12 +11,15 @@ pub mod grid;
 mod ids;
 pub mod instrument;
 pub mod ladder;
+mod leaving;
 pub mod market_data;
 mod matching;
 pub mod orders;
 mod rare;
 pub mod risk;
 pub mod snapshot;
+pub mod stops;
+mod triggering;
 pub mod types;
 mod view;
 mod window;

@@ -57,6 +57,7 @@ impl Book {
             let quantity = taker.quantity.min(maker.quantity);
             taker.quantity -= quantity;
             self.consume(slot, quantity);
+            self.traded(maker.price);
             sink.emit(Event::Fill(Fill {
                 price: maker.price,
                 quantity,

@@ -1,18 +1,33 @@
 //! Orders as they come in.
 
-use crate::rare::{END_OF_DAY, Rare};
+use crate::event::{Cancel, CancelReason, Event, Sink};
+use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare};
 use crate::types::{Lots, Nanos, OrderId, Side, Ticks, TimeInForce, UserId};
 
 /// Whether an order may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub enum PostOnly {
     /// It may.
     #[default]
-    No,
+    No = 0,
     /// It is refused rather than let it take.
-    Reject,
+    Reject = 1,
     /// It rests one tick before the price that it would have taken.
-    Reprice,
+    Reprice = 2,
+}
+
+impl PostOnly {
+    /// The choice whose code is `code`, as in a snapshot.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::No),
+            1 => Some(Self::Reject),
+            2 => Some(Self::Reprice),
+            _ => None,
+        }
+    }
 }
 
 /// How a limit order is to be treated. The default is plain: good till cancelled, all of it shown.
@@ -28,6 +43,18 @@ pub struct Terms {
     pub min_quantity: Lots,
     /// When a good-till-date order leaves, on the clock of `Book::advance`.
     pub expires: Nanos,
+}
+
+impl Terms {
+    /// When the order leaves by itself; zero is never.
+    pub(crate) const fn end_of_life(&self) -> Nanos {
+        match self.tif {
+            TimeInForce::Day => END_OF_DAY,
+            TimeInForce::Gtd => self.expires,
+            TimeInForce::AtOpen | TimeInForce::AtClose => END_OF_AUCTION,
+            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => 0,
+        }
+    }
 }
 
 /// A limit order.
@@ -50,11 +77,7 @@ pub struct Limit {
 impl Limit {
     /// The uncommon part of this order when `left` of it rests; `None` for a plain one.
     pub(crate) fn rare(&self, left: Lots) -> Option<Rare> {
-        let expires = match self.terms.tif {
-            TimeInForce::Day => END_OF_DAY,
-            TimeInForce::Gtd => self.terms.expires,
-            _ => 0,
-        };
+        let expires = self.terms.end_of_life();
         let display = self.terms.display.unwrap_or(0);
         let reserve = if display == 0 { 0 } else { left.saturating_sub(display) };
         (expires != 0 || display != 0).then_some(Rare { display, reserve, expires })
@@ -72,6 +95,78 @@ pub struct Market {
     pub side: Side,
     /// How much; what finds no counterpart is cancelled.
     pub quantity: Lots,
+}
+
+/// An order of either kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Incoming {
+    /// A limit order.
+    Limit(Limit),
+    /// A market order.
+    Market(Market),
+}
+
+impl Incoming {
+    /// The order's id.
+    #[must_use]
+    pub const fn id(&self) -> OrderId {
+        match self {
+            Self::Limit(order) => order.id,
+            Self::Market(order) => order.id,
+        }
+    }
+
+    /// Its owner.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        match self {
+            Self::Limit(order) => order.user,
+            Self::Market(order) => order.user,
+        }
+    }
+
+    /// Its side.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        match self {
+            Self::Limit(order) => order.side,
+            Self::Market(order) => order.side,
+        }
+    }
+
+    /// How much.
+    #[must_use]
+    pub const fn quantity(&self) -> Lots {
+        match self {
+            Self::Limit(order) => order.quantity,
+            Self::Market(order) => order.quantity,
+        }
+    }
+
+    /// When it leaves by itself; zero is never.
+    pub(crate) const fn end_of_life(&self) -> Nanos {
+        match self {
+            Self::Limit(order) => order.terms.end_of_life(),
+            Self::Market(_) => 0,
+        }
+    }
+
+    pub(crate) fn tell_cancel(&self, reason: CancelReason, sink: &mut impl Sink) {
+        let (order, user, side, quantity) = (self.id(), self.user(), self.side(), self.quantity());
+        sink.emit(Event::Cancel(Cancel { order, user, side, quantity, reason }));
+    }
+}
+
+/// An order that waits until a trade reaches its trigger.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// The order that it turns into.
+    pub order: Incoming,
+    /// The trade price that fires it: that or a higher one for a buy, that or a lower one for a sell.
+    pub trigger: Ticks,
+    /// Greater than zero, the trigger follows the market instead: so far above the lowest trade price for a buy, so far
+    /// below the highest for a sell, counted from the last trade on.
+    pub trail: Ticks,
 }
 
 /// Which orders a mass cancel is about: all that fit every given condition.

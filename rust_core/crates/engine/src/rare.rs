@@ -7,6 +7,9 @@ use crate::types::{Lots, Nanos, OrderId, Side};
 /// The end of life of an order that is good for the day: whenever somebody says that the day has ended.
 pub const END_OF_DAY: Nanos = Nanos::MAX;
 
+/// The end of life of an order that is for one auction alone.
+pub const END_OF_AUCTION: Nanos = Nanos::MAX - 1;
+
 /// The uncommon part of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rare {
@@ -41,9 +44,7 @@ impl Rares {
     /// Remember the uncommon part of an order that comes to rest.
     pub fn insert(&mut self, id: OrderId, side: Side, rare: Rare) {
         self.hidden[side as usize] += rare.reserve;
-        if rare.expires != 0 {
-            self.expiry.insert((rare.expires, id));
-        }
+        self.watch(id, rare.expires);
         self.parts.insert(id, rare);
     }
 
@@ -51,9 +52,7 @@ impl Rares {
     pub fn remove(&mut self, id: OrderId, side: Side) {
         if let Some(rare) = self.parts.remove(&id) {
             self.hidden[side as usize] -= rare.reserve;
-            if rare.expires != 0 {
-                self.expiry.remove(&(rare.expires, id));
-            }
+            self.unwatch(id, rare.expires);
         }
     }
 
@@ -64,6 +63,25 @@ impl Rares {
         rare.reserve -= drawn;
         self.hidden[side as usize] -= drawn;
         drawn
+    }
+
+    /// Remember when an order leaves by itself; zero is never.
+    pub fn watch(&mut self, id: OrderId, expires: Nanos) {
+        if expires != 0 {
+            self.expiry.insert((expires, id));
+        }
+    }
+
+    /// Forget when an order would have left.
+    pub fn unwatch(&mut self, id: OrderId, expires: Nanos) {
+        if expires != 0 {
+            self.expiry.remove(&(expires, id));
+        }
+    }
+
+    /// The next order that is for the present auction alone.
+    pub fn for_auction(&self) -> Option<OrderId> {
+        self.expiry.range((END_OF_AUCTION, 0)..(END_OF_DAY, 0)).next().map(|(_, id)| *id)
     }
 
     /// The order that expires next, if that is at `now` or before.

@@ -1,7 +1,8 @@
 //! The whole state of a book as bytes, and back.
 //!
-//! Layout, little endian: magic, version, self-trade mode, time, then for each side the number of orders and the orders
-//! in the order in which they would trade, then a 64-bit checksum of everything before it. The bytes are a function of the
+//! Layout, little endian: magic, version, self-trade mode, phase, time, last trade price; for each side the number of
+//! orders and the orders in the order in which they would trade; the number of stops and the stops as they were entered;
+//! then a 64-bit checksum of everything before it. The bytes are a function of the
 //! state alone, never of the path to it, so that their hash is the book's `state_hash`.
 
 use xxhash_rust::xxh3::Xxh3;
@@ -9,15 +10,19 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::arena::{NIL, Order};
 use crate::book::Book;
 use crate::instrument::Instrument;
+use crate::orders::{Incoming, Limit, Market, PostOnly, Stop, Terms};
 use crate::rare::Rare;
-use crate::types::{MAX_TICKS, SelfTrade, Side};
+use crate::stops::Parked;
+use crate::types::{MAX_TICKS, Phase, SelfTrade, Side, Ticks, TimeInForce};
 
 const MAGIC: [u8; 8] = *b"CIFTBOOK";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const PLAIN_BYTES: usize = 33;
 const RARE_BYTES: usize = 24;
 const POST_ONLY: u8 = 1;
 const RARE: u8 = 2;
+const MARKET: u8 = 0;
+const LIMIT: u8 = 1;
 
 /// Why bytes are not a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,17 +87,19 @@ impl Book {
         if xxhash_rust::xxh3::xxh3_64(state).to_le_bytes() != checksum {
             return Err(SnapshotError::Checksum);
         }
-        let mode = SelfTrade::from_code(reader.take::<1>()?[0]);
-        let mut book = Self::new(mode.ok_or(reader.invalid("unknown self-trade mode"))?);
-        book.now = u64::from_le_bytes(reader.take()?);
+        let mut book = Self::new(reader.code(SelfTrade::from_code, "an unknown self-trade mode")?);
+        book.phase = reader.code(Phase::from_code, "an unknown phase")?;
+        book.now = reader.number()?;
+        book.last = match reader.number()? {
+            0 => None,
+            1 => Some(reader.ticks()?),
+            _ => return Err(reader.invalid("a last price that is neither there nor not")),
+        };
         for side in [Side::Buy, Side::Sell] {
-            let count = u64::from_le_bytes(reader.take()?);
+            let count = reader.number()?;
             let mut last_key = i64::MAX;
             for _ in 0..count {
                 let (order, rare) = reader.order(side)?;
-                if order.price.unsigned_abs() > MAX_TICKS.unsigned_abs() {
-                    return Err(reader.invalid("a price beyond all bounds"));
-                }
                 if order.quantity == 0 {
                     return Err(reader.invalid("an order without quantity"));
                 }
@@ -112,10 +119,16 @@ impl Book {
                 book.rest(order, rare);
             }
         }
-        if let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) {
-            if bid >= ask {
-                return Err(reader.invalid("a crossed book"));
+        if book.phase == Phase::Continuous && book.crossed() {
+            return Err(reader.invalid("a crossed book"));
+        }
+        for _ in 0..reader.number()? {
+            let stop = reader.stop()?;
+            if book.check_new(stop.order.id()).is_err() {
+                return Err(reader.invalid("an order id twice"));
             }
+            book.stops.insert(&stop);
+            book.rares.watch(stop.order.id(), stop.order.end_of_life());
         }
         if reader.at != split {
             return Err(reader.invalid("more bytes than orders"));
@@ -127,7 +140,12 @@ impl Book {
         write(&MAGIC);
         write(&VERSION.to_le_bytes());
         write(&[self.self_trade as u8]);
+        write(&[self.phase.code()]);
         write(&self.now.to_le_bytes());
+        write(&u64::from(self.last.is_some()).to_le_bytes());
+        if let Some(last) = self.last {
+            write(&last.to_le_bytes());
+        }
         for side in [Side::Buy, Side::Sell] {
             let count: u64 = self.levels(side).map(|(_, level)| u64::from(level.orders)).sum();
             write(&count.to_le_bytes());
@@ -149,6 +167,27 @@ impl Book {
                 }
             }
         }
+        write(&(self.stops().count() as u64).to_le_bytes());
+        for stop in self.stops() {
+            write_stop(stop, write);
+        }
+    }
+}
+
+fn write_stop(stop: &Parked, write: &mut impl FnMut(&[u8])) {
+    let (kind, price, terms) = match stop.order {
+        Incoming::Market(_) => (MARKET, 0, Terms::default()),
+        Incoming::Limit(limit) => (LIMIT, limit.price, limit.terms),
+    };
+    write(&[kind, stop.order.side() as u8, terms.tif as u8, terms.post_only as u8]);
+    write(&stop.order.id().to_le_bytes());
+    write(&stop.order.user().to_le_bytes());
+    write(&stop.order.quantity().to_le_bytes());
+    for ticks in [price, stop.trigger, stop.trail] {
+        write(&ticks.to_le_bytes());
+    }
+    for number in [terms.display.unwrap_or(0), terms.min_quantity, terms.expires] {
+        write(&number.to_le_bytes());
     }
 }
 
@@ -167,23 +206,61 @@ impl Reader<'_> {
     }
 
     fn order(&mut self, side: Side) -> Result<(Order, Option<Rare>), SnapshotError> {
-        let mut number = || self.take().map(u64::from_le_bytes);
-        let (id, user, price, quantity) = (number()?, number()?, number()? as i64, number()?);
+        let (id, user, price, quantity) = (self.number()?, self.number()?, self.ticks()?, self.number()?);
         let [flags] = self.take()?;
         if flags & !(POST_ONLY | RARE) != 0 {
             return Err(self.invalid("an unknown flag"));
         }
-        let mut number = || self.take().map(u64::from_le_bytes);
         let rare = if flags & RARE == 0 {
             None
         } else {
-            Some(Rare { display: number()?, reserve: number()?, expires: number()? })
+            Some(Rare { display: self.number()?, reserve: self.number()?, expires: self.number()? })
         };
         if rare.is_some_and(|rare| rare.display == 0 && (rare.reserve != 0 || rare.expires == 0)) {
             return Err(self.invalid("an uncommon part that says nothing"));
         }
         let post_only = flags & POST_ONLY != 0;
         Ok((Order { id, user, price, quantity, prev: NIL, next: NIL, side, post_only, rare: false }, rare))
+    }
+
+    fn stop(&mut self) -> Result<Stop, SnapshotError> {
+        let [kind] = self.take()?;
+        let side = self.code(Side::from_code, "an unknown side")?;
+        let tif = self.code(TimeInForce::from_code, "an unknown time in force")?;
+        let post_only = self.code(PostOnly::from_code, "an unknown post-only choice")?;
+        let (id, user, quantity) = (self.number()?, self.number()?, self.number()?);
+        let (price, trigger, trail) = (self.ticks()?, self.ticks()?, self.ticks()?);
+        let (display, min_quantity, expires) = (self.number()?, self.number()?, self.number()?);
+        if tif.auction().is_some() {
+            return Err(self.invalid("a stop for an auction alone"));
+        }
+        if quantity == 0 || trail < 0 {
+            return Err(self.invalid("a stop without quantity, or one that runs ahead"));
+        }
+        let terms = Terms { tif, post_only, display: (display != 0).then_some(display), min_quantity, expires };
+        let order = match kind {
+            MARKET => Incoming::Market(Market { id, user, side, quantity }),
+            LIMIT => Incoming::Limit(Limit { id, user, side, price, quantity, terms }),
+            _ => return Err(self.invalid("an unknown kind of order")),
+        };
+        Ok(Stop { order, trigger, trail })
+    }
+
+    fn number(&mut self) -> Result<u64, SnapshotError> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn ticks(&mut self) -> Result<Ticks, SnapshotError> {
+        let ticks = i64::from_le_bytes(self.take()?);
+        if ticks.unsigned_abs() > MAX_TICKS.unsigned_abs() {
+            return Err(self.invalid("a price beyond all bounds"));
+        }
+        Ok(ticks)
+    }
+
+    fn code<T>(&mut self, meaning: impl Fn(u8) -> Option<T>, what: &'static str) -> Result<T, SnapshotError> {
+        let [code] = self.take()?;
+        meaning(code).ok_or(self.invalid(what))
     }
 
     const fn invalid(&self, what: &'static str) -> SnapshotError {

@@ -60,6 +60,59 @@ pub enum TimeInForce {
     Day = 3,
     /// Good till a date: leaves at a given time.
     Gtd = 4,
+    /// At the open: takes part in the opening auction alone.
+    AtOpen = 5,
+    /// At the close: takes part in the closing auction alone.
+    AtClose = 6,
+}
+
+/// Why orders gather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Auction {
+    /// The day begins.
+    Opening = 0,
+    /// The day ends.
+    Closing = 1,
+    /// Prices moved too fast.
+    Volatility = 2,
+}
+
+/// What may happen in a book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Orders trade as they come.
+    #[default]
+    Continuous,
+    /// Orders gather without trading.
+    Auction(Auction),
+    /// Orders can only leave.
+    Halted,
+}
+
+impl Phase {
+    /// A number for each phase, as in a snapshot.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Continuous => 0,
+            Self::Halted => 1,
+            Self::Auction(auction) => 2 + auction as u8,
+        }
+    }
+
+    /// The phase whose code is `code`.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Continuous),
+            1 => Some(Self::Halted),
+            2 => Some(Self::Auction(Auction::Opening)),
+            3 => Some(Self::Auction(Auction::Closing)),
+            4 => Some(Self::Auction(Auction::Volatility)),
+            _ => None,
+        }
+    }
 }
 
 impl TimeInForce {
@@ -72,6 +125,18 @@ impl TimeInForce {
             2 => Some(Self::Fok),
             3 => Some(Self::Day),
             4 => Some(Self::Gtd),
+            5 => Some(Self::AtOpen),
+            6 => Some(Self::AtClose),
+            _ => None,
+        }
+    }
+
+    /// The auction that it is for alone.
+    #[must_use]
+    pub const fn auction(self) -> Option<Auction> {
+        match self {
+            Self::AtOpen => Some(Auction::Opening),
+            Self::AtClose => Some(Auction::Closing),
             _ => None,
         }
     }

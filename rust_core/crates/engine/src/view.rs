@@ -4,7 +4,8 @@ use crate::arena::{NIL, Order, Slot};
 use crate::book::Book;
 use crate::ladder::Level;
 use crate::rare::Rare;
-use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks};
+use crate::stops::Parked;
+use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks};
 
 impl Book {
     /// What happens when a user meets themself.
@@ -17,6 +18,23 @@ impl Book {
     #[must_use]
     pub const fn now(&self) -> Nanos {
         self.now
+    }
+
+    /// What may happen.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The price of the last trade.
+    #[must_use]
+    pub const fn last(&self) -> Option<Ticks> {
+        self.last
+    }
+
+    /// The stops that have not fired, those entered first before others.
+    pub fn stops(&self) -> impl Iterator<Item = &Parked> {
+        self.stops.iter()
     }
 
     /// How many orders rest.

@@ -1,7 +1,7 @@
 //! Words and numbers of the Python side as the engine's types.
 
 use cift_engine::event::CancelReason;
-use cift_engine::types::{SelfTrade, Side, TimeInForce};
+use cift_engine::types::{Auction, Phase, SelfTrade, Side, TimeInForce};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -36,7 +36,32 @@ pub fn tif(value: &str) -> PyResult<TimeInForce> {
         "FOK" => Ok(TimeInForce::Fok),
         "DAY" => Ok(TimeInForce::Day),
         "GTD" => Ok(TimeInForce::Gtd),
-        _ => Err(bad("tif", value, "GTC, IOC, FOK, DAY, GTD")),
+        "ATO" => Ok(TimeInForce::AtOpen),
+        "ATC" => Ok(TimeInForce::AtClose),
+        _ => Err(bad("tif", value, "GTC, IOC, FOK, DAY, GTD, ATO, ATC")),
+    }
+}
+
+/// A phase.
+pub fn phase(value: &str) -> PyResult<Phase> {
+    match value {
+        "continuous" => Ok(Phase::Continuous),
+        "halted" => Ok(Phase::Halted),
+        "opening_auction" => Ok(Phase::Auction(Auction::Opening)),
+        "closing_auction" => Ok(Phase::Auction(Auction::Closing)),
+        "volatility_auction" => Ok(Phase::Auction(Auction::Volatility)),
+        _ => Err(bad("phase", value, "continuous, halted, opening_auction, closing_auction, volatility_auction")),
+    }
+}
+
+/// The word for a phase.
+pub const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Continuous => "continuous",
+        Phase::Halted => "halted",
+        Phase::Auction(Auction::Opening) => "opening_auction",
+        Phase::Auction(Auction::Closing) => "closing_auction",
+        Phase::Auction(Auction::Volatility) => "volatility_auction",
     }
 }
 
@@ -47,6 +72,7 @@ pub const fn reason_name(reason: CancelReason) -> &'static str {
         CancelReason::Unfilled => "unfilled",
         CancelReason::SelfTrade => "self_trade",
         CancelReason::Expired => "expired",
+        CancelReason::Refused => "refused",
     }
 }
 

@@ -2,18 +2,23 @@
 
 mod arguments;
 mod book;
+mod book_session;
+mod book_view;
 mod build_info;
 mod errors;
 mod fill;
 mod market_data;
 mod risk;
 mod rows;
+mod state;
 
 /// The native half of `cift_core`.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::book::{FastOrderBook, RestingOrder};
+    use crate::book::FastOrderBook;
+    #[pymodule_export]
+    use crate::book_view::RestingOrder;
     #[pymodule_export]
     use crate::build_info::build_info;
     #[pymodule_export]

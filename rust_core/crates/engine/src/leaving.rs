@@ -1,0 +1,59 @@
+//! Orders that leave without a trade and without being asked for one by one: in masses, or because their time is up.
+
+use crate::book::Book;
+use crate::event::{CancelReason, Sink};
+use crate::orders::Filter;
+use crate::rare::{END_OF_AUCTION, END_OF_DAY};
+use crate::types::{Nanos, OrderId, Side};
+
+impl Book {
+    /// Cancel every order that fits: bids before asks, in the order in which they would trade, then stops, whose price is
+    /// their trigger. Returns how many.
+    pub fn cancel_all(&mut self, filter: &Filter, sink: &mut impl Sink) -> usize {
+        let Filter { user, side, low, high } = *filter;
+        let sides = [Side::Buy, Side::Sell].into_iter().filter(|each| side.is_none_or(|side| side == *each));
+        let fits = |owner, price| {
+            user.is_none_or(|user| user == owner)
+                && low.is_none_or(|low| low <= price)
+                && high.is_none_or(|high| high >= price)
+        };
+        let resting = sides.flat_map(|side| self.queue(side)).filter(|order| fits(order.user, order.price));
+        let stops = self.stops().filter(|stop| side.is_none_or(|side| side == stop.order.side()));
+        let stops = stops.filter(|stop| fits(stop.order.user(), stop.trigger));
+        let ids: Vec<OrderId> = resting.map(|order| order.id).chain(stops.map(|stop| stop.order.id())).collect();
+        for id in &ids {
+            let _ = self.cancel(*id, sink);
+        }
+        ids.len()
+    }
+
+    /// Let time pass: every order whose time is up is cancelled, the earliest first. Time never goes back.
+    pub fn advance(&mut self, now: Nanos, sink: &mut impl Sink) {
+        self.now = self.now.max(now);
+        // The ends of auction and day are not times that pass.
+        self.expire(self.now.min(END_OF_AUCTION - 1), sink);
+    }
+
+    /// The day is over: every order that is good for the day is cancelled.
+    pub fn end_of_day(&mut self, sink: &mut impl Sink) {
+        self.expire(END_OF_DAY, sink);
+    }
+
+    fn expire(&mut self, until: Nanos, sink: &mut impl Sink) {
+        while let Some(id) = self.rares.expired(until) {
+            self.drop_by_id(id, CancelReason::Expired, sink);
+        }
+    }
+
+    /// Cancel a live order, resting or a stop.
+    pub(crate) fn drop_by_id(&mut self, id: OrderId, reason: CancelReason, sink: &mut impl Sink) {
+        match self.ids.get(id) {
+            Some(slot) => {
+                self.cancel_slot(slot, reason, sink);
+            }
+            None => {
+                self.cancel_stop(id, reason, sink);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What stands behind a `FastOrderBook`.
+
+use cift_engine::event::{self, Event, Sink};
+use cift_engine::instrument::Instrument;
+use cift_engine::types::OrderId;
+
+use crate::arguments::reason_name;
+use crate::fill::Fill;
+
+/// `(order_id, quantity, reason)` of everything cancelled.
+pub type Cancels = Vec<(OrderId, f64, &'static str)>;
+
+/// What the last command caused; the room is used again and again.
+#[derive(Default)]
+pub struct Outcome {
+    fills: Vec<event::Fill>,
+    cancels: Vec<event::Cancel>,
+    triggers: Vec<event::Trigger>,
+}
+
+impl Sink for Outcome {
+    #[inline]
+    fn emit(&mut self, event: Event) {
+        match event {
+            Event::Fill(fill) => self.fills.push(fill),
+            Event::Cancel(cancel) => self.cancels.push(cancel),
+            Event::Trigger(trigger) => self.triggers.push(trigger),
+        }
+    }
+}
+
+/// The state behind one book.
+pub struct State {
+    /// The instrument with its book.
+    pub instrument: Instrument,
+    /// What the last command caused.
+    pub outcome: Outcome,
+}
+
+impl State {
+    /// The instrument and an emptied outcome, to carry out a command.
+    #[inline]
+    pub fn begin(&mut self) -> (&mut Instrument, &mut Outcome) {
+        self.outcome.fills.clear();
+        self.outcome.cancels.clear();
+        self.outcome.triggers.clear();
+        (&mut self.instrument, &mut self.outcome)
+    }
+
+    /// What the last command matched.
+    pub fn fills(&self) -> Vec<Fill> {
+        let instrument = &self.instrument;
+        let fills = self.outcome.fills.iter().map(|fill| Fill {
+            price: instrument.price(fill.price),
+            quantity: instrument.quantity(fill.quantity),
+            maker_order_id: fill.maker,
+            maker_user_id: fill.maker_user,
+            taker_order_id: fill.taker,
+            taker_user_id: fill.taker_user,
+        });
+        fills.collect()
+    }
+
+    /// What the last command cancelled.
+    pub fn cancels(&self) -> Cancels {
+        let cancels = self.outcome.cancels.iter();
+        cancels
+            .map(|cancel| (cancel.order, self.instrument.quantity(cancel.quantity), reason_name(cancel.reason)))
+            .collect()
+    }
+
+    /// The stops that the last command fired.
+    pub fn triggers(&self) -> Vec<OrderId> {
+        self.outcome.triggers.iter().map(|trigger| trigger.order).collect()
+    }
+}
