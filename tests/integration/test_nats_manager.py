@@ -27,9 +27,10 @@ async def test_a_dict_is_published_as_json_and_kept_by_the_stream(nats_server: N
     async with NatsManager(nats_server.settings()) as nats:
         await ensure_streams(nats.js)
         await nats.publish("market.ticks.AAPL", {"price": 150.0, "volume": 100})
-        async with asyncio.timeout(10):  # a plain publish is stored some time after it was read: no answer says when
-            while (await nats.js.stream_info("MARKET_DATA")).state.messages == 0:
-                await asyncio.sleep(0.01)
+        for _ in range(1000):  # a plain publish is stored some time after it was read: no answer says when
+            if (await nats.js.stream_info("MARKET_DATA")).state.messages:
+                break
+            await asyncio.sleep(0.01)
         message = await nats.js.get_last_msg("MARKET_DATA", "market.ticks.AAPL")
         assert message.data == b'{"price":150.0,"volume":100}'
 
