@@ -58,7 +58,7 @@ impl DepthBook {
 
     /// How many updates wait for a snapshot.
     #[must_use]
-    pub const fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
