@@ -13,8 +13,8 @@ def nats_bcrypt(password: str) -> str:
     """Return the password's bcrypt hash in the form that nats-server knows, the same one on every run.
 
     The salt comes from the password, so that a second run changes nothing, and the cost is the lowest one: both are
-    sound only for long random passwords (190 bits here), for which nobody has a table and nobody tries all. A dear hash would
-    only make every connection slow.
+    sound only for long random passwords (190 bits here), for which nobody has a table and nobody tries all. A dear hash
+    would only make every connection slow.
     """
     if len(password) < 20:
         raise AnsibleFilterError(
