@@ -61,7 +61,8 @@ class ApiTarget:
     def clear(self) -> None:
         """Empty the book by market orders, which take all that is shown until nothing is."""
         until = time.monotonic() + _TIMEOUT_S
-        while any(book := self.book(_DEEPEST, lambda book: not any(book))):
+        book = self.book(_DEEPEST, lambda book: True)
+        while any(book):
             if time.monotonic() > until:
                 raise ReplayError(f"{self._symbol}: the book is not empty after {_TIMEOUT_S:g} s: somebody else trades")
             for side, levels in (("sell", book[0]), ("buy", book[1])):
@@ -69,6 +70,7 @@ class ApiTarget:
                     quantity = sum(quantity for _, quantity in levels)
                     order = {"symbol": self._symbol, "side": side, "order_type": "market", "quantity": quantity}
                     self._placed(self._call("POST", _ORDERS, order))
+            book = self.book(_DEEPEST, lambda book: not any(book))
 
     def reduce(self, order_id: int, by: float) -> None:
         """Take `by` off a resting order."""
