@@ -1,0 +1,411 @@
+//! The engine that remembers: asked before every order, told of everything that happened after.
+
+use super::band::{bounds, moves_within, within};
+use super::duplicates::{Duplicates, Same};
+use super::gate::{Gate, Scope};
+use super::limits::LimitSet;
+use super::money::currency;
+use super::parts::{Account, Parts, Symbol, User};
+use super::{Reason, RiskError};
+use crate::arena::{NIL, Slot};
+use crate::types::{Lots, Nanos, OrderId, Side, Ticks, UserId};
+
+/// An order to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Its owner.
+    pub user: UserId,
+    /// Its symbol's number.
+    pub symbol: u32,
+    /// Buy or sell.
+    pub side: Side,
+    /// Its price; `None` for a market order that no collar bounds.
+    pub price: Option<Ticks>,
+    /// The price that its worth is counted at: the worst that it may trade at.
+    pub worth: Ticks,
+    /// How much.
+    pub lots: Lots,
+}
+
+/// An order that passed.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted {
+    /// The number of the owner's account in the symbol.
+    pub account: u32,
+    /// Whether it may open a position.
+    pub opens: bool,
+}
+
+/// What a user has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UserView {
+    /// What the user brought and earned, in currency.
+    pub cash: f64,
+    /// What open positions cost.
+    pub exposure: f64,
+    /// What open orders hold.
+    pub held: f64,
+    /// What open orders are worth.
+    pub open_notional: f64,
+    /// How many they are.
+    pub open_orders: u32,
+}
+
+/// What a user has in a symbol, in lots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountView {
+    /// The position; negative is short.
+    pub position: i64,
+    /// What rests to buy.
+    pub open_buy: i64,
+    /// What rests to sell.
+    pub open_sell: i64,
+    /// Whether the user traded too often here.
+    pub throttled: bool,
+}
+
+/// The engine.
+#[derive(Clone, Debug)]
+pub struct Risk {
+    pub(super) now: Nanos,
+    pub(super) open_access: bool,
+    pub(super) gate: Gate,
+    /// Counts the changes of limits.
+    pub(super) generation: u64,
+    pub(super) defaults: LimitSet,
+    /// The longest time without a repetition that was ever asked for.
+    pub(super) keep: Nanos,
+    pub(super) duplicates: Duplicates,
+    pub(super) parts: Parts,
+}
+
+impl Risk {
+    /// An engine without symbols, users and limits. With `open_access` everybody may trade; without it, those whom
+    /// `authorise` let in.
+    #[must_use]
+    pub fn new(open_access: bool) -> Self {
+        Self {
+            now: 0,
+            open_access,
+            gate: Gate::OPEN,
+            generation: 1,
+            defaults: LimitSet::default(),
+            keep: 0,
+            duplicates: Duplicates::default(),
+            parts: Parts::default(),
+        }
+    }
+
+    /// Open a symbol; returns its number, counted from zero.
+    ///
+    /// # Errors
+    /// When a tick times a lot is not a whole number of 10^-12 of the currency.
+    pub fn add_symbol(&mut self, tick_size: f64, lot_size: f64) -> Result<u32, RiskError> {
+        let mut symbol = Symbol::new(tick_size, lot_size)?;
+        symbol.refresh(&self.defaults);
+        self.parts.symbols.push(symbol);
+        Ok(u32::try_from(self.parts.symbols.len() - 1).expect("fewer than 2^32 symbols"))
+    }
+
+    /// Let time pass; it never goes back.
+    #[inline]
+    pub fn advance(&mut self, now: Nanos) {
+        self.now = self.now.max(now);
+    }
+
+    /// The time.
+    #[must_use]
+    pub const fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Judge an order, and count its message. Nothing else changes: tell `accept` when the book has taken it.
+    ///
+    /// # Errors
+    /// The first reason against it, in the order of the checks: access and switches, message rate, size, collars,
+    /// repetition, then the sums over open orders and positions.
+    #[inline]
+    pub fn check(&mut self, order: &Order) -> Result<Admitted, Reason> {
+        let account = self.enter(order.user, order.symbol)?;
+        self.message(account)?;
+        self.judge(order, account, true)
+    }
+
+    /// Judge a live order's new price and quantity left, and count the message.
+    ///
+    /// # Errors
+    /// As `check`; a repetition is no reason here.
+    pub fn check_change(&mut self, order: &Order, id: OrderId) -> Result<Admitted, Reason> {
+        let account = self.enter(order.user, order.symbol)?;
+        self.message(account)?;
+        let Some(slot) = self.parts.symbols[order.symbol as usize].holds.get(id) else {
+            return self.judge(order, account, false);
+        };
+        let hold = self.parts.holds[slot as usize];
+        self.parts.discount(&hold);
+        let verdict = self.judge(order, account, false);
+        self.parts.count(&hold);
+        verdict
+    }
+
+    /// Judge an order without a trace.
+    #[must_use]
+    pub fn preview(&self, order: &Order) -> Reason {
+        let known = self.parts.symbols.get(order.symbol as usize).and_then(|symbol| symbol.accounts.get(order.user));
+        let account = known.map(|slot| &self.parts.accounts[slot as usize]);
+        if let Some(account) = account.filter(|account| account.generation == self.generation) {
+            let user = &self.parts.users[account.user as usize];
+            if user.generation == self.generation {
+                return self.preview_for(order, known, account, user);
+            }
+        }
+        self.preview_stranger(order)
+    }
+
+    #[inline]
+    fn preview_for(&self, order: &Order, slot: Option<Slot>, account: &Account, user: &User) -> Reason {
+        if user.messages.full(self.now, user.ceilings.messages) {
+            return Reason::MessageRate;
+        }
+        let symbol = &self.parts.symbols[order.symbol as usize];
+        self.verdict(order, symbol, user, account, slot).err().unwrap_or(Reason::Passed)
+    }
+
+    #[cold]
+    fn preview_stranger(&self, order: &Order) -> Reason {
+        let Some(symbol) = self.parts.symbols.get(order.symbol as usize) else { return Reason::UnknownSymbol };
+        let mut user = match self.parts.user_index.get(order.user) {
+            Some(slot) => self.parts.users[slot as usize].clone(),
+            None if self.open_access => User::new(order.user, Gate::OPEN),
+            None => return Reason::UnauthorisedUser,
+        };
+        let slot = symbol.accounts.get(order.user);
+        let mut account = match slot {
+            Some(slot) => self.parts.accounts[slot as usize].clone(),
+            None => Account::new(0, order.symbol),
+        };
+        user.refresh(self.generation, &self.defaults);
+        account.refresh(self.generation, &self.defaults, symbol, &user);
+        self.preview_for(order, slot, &account, &user)
+    }
+
+    /// The account of a user in a symbol, with limits up to date.
+    #[inline]
+    fn enter(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
+        let Some(known) = self.parts.symbols.get_mut(symbol as usize) else { return Err(Reason::UnknownSymbol) };
+        known.period.advance(self.now);
+        let account = match known.accounts.get(user) {
+            Some(account) => account,
+            None => self.admit(user, symbol)?,
+        };
+        let part = &mut self.parts.accounts[account as usize];
+        let user = &mut self.parts.users[part.user as usize];
+        if part.generation != self.generation || user.generation != self.generation {
+            user.refresh(self.generation, &self.defaults);
+            part.refresh(self.generation, &self.defaults, &self.parts.symbols[symbol as usize], user);
+        }
+        Ok(account)
+    }
+
+    #[cold]
+    fn admit(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
+        if !self.open_access && self.parts.user_index.get(user).is_none() {
+            return Err(Reason::UnauthorisedUser);
+        }
+        let user = self.parts.user(user, Gate::OPEN);
+        Ok(self.parts.account(user, symbol))
+    }
+
+    #[inline]
+    fn message(&mut self, account: u32) -> Result<(), Reason> {
+        let user = &mut self.parts.users[self.parts.accounts[account as usize].user as usize];
+        let pace = user.ceilings.messages;
+        if user.messages.full(self.now, pace) {
+            return Err(Reason::MessageRate);
+        }
+        user.messages.record(self.now, pace);
+        Ok(())
+    }
+
+    /// Count a message that is never refused for being one too many: a cancel.
+    ///
+    /// # Errors
+    /// A symbol or a user that is not known.
+    pub fn count_message(&mut self, user: UserId, symbol: u32) -> Result<(), Reason> {
+        let account = self.enter(user, symbol)?;
+        // One too many is not counted: the memory stays bounded, and the next order is refused all the same.
+        let _ = self.message(account);
+        Ok(())
+    }
+
+    #[inline]
+    fn judge(&self, order: &Order, slot: u32, is_new: bool) -> Result<Admitted, Reason> {
+        let account = &self.parts.accounts[slot as usize];
+        let user = &self.parts.users[account.user as usize];
+        let symbol = &self.parts.symbols[order.symbol as usize];
+        let opens = self.verdict(order, symbol, user, account, is_new.then_some(slot))?;
+        Ok(Admitted { account: slot, opens })
+    }
+
+    /// The checks themselves. Returns whether the order may open a position. Without a `slot` it is no repetition.
+    #[inline]
+    fn verdict(
+        &self,
+        order: &Order,
+        symbol: &Symbol,
+        user: &User,
+        account: &Account,
+        slot: Option<Slot>,
+    ) -> Result<bool, Reason> {
+        let gate = self.gate.and(symbol.gate).and(user.gate).and(account.gate);
+        if gate != Gate::OPEN {
+            if let Some(reason) = gate.reason() {
+                return Err(reason);
+            }
+        }
+        let ceilings = &account.ceilings;
+        if order.lots > ceilings.max_lots.unsigned_abs() {
+            return Err(Reason::MaxQuantity);
+        }
+        let value = match symbol.unit.value(order.worth, order.lots) {
+            Some(value) if value <= ceilings.max_notional => value,
+            _ => return Err(Reason::MaxNotional),
+        };
+        if let Some(price) = order.price {
+            self.collars(price, symbol, account)?;
+        }
+        if let Some(account) = slot.filter(|_| ceilings.duplicate_window > 0) {
+            if self.duplicates.contains(&same(order, account), self.now, ceilings.duplicate_window) {
+                return Err(Reason::Duplicate);
+            }
+        }
+        if user.open_orders >= user.ceilings.open_orders {
+            return Err(Reason::MaxOpenOrders);
+        }
+        if user.open_notional + value > user.ceilings.open_notional {
+            return Err(Reason::MaxOpenNotional);
+        }
+        // How far beyond zero all that rests on this side could carry the position, on this side.
+        let position = account.position.lots;
+        let against = if order.side == Side::Buy { -position } else { position };
+        let beyond = order.lots as i64 + account.open[order.side as usize] - against;
+        if beyond <= 0 {
+            return Ok(false);
+        }
+        if gate.has(Gate::REDUCING) {
+            return Err(Reason::ReduceOnly);
+        }
+        if beyond > ceilings.max_position {
+            return Err(Reason::MaxPosition);
+        }
+        let committed = user.exposure + user.held + value;
+        if committed > user.commitment {
+            return Err(Reason::MaxLeverage);
+        }
+        if committed > user.ceilings.buying_power {
+            return Err(Reason::BuyingPower);
+        }
+        Ok(true)
+    }
+
+    #[inline]
+    fn collars(&self, price: Ticks, symbol: &Symbol, account: &Account) -> Result<(), Reason> {
+        let ceilings = &account.ceilings;
+        if symbol.last.is_some_and(|last| !within(price, last, ceilings.collar_last)) {
+            return Err(Reason::CollarLast);
+        }
+        if symbol.reference.is_some_and(|reference| !within(price, reference, ceilings.collar_reference)) {
+            return Err(Reason::CollarReference);
+        }
+        if symbol.period.range(self.now).is_some_and(|range| !moves_within(price, range, ceilings.collar_period)) {
+            return Err(Reason::CollarPeriod);
+        }
+        Ok(())
+    }
+
+    /// The worst price that a user's market order may trade at, if any collar bounds it.
+    ///
+    /// # Errors
+    /// A symbol or a user that is not known.
+    pub fn protection(&mut self, user: UserId, symbol: u32, side: Side) -> Result<Option<Ticks>, Reason> {
+        let slot = self.enter(user, symbol)?;
+        let ceilings = &self.parts.accounts[slot as usize].ceilings;
+        let symbol = &self.parts.symbols[symbol as usize];
+        let range = symbol.period.range(self.now);
+        let around = [
+            (symbol.last, ceilings.collar_last),
+            (symbol.reference, ceilings.collar_reference),
+            (range.map(|range| if side == Side::Buy { range.0 } else { range.1 }), ceilings.collar_period),
+        ];
+        let worst = around.into_iter().filter(|(_, width)| *width != super::band::FREE).filter_map(|(price, width)| {
+            let (low, high) = bounds(price?, width);
+            Some(if side == Side::Buy { high } else { low })
+        });
+        Ok(if side == Side::Buy { worst.min() } else { worst.max() })
+    }
+
+    /// The price of the last trade, or the reference price, when there was none.
+    #[must_use]
+    pub fn mark(&self, symbol: u32) -> Option<Ticks> {
+        self.parts.symbols.get(symbol as usize).and_then(|symbol| symbol.last.or(symbol.reference))
+    }
+
+    /// A live order: its owner, side, price and what is left.
+    #[must_use]
+    pub fn live(&self, symbol: u32, id: OrderId) -> Option<(UserId, Side, Ticks, Lots)> {
+        let slot = self.parts.symbols.get(symbol as usize)?.holds.get(id)?;
+        let hold = &self.parts.holds[slot as usize];
+        let user = self.parts.accounts[hold.account as usize].user;
+        Some((self.parts.users[user as usize].id, hold.side, hold.price, hold.lots))
+    }
+
+    /// Every live order of a scope, as symbol and id: by account, then oldest first.
+    #[must_use]
+    pub fn live_orders(&self, scope: Scope) -> Vec<(u32, OrderId)> {
+        let mut orders = Vec::new();
+        for account in self.parts.accounts.iter().filter(|account| self.parts.is_in(scope, account)) {
+            let mut slot = account.first;
+            while slot != NIL {
+                let hold = &self.parts.holds[slot as usize];
+                orders.push((account.symbol, hold.order));
+                slot = hold.next;
+            }
+        }
+        orders
+    }
+
+    /// What a user has.
+    #[must_use]
+    pub fn user(&self, user: UserId) -> Option<UserView> {
+        let user = &self.parts.users[self.parts.user_index.get(user)? as usize];
+        Some(UserView {
+            cash: currency(user.cash),
+            exposure: currency(user.exposure),
+            held: currency(user.held),
+            open_notional: currency(user.open_notional),
+            open_orders: user.open_orders,
+        })
+    }
+
+    /// What a user has in a symbol; nothing, if they never came.
+    #[must_use]
+    pub fn account(&self, user: UserId, symbol: u32) -> AccountView {
+        let known = self.parts.symbols.get(symbol as usize).and_then(|symbol| symbol.accounts.get(user));
+        known.map_or(AccountView::default(), |slot| {
+            let account = &self.parts.accounts[slot as usize];
+            let (position, [open_buy, open_sell]) = (account.position.lots, account.open);
+            AccountView { position, open_buy, open_sell, throttled: account.gate.has(Gate::THROTTLED) }
+        })
+    }
+
+    /// Whether there is such a symbol.
+    #[must_use]
+    pub fn has_symbol(&self, symbol: u32) -> bool {
+        (symbol as usize) < self.parts.symbols.len()
+    }
+}
+
+#[inline]
+pub(super) fn same(order: &Order, account: u32) -> Same {
+    Same { account, side: order.side, price: order.price.unwrap_or(Ticks::MAX), lots: order.lots }
+}
