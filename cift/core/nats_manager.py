@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
-from nats.aio.client import Client, Server
+from nats.aio.client import Server
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
@@ -21,6 +21,7 @@ from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
 from cift.core.config import Settings, get_settings
+from cift.core.nats_client import SteadyClient
 from cift.core.serialization import encode
 
 log = logging.getLogger(__name__)
@@ -42,13 +43,17 @@ def to_bytes(payload: Payload) -> bytes:
 
 
 class NatsManager:
-    """One connection with a clear life: `connect`, `close`, or `async with`."""
+    """One connection with a clear life: `connect`, `close`, or `async with`.
+
+    `losses` counts how often it was lost; what was sent before the last loss and not acknowledged may be lost as well.
+    """
 
     def __init__(self, settings: Settings | None = None, *, name: str = "cift") -> None:
         self.settings = settings or get_settings()
         self.name = name
-        self.client = Client()
+        self.client = SteadyClient()
         self.js: JetStreamContext = self.client.jetstream(timeout=5)
+        self.losses = 0
         self._established = False
         self._problem = self._refusal = ""
         self._reconnect_hooks: list[Callable[[], Awaitable[None]]] = []
@@ -101,7 +106,9 @@ class NatsManager:
         log.warning("nats: %s", text)
 
     async def _on_disconnect(self) -> None:
+        self.losses += 1
         if not self.client.is_closed:
+            self.client.forget_pending()
             log.warning("nats: connection lost, reconnecting")
 
     async def _on_reconnect(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
 from nats.aio.msg import Msg
@@ -52,6 +53,19 @@ async def test_a_request_is_answered_as_soon_as_subscribe_returns(nats_server: N
         await server.subscribe("status.test", answer)
         assert await client.request("status.test") == b"here"
         assert 0 < await client.ping() < 1
+
+
+async def test_an_answer_that_comes_too_late_does_not_leave_it_deaf(nats_server: NatsServer) -> None:
+    assert nats_server.process is not None
+    async with NatsManager(nats_server.settings()) as nats:
+        nats_server.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(NatsUnavailableError, match="no answer"):
+                await nats.ping(timeout_s=0.1)
+        finally:
+            nats_server.process.send_signal(signal.SIGCONT)
+        assert await nats.ping(timeout_s=5) > 0
+        assert nats.losses == 0
 
 
 async def test_it_reconnects_after_a_kill_and_tells_those_who_asked(nats_server: NatsServer) -> None:
