@@ -1,8 +1,10 @@
 """Publishes to a stream in order, many messages on their way at once, none lost and none twice.
 
-With `chained`, every message states the stream's last sequence before it, so that message n is stored as sequence n or
-not at all: one acknowledgement for the last of a burst then proves all before it. After any doubt (an error, silence,
-a reconnect) what is not proven is sent again; the message ids let the server drop what it already has.
+One acknowledgement, for the last of a burst, proves all before it, because a server stores what comes over one
+connection in order. After any doubt (an error, silence, a lost connection) that holds no more: nothing new is sent
+until all that is not proven has been sent again, and acknowledgements of what went before count for nothing. Message
+ids let the server drop what it already has. With `chained`, every message also states the stream's last sequence before
+it, so that message n is stored as sequence n or not at all.
 """
 
 from __future__ import annotations
@@ -61,8 +63,10 @@ class Outbox:
         self._doubt = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._sent_at = 0.0
+        self._epoch = self._losses = 0
+        self._mending = False
         self._forget: Callable[[], None] = lambda: None
-        self.failure: ForeignWriterError | None = None
+        self.failure: BaseException | None = None
 
     @property
     def unproven(self) -> int:
@@ -71,9 +75,11 @@ class Outbox:
 
     async def open(self) -> None:
         """Listen for acknowledgements."""
-        await self._nats.subscribe(f"{self._inbox}.*", self._on_ack)
+        await self._nats.subscribe(f"{self._inbox}.*.*", self._on_ack)
+        self._losses = self._nats.losses
         self._forget = self._nats.on_reconnect(self._reconnected)
         self._tasks = [asyncio.create_task(self._mend())]
+        self._tasks[0].add_done_callback(self._ended)
 
     async def close(self, timeout_s: float = 5.0) -> bool:
         """Wait until all is stored, at most `timeout_s` seconds; return whether it is."""
@@ -98,7 +104,10 @@ class Outbox:
         for start in range(0, len(burst), BURST):
             part = burst[start : start + BURST]
             self._unproven.extend(part)
-            await self._publish(part)
+            if not self._nats.connected or self._nats.losses != self._losses:
+                self._doubt.set()
+            if not self._mending and not self._doubt.is_set():  # else `_mend` sends it, in its turn
+                await self._publish(part)
             await self.settled(WINDOW)
 
     async def settled(self, most: int) -> None:
@@ -119,14 +128,16 @@ class Outbox:
                 headers = {"Nats-Msg-Id": message.message_id}
                 if self._chained:
                     headers["Nats-Expected-Last-Sequence"] = str(message.number - 1)
-                reply = f"{self._inbox}.{message.number}" if message.number == last else ""
+                reply = f"{self._inbox}.{self._epoch}.{message.number}" if message.number == last else ""
                 await publish(message.subject, message.data, reply=reply, headers=headers)
         except (Error, OSError) as error:
             log.warning("%s: %s; sending again", self._stream, str(error) or type(error).__name__)
             self._doubt.set()
 
     async def _on_ack(self, message: Msg) -> None:
-        number = int(message.subject.rpartition(".")[2])
+        epoch, number = map(int, message.subject.split(".")[-2:])
+        if epoch != self._epoch or self._doubt.is_set():
+            return
         try:
             ack = msgspec.json.decode(message.data or b"{}", type=_Ack)
         except msgspec.DecodeError:
@@ -147,6 +158,12 @@ class Outbox:
             self._unproven.popleft()
         self._progress.set()
 
+    def _ended(self, mending: asyncio.Task[None]) -> None:
+        """Have a defect raised by `send`: nobody would notice that nothing is sent again."""
+        if not mending.cancelled() and (defect := mending.exception()) is not None:
+            self.failure = defect
+            self._progress.set()
+
     def _fail(self, what: str) -> None:
         self.failure = ForeignWriterError(
             f"stream {self._stream} {what}: somebody else writes to it; only one journal's engine may"
@@ -166,24 +183,35 @@ class Outbox:
             except TimeoutError:
                 if not self._unproven or loop.time() - self._sent_at < SILENCE_S:
                     continue
-            self._doubt.clear()
-            if not self._unproven:
+            if not self._nats.connected:
+                await asyncio.sleep(RETRY_S)
                 continue
+            self._mending = True
+            self._doubt.clear()
             try:
                 await self._again()
             except (Error, OSError, TimeoutError) as error:
                 log.warning("%s: %s; trying again", self._stream, str(error) or type(error).__name__)
-                await asyncio.sleep(RETRY_S)
                 self._doubt.set()
+            self._mending = False
+            await asyncio.sleep(RETRY_S)  # let the answers come before doubting again
 
     async def _again(self) -> None:
+        self._epoch += 1
+        self._losses = self._nats.losses
+        # Also the question whether the stream is there yet: a server just started refuses the first of a burst and
+        # takes the rest.
+        last = (await self._nats.js.stream_info(self._stream)).state.last_seq
         if self._chained:
-            last = (await self._nats.js.stream_info(self._stream)).state.last_seq
             if self._unproven and last > self._unproven[-1].number:
                 self._fail(f"is at {last}, past our message {self._unproven[-1].number}")
                 return
             self._prove(last)
-        waiting = list(self._unproven)
-        for start in range(0, len(waiting), BURST):
-            await self._publish(waiting[start : start + BURST])
-        await asyncio.sleep(RETRY_S)  # let the answers come before doubting again
+        sent = 0
+        while waiting := [message for message in self._unproven if message.number > sent]:
+            for start in range(0, len(waiting), BURST):
+                await self._publish(waiting[start : start + BURST])
+                if self._doubt.is_set() or self._losses != self._nats.losses:
+                    self._doubt.set()
+                    return
+            sent = waiting[-1].number

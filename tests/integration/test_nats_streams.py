@@ -88,6 +88,27 @@ async def test_a_killed_server_leaves_no_gap_and_no_repeat(nats: NatsManager, na
     assert await reading == list(range(1, 4001))
 
 
+async def test_a_killed_server_keeps_what_is_not_chained_whole_and_in_order(
+    nats: NatsManager, nats_server: NatsServer
+) -> None:
+    outbox = Outbox(nats, "MARKET_DATA", chained=False)
+    await outbox.open()
+    for number in range(1, 3001):
+        await outbox.send([Outgoing(number, "market.trades.AAPL", f"trade.{number}", str(number).encode())])
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+        if number % 1000 == 500:
+            killing = asyncio.create_task(asyncio.to_thread(nats_server.restart))
+        if number % 1000 == 900:
+            await killing  # so that many were sent before, meanwhile and after
+    assert await outbox.close(20)
+    async with StreamReader(nats, "MARKET_DATA") as reader, asyncio.timeout(20):
+        found: list[int] = []
+        while len(found) < 3000:
+            found += [int(stored.data) for stored in await reader.next(5000)]
+    assert found == list(range(1, 3001))
+
+
 async def test_a_second_writer_of_the_same_events_does_no_harm_and_a_foreign_one_is_found(nats: NatsManager) -> None:
     first, second = Outbox(nats, "EVENTS", chained=True), Outbox(nats, "EVENTS", chained=True)
     await first.open()
