@@ -52,6 +52,7 @@ class StreamReader:
         self._doubt = asyncio.Event()
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
         self._request_subject = ""
         self._asked = self._expected = self._last_queued = 0
         self._heard = 0.0
@@ -66,6 +67,7 @@ class StreamReader:
         self._forget = self._nats.on_reconnect(self._reconnected)
         self._doubt.set()
         self._task = asyncio.create_task(self._keep_up())
+        self._task.add_done_callback(self._ended)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -85,6 +87,8 @@ class StreamReader:
         while not self._queue or self._finished:
             if self._finished:
                 return []
+            if self._failure is not None:
+                raise self._failure
             self._arrived.clear()
             if self._asked <= 0:
                 await self._ask()
@@ -100,6 +104,12 @@ class StreamReader:
         if batch:
             self.position = batch[-1].seq
         return batch
+
+    def _ended(self, keeping_up: asyncio.Task[None]) -> None:
+        """Have a defect raised by `next`, which would wait for ever."""
+        if not keeping_up.cancelled() and (defect := keeping_up.exception()) is not None:
+            self._failure = defect
+            self._arrived.set()
 
     async def _reconnected(self) -> None:
         self._doubt.set()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from cift.core.database import Account, Database, Instrument
 from cift.core.matching import Matcher
@@ -38,17 +39,16 @@ async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
         yield manager
 
 
-async def everything(nats: NatsManager, stream: str, subject: str = "") -> list[Stored]:
+async def everything(nats: NatsManager, stream: str, subject: str = ">") -> list[Stored]:
     """Return the whole stream as it is now."""
-    count = (await nats.js.stream_info(stream)).state.last_seq
+    try:
+        last = (await nats.js.get_last_msg(stream, subject)).seq or 0
+    except NotFoundError:
+        return []
     messages: list[Stored] = []
-    if count:
-        async with StreamReader(nats, stream, subject=subject) as reader:
-            while True:
-                try:
-                    messages += await asyncio.wait_for(reader.next(100_000), 1.0)
-                except TimeoutError:
-                    return messages
+    async with StreamReader(nats, stream, subject=subject) as reader, asyncio.timeout(60):
+        while reader.position < last:
+            messages += await reader.next(100_000)
     return messages
 
 
@@ -66,7 +66,7 @@ async def place(nats: NatsManager, commands: list[AnyCommand]) -> int:
 
 async def decided(nats: NatsManager, sequence: int) -> None:
     """Wait until the engine has published everything about command `sequence`."""
-    for _ in range(500):
+    for _ in range(1500):
         try:
             event = decode_event((await nats.js.get_last_msg("EVENTS", "events.AAPL")).data or b"")
             if event.seq >= sequence and event.last:
