@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import wickra
 from cift_core import FastMarketData
-from cift_core.market_data import BAR_DTYPE, BarBuilder, MicroPrice, MicroPriceEstimator
+from cift_core.market_data import BAR_DTYPE, BarBuilder, MicroPrice, MicroPriceEstimator, RealizedVolatility
 
 from tests.property import reference_market_data as reference
 
@@ -93,6 +94,20 @@ def test_vpin_with_known_sides_and_by_bulk() -> None:
     assert bulk.tolist() == close(reference.vpin(*reference.bulk_net(prices, volumes, sigma), 750.0, 10).tolist())
     given = MARKET.bulk_vpin(prices, volumes, bucket_volume=750.0, buckets=10, sigma=sigma)
     assert bulk.tolist() == close(given.tolist())
+
+
+def test_an_independent_package_agrees() -> None:
+    flow = wickra.OrderFlowImbalance(1)
+    tops = zip(*(column.tolist() for column in TOPS), strict=True)
+    steps = [flow.update(*([value] for value in top)) for top in tops]
+    assert MARKET.order_flow_imbalance(*TOPS)[1:].tolist() == steps[1:]
+    bought = DAY["sides"] > 0
+    values = MARKET.vpin(DAY["volumes"], np.where(bought, 1, -1), bucket_volume=1000.0, buckets=20)
+    wanted = wickra.Vpin(1000.0, 20).batch(DAY["prices"], DAY["volumes"], bought)
+    np.testing.assert_array_equal(values, np.asarray(wanted))
+    volatility = RealizedVolatility(20)
+    rolling = [volatility.update(price) for price in DAY["prices"]]
+    assert rolling[20:] == close(wickra.RealizedVolatility(20).batch(DAY["prices"]).tolist()[20:])
 
 
 def test_kyles_lambda_is_the_least_squares_slope() -> None:
