@@ -62,6 +62,7 @@ pub fn generate(flow: &Flow) -> Vec<u8> {
         let draw = day.chance.below(1000);
         match draw {
             _ if day.live.is_empty() => day.add(),
+            0..30 if day.live.len() > flow.resting => day.delete(),
             0..430 => day.add(),
             430..840 if day.live.len() < flow.resting && draw & 1 == 0 => day.add(),
             430..840 => day.delete(),
@@ -69,7 +70,6 @@ pub fn generate(flow: &Flow) -> Vec<u8> {
             920..950 => day.execute(),
             950..970 => day.cancel(),
             970..985 => day.trade(),
-            985..990 if day.live.len() > flow.resting => day.delete(),
             _ => day.rare(number),
         }
     }
