@@ -124,6 +124,20 @@ def test_replay_and_snapshot_equal_the_original(stp: Any, seed: int) -> None:
     assert restored.state_hash() == book.state_hash()
 
 
+@given(MODES, SEEDS)
+@quick
+def test_giving_memory_back_changes_nothing(stp: Any, seed: int) -> None:
+    book, again = played(stp, seed), played(stp, seed)
+    again.shrink()
+    again.reserve(500)
+    assert again.state_hash() == book.state_hash()
+    chance = random.Random(seed + 1)
+    for _ in range(60):
+        command = random_command(chance)
+        assert apply_core(again, command) == apply_core(book, command)
+    assert again.snapshot() == book.snapshot()
+
+
 @given(SEEDS, st.data())
 @quick
 def test_a_damaged_snapshot_is_refused_and_changes_nothing(seed: int, data: st.DataObject) -> None:

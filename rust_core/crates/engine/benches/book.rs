@@ -1,6 +1,6 @@
 //! The order book alone: nanoseconds per operation of a mixed flow, and how they change with the size of the book.
 //!
-//! `cargo bench -p cift-engine --bench book [-- --json]`. The mix is 60 % passive adds, 30 % cancels and 10 % orders that
+//! `cargo bench -p cift-engine --bench book [-- --json] [-- --mixed]`; `--mixed` leaves the sizes out. The mix is 60 % passive adds, 30 % cancels and 10 % orders that
 //! take. Means come from whole runs, without a clock between operations; percentiles from runs that read the clock
 //! around each operation, and so contain some 20 ns of it.
 
@@ -135,6 +135,7 @@ fn percentiles(first: &[Operation], mixed: &[Operation]) -> Histogram<u64> {
 
 fn prepared(first: &[Operation]) -> (Book, Vec<Fill>) {
     let (mut book, mut fills) = (Book::new(SelfTrade::Allow), Vec::with_capacity(1024));
+    book.reserve(first.len() + OPERATIONS / 4);
     for operation in first {
         apply(&mut book, operation, &mut fills);
     }
@@ -142,14 +143,17 @@ fn prepared(first: &[Operation]) -> (Book, Vec<Fill>) {
 }
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
+    let given = |option: &str| std::env::args().any(|argument| argument == option);
+    let json = given("--json");
     let (first, mixed) = flow(1_000, OPERATIONS);
     let (mixed_mean, mixed_best) = mean(&first, &mixed);
     let histogram = percentiles(&first, &mixed);
     let at = |percent| histogram.value_at_quantile(percent);
     let (p50, p99, p999, max) = (at(0.5), at(0.99), at(0.999), histogram.max());
-    let curve: Vec<(usize, (f64, f64))> = [1_000, 10_000, 100_000, 1_000_000, 5_000_000]
-        .into_iter()
+    let sizes: &[usize] = if given("--mixed") { &[] } else { &[1_000, 10_000, 100_000, 1_000_000, 5_000_000] };
+    let curve: Vec<(usize, (f64, f64))> = sizes
+        .iter()
+        .copied()
         .map(|resting| {
             let (first, mixed) = flow(resting, OPERATIONS / 2);
             (resting, mean(&first, &mixed))

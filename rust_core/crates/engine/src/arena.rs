@@ -51,6 +51,11 @@ impl Arena {
         self.live
     }
 
+    /// Room for that many orders in all, so that none of them has to wait for more.
+    pub fn reserve(&mut self, orders: usize) {
+        self.slots.reserve(orders.saturating_sub(self.slots.len()));
+    }
+
     /// Put an order in; the free slot used last is the one most likely in cache.
     #[inline]
     pub fn insert(&mut self, order: Order) -> Slot {

@@ -308,11 +308,17 @@ impl Book {
     /// Put an order at the end of its queue.
     #[inline]
     pub(crate) fn rest(&mut self, order: Order, rare: Option<Rare>) {
-        let slot = self.arena.insert(Order { rare: rare.is_some(), ..order });
-        self.ids.insert(order.id, slot);
         if let Some(rare) = rare {
             self.rares.insert(order.id, order.side, rare);
         }
+        self.link(Order { rare: rare.is_some(), ..order });
+    }
+
+    /// Put an order, with its uncommon part at hand, at the end of its queue.
+    #[inline]
+    pub(crate) fn link(&mut self, order: Order) {
+        let slot = self.arena.insert(order);
+        self.ids.insert(order.id, slot);
         let (ladder, arena) = self.side_mut(order.side);
         ladder.push(arena, slot);
     }

@@ -16,7 +16,9 @@ pub mod market_data;
 mod matching;
 pub mod orders;
 mod rare;
+
 pub mod risk;
+mod room;
 pub mod snapshot;
 pub mod stops;
 mod triggering;

@@ -101,6 +101,16 @@ impl FastOrderBook {
         Ok((result.map(|indication| numbers(&state.instrument, &indication)), state.fills()))
     }
 
+    /// Make room for that many resting orders in all, so that no order has to wait while the book grows.
+    fn reserve(&self, py: Python<'_>, orders: usize) {
+        self.lock(py).instrument.book.reserve(orders);
+    }
+
+    /// Give back the memory that the book no longer needs. This moves every resting order: for quiet times.
+    fn shrink(&self, py: Python<'_>) {
+        self.lock(py).instrument.book.shrink();
+    }
+
     /// The whole state as bytes.
     fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.lock(py).instrument.snapshot(&self.symbol))
