@@ -25,3 +25,4 @@ mod triggering;
 pub mod types;
 mod view;
 mod window;
+pub mod wire;

@@ -1,0 +1,90 @@
+@0xf5d074fc244d3566;
+# What travels on the streams, field for field as in cift/core/messages.py: commands on ORDERS, events on EVENTS, book and
+# trade messages on MARKET_DATA. Each of the three is a root of its own, written in the standard stream framing.
+#
+# Rules of growth. A field is only ever added, at the end of its struct or group, with a default that means "not said";
+# numbers are never used twice; enumerants and members of unions are only added. Then every old journal stays readable.
+# What changes the meaning of a field needs a new schemaVersion. A reader refuses version 0 (which all zeros would be) and
+# versions above its own.
+#
+# Times are nanoseconds since 1970 (UTC); prices and quantities are the doubles that the engine carries.
+
+const schemaVersion :UInt16 = 1;
+
+enum Side { buy @0; sell @1; }
+enum OrderType { limit @0; market @1; }
+enum TimeInForce { gtc @0; ioc @1; fok @2; }
+
+struct Command {
+  version @0 :UInt16;
+  symbol @1 :Text;
+  ts @2 :Int64;
+  userId @3 :UInt64;
+  union {
+    newOrder :group {
+      side @4 :Side;
+      orderType @5 :OrderType;
+      tif @6 :TimeInForce;
+      postOnly @7 :Bool;
+      quantity @8 :Float64;
+      price :union { none @9 :Void; some @10 :Float64; }
+      clientOrderId @11 :Text;  # absent: none
+    }
+    cancelOrder :group { orderId @12 :UInt64; }
+    reduceOrder :group { orderId @13 :UInt64; by @14 :Float64; }
+    setInstrument :group { tickSize @15 :Float64; lotSize @16 :Float64; }
+    setLimits :group {
+      maxPosition @17 :Float64;
+      maxNotional @18 :Float64;
+      maxLeverage @19 :Float64;
+      accountValue @20 :Float64;
+    }
+  }
+}
+
+struct Event {
+  version @0 :UInt16;
+  symbol @1 :Text;
+  ts @2 :Int64;
+  seq @3 :UInt64;
+  pos @4 :UInt32;
+  userId @5 :UInt64;
+  orderId @6 :UInt64;
+  last @7 :Bool;
+  union {
+    accepted :group {
+      side @8 :Side;
+      quantity @9 :Float64;
+      price :union { none @10 :Void; some @11 :Float64; }
+      resting @12 :Float64;
+      clientOrderId @13 :Text;  # absent: none
+    }
+    fill :group {
+      side @14 :Side;
+      price @15 :Float64;
+      quantity @16 :Float64;
+      makerOrderId @17 :UInt64;
+      makerUserId @18 :UInt64;
+    }
+    cancelled :group { quantity @19 :Float64; reason @20 :Text; }
+    reduced :group { remaining @21 :Float64; }
+    rejected :group { code @22 :Text; reason @23 :Text; }
+  }
+}
+
+struct Level { price @0 :Float64; quantity @1 :Float64; }
+
+struct MarketData {
+  version @0 :UInt16;
+  symbol @1 :Text;
+  ts @2 :Int64;
+  seq @3 :UInt64;
+  union {
+    book :group { bids @4 :List(Level); asks @5 :List(Level); }
+    trade :group { pos @6 :UInt32; side @7 :Side; price @8 :Float64; quantity @9 :Float64; }
+  }
+}
+
+# Many messages in one, for whoever reads a few fields of a few of them.
+struct CommandBatch { version @0 :UInt16; commands @1 :List(Command); }
+struct EventBatch { version @0 :UInt16; events @1 :List(Event); }

@@ -1,0 +1,191 @@
+//! Commands: what travels on ORDERS.
+
+use super::error::{InField, WireError};
+use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
+use super::schema::messages_capnp::{OrderType, Side, TimeInForce, command};
+
+/// A command, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Command<'a> {
+    /// The schema version.
+    pub version: u16,
+    /// The instrument.
+    pub symbol: &'a str,
+    /// Nanoseconds since 1970 (UTC).
+    pub ts: i64,
+    /// Who commands.
+    pub user_id: u64,
+    /// What is commanded.
+    pub body: CommandBody<'a>,
+}
+
+/// What is commanded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CommandBody<'a> {
+    /// Open an order.
+    NewOrder(NewOrder<'a>),
+    /// Cancel what is left of an order.
+    CancelOrder {
+        /// The order.
+        order_id: u64,
+    },
+    /// Take `by` off an order's quantity.
+    ReduceOrder {
+        /// The order.
+        order_id: u64,
+        /// How much.
+        by: f64,
+    },
+    /// Open a symbol for trading, or change its grid.
+    SetInstrument {
+        /// The step of prices.
+        tick_size: f64,
+        /// The step of quantities.
+        lot_size: f64,
+    },
+    /// Change the risk limits of every account.
+    SetLimits {
+        /// Largest position.
+        max_position: f64,
+        /// Largest notional.
+        max_notional: f64,
+        /// Largest leverage.
+        max_leverage: f64,
+        /// An account's value.
+        account_value: f64,
+    },
+}
+
+/// A new order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NewOrder<'a> {
+    /// Buy or sell.
+    pub side: Side,
+    /// Limit or market.
+    pub order_type: OrderType,
+    /// How much.
+    pub quantity: f64,
+    /// The limit; none for a market order.
+    pub price: Option<f64>,
+    /// How long.
+    pub tif: TimeInForce,
+    /// Whether it must not take.
+    pub post_only: bool,
+    /// The client's own name for it.
+    pub client_order_id: Option<&'a str>,
+}
+
+impl<'a> Command<'a> {
+    /// The command as a message.
+    ///
+    /// # Errors
+    /// An unknown version, or texts too long for a message.
+    pub fn encode(&self) -> Result<Encoded, WireError> {
+        Encoded::build::<command::Owned>(SMALL_MESSAGE_WORDS, self.text_bytes(), |builder| self.fill(builder))
+    }
+
+    /// Give `work` the command in `data`, which is one message and nothing more.
+    ///
+    /// # Errors
+    /// `data` is no such message, or `work` said so.
+    pub fn read<R>(
+        data: &[u8],
+        work: impl for<'m> FnOnce(Command<'m>) -> Result<R, WireError>,
+    ) -> Result<R, WireError> {
+        frame::read::<command::Owned, R>(data, |reader, _| work(Command::of(reader)?))
+    }
+
+    /// What its texts take in a message.
+    pub(super) fn text_bytes(&self) -> usize {
+        let id = match &self.body {
+            CommandBody::NewOrder(order) => order.client_order_id,
+            _ => None,
+        };
+        text_bytes(self.symbol) + id.map_or(0, text_bytes)
+    }
+
+    pub(super) fn fill(&self, mut builder: command::Builder<'_>) -> Result<(), WireError> {
+        builder.set_version(known_version("command.version", self.version)?);
+        builder.set_symbol(self.symbol);
+        builder.set_ts(self.ts);
+        builder.set_user_id(self.user_id);
+        match self.body {
+            CommandBody::NewOrder(order) => {
+                let mut group = builder.init_new_order();
+                group.set_side(order.side);
+                group.set_order_type(order.order_type);
+                group.set_tif(order.tif);
+                group.set_post_only(order.post_only);
+                group.set_quantity(order.quantity);
+                if let Some(id) = order.client_order_id {
+                    group.set_client_order_id(id);
+                }
+                if let Some(price) = order.price {
+                    group.init_price().set_some(price);
+                }
+            }
+            CommandBody::CancelOrder { order_id } => builder.init_cancel_order().set_order_id(order_id),
+            CommandBody::ReduceOrder { order_id, by } => {
+                let mut group = builder.init_reduce_order();
+                group.set_order_id(order_id);
+                group.set_by(by);
+            }
+            CommandBody::SetInstrument { tick_size, lot_size } => {
+                let mut group = builder.init_set_instrument();
+                group.set_tick_size(tick_size);
+                group.set_lot_size(lot_size);
+            }
+            CommandBody::SetLimits { max_position, max_notional, max_leverage, account_value } => {
+                let mut group = builder.init_set_limits();
+                group.set_max_position(max_position);
+                group.set_max_notional(max_notional);
+                group.set_max_leverage(max_leverage);
+                group.set_account_value(account_value);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn of(reader: command::Reader<'a>) -> Result<Self, WireError> {
+        use command::new_order::price;
+        let body = match reader.which().in_field("command")? {
+            command::NewOrder(group) => CommandBody::NewOrder(NewOrder {
+                side: group.get_side().in_field("command.newOrder.side")?,
+                order_type: group.get_order_type().in_field("command.newOrder.orderType")?,
+                quantity: group.get_quantity(),
+                price: match group.get_price().which().in_field("command.newOrder.price")? {
+                    price::None(()) => None,
+                    price::Some(price) => Some(price),
+                },
+                tif: group.get_tif().in_field("command.newOrder.tif")?,
+                post_only: group.get_post_only(),
+                client_order_id: if group.has_client_order_id() {
+                    let field = "command.newOrder.clientOrderId";
+                    Some(group.get_client_order_id().in_field(field)?.to_str().in_field(field)?)
+                } else {
+                    None
+                },
+            }),
+            command::CancelOrder(group) => CommandBody::CancelOrder { order_id: group.get_order_id() },
+            command::ReduceOrder(group) => {
+                CommandBody::ReduceOrder { order_id: group.get_order_id(), by: group.get_by() }
+            }
+            command::SetInstrument(group) => {
+                CommandBody::SetInstrument { tick_size: group.get_tick_size(), lot_size: group.get_lot_size() }
+            }
+            command::SetLimits(group) => CommandBody::SetLimits {
+                max_position: group.get_max_position(),
+                max_notional: group.get_max_notional(),
+                max_leverage: group.get_max_leverage(),
+                account_value: group.get_account_value(),
+            },
+        };
+        Ok(Self {
+            version: known_version("command.version", reader.get_version())?,
+            symbol: required_text!(reader, has_symbol, get_symbol, "command.symbol"),
+            ts: reader.get_ts(),
+            user_id: reader.get_user_id(),
+            body,
+        })
+    }
+}

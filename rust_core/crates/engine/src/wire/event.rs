@@ -1,0 +1,208 @@
+//! Events: what travels on EVENTS.
+
+use super::error::{InField, WireError};
+use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
+use super::schema::messages_capnp::{Side, event};
+
+/// An event, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// The schema version.
+    pub version: u16,
+    /// The instrument.
+    pub symbol: &'a str,
+    /// Nanoseconds since 1970 (UTC), the command's.
+    pub ts: i64,
+    /// The stream sequence of the command.
+    pub seq: u64,
+    /// The position among the command's events.
+    pub pos: u32,
+    /// The order's owner.
+    pub user_id: u64,
+    /// The order.
+    pub order_id: u64,
+    /// Whether it is the command's last event.
+    pub last: bool,
+    /// What happened.
+    pub body: EventBody<'a>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum EventBody<'a> {
+    /// The order passed risk.
+    Accepted(Accepted<'a>),
+    /// One match.
+    Fill(Fill),
+    /// Quantity left without a trade.
+    Cancelled {
+        /// How much.
+        quantity: f64,
+        /// Why.
+        reason: &'a str,
+    },
+    /// The order was made smaller.
+    Reduced {
+        /// What is left.
+        remaining: f64,
+    },
+    /// Nothing changed.
+    Rejected {
+        /// The stable code.
+        code: &'a str,
+        /// For people.
+        reason: &'a str,
+    },
+}
+
+/// An order that passed risk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Accepted<'a> {
+    /// Buy or sell.
+    pub side: Side,
+    /// How much was asked for.
+    pub quantity: f64,
+    /// The limit; none for a market order.
+    pub price: Option<f64>,
+    /// What stays in the book.
+    pub resting: f64,
+    /// The client's own name for it.
+    pub client_order_id: Option<&'a str>,
+}
+
+/// One match; order and user of the event are the taker's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fill {
+    /// The taker's side.
+    pub side: Side,
+    /// The maker's price.
+    pub price: f64,
+    /// How much.
+    pub quantity: f64,
+    /// The resting order.
+    pub maker_order_id: u64,
+    /// Its owner.
+    pub maker_user_id: u64,
+}
+
+impl<'a> Event<'a> {
+    /// The event as a message.
+    ///
+    /// # Errors
+    /// An unknown version, or texts too long for a message.
+    pub fn encode(&self) -> Result<Encoded, WireError> {
+        Encoded::build::<event::Owned>(SMALL_MESSAGE_WORDS, self.text_bytes(), |builder| self.fill(builder))
+    }
+
+    /// Give `work` the event in `data`, which is one message and nothing more.
+    ///
+    /// # Errors
+    /// `data` is no such message, or `work` said so.
+    pub fn read<R>(data: &[u8], work: impl for<'m> FnOnce(Event<'m>) -> Result<R, WireError>) -> Result<R, WireError> {
+        frame::read::<event::Owned, R>(data, |reader, _| work(Event::of(reader)?))
+    }
+
+    /// What its texts take in a message.
+    pub(super) fn text_bytes(&self) -> usize {
+        let others = match &self.body {
+            EventBody::Accepted(accepted) => accepted.client_order_id.map_or(0, text_bytes),
+            EventBody::Cancelled { reason, .. } => text_bytes(reason),
+            EventBody::Rejected { code, reason } => text_bytes(code) + text_bytes(reason),
+            EventBody::Fill(_) | EventBody::Reduced { .. } => 0,
+        };
+        text_bytes(self.symbol) + others
+    }
+
+    pub(super) fn fill(&self, mut builder: event::Builder<'_>) -> Result<(), WireError> {
+        builder.set_version(known_version("event.version", self.version)?);
+        builder.set_symbol(self.symbol);
+        builder.set_ts(self.ts);
+        builder.set_seq(self.seq);
+        builder.set_pos(self.pos);
+        builder.set_user_id(self.user_id);
+        builder.set_order_id(self.order_id);
+        builder.set_last(self.last);
+        match self.body {
+            EventBody::Accepted(accepted) => {
+                let mut group = builder.init_accepted();
+                group.set_side(accepted.side);
+                group.set_quantity(accepted.quantity);
+                group.set_resting(accepted.resting);
+                if let Some(id) = accepted.client_order_id {
+                    group.set_client_order_id(id);
+                }
+                if let Some(price) = accepted.price {
+                    group.init_price().set_some(price);
+                }
+            }
+            EventBody::Fill(fill) => {
+                let mut group = builder.init_fill();
+                group.set_side(fill.side);
+                group.set_price(fill.price);
+                group.set_quantity(fill.quantity);
+                group.set_maker_order_id(fill.maker_order_id);
+                group.set_maker_user_id(fill.maker_user_id);
+            }
+            EventBody::Cancelled { quantity, reason } => {
+                let mut group = builder.init_cancelled();
+                group.set_quantity(quantity);
+                group.set_reason(reason);
+            }
+            EventBody::Reduced { remaining } => builder.init_reduced().set_remaining(remaining),
+            EventBody::Rejected { code, reason } => {
+                let mut group = builder.init_rejected();
+                group.set_code(code);
+                group.set_reason(reason);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn of(reader: event::Reader<'a>) -> Result<Self, WireError> {
+        use event::accepted::price;
+        let body = match reader.which().in_field("event")? {
+            event::Accepted(group) => EventBody::Accepted(Accepted {
+                side: group.get_side().in_field("event.accepted.side")?,
+                quantity: group.get_quantity(),
+                price: match group.get_price().which().in_field("event.accepted.price")? {
+                    price::None(()) => None,
+                    price::Some(price) => Some(price),
+                },
+                resting: group.get_resting(),
+                client_order_id: if group.has_client_order_id() {
+                    let field = "event.accepted.clientOrderId";
+                    Some(group.get_client_order_id().in_field(field)?.to_str().in_field(field)?)
+                } else {
+                    None
+                },
+            }),
+            event::Fill(group) => EventBody::Fill(Fill {
+                side: group.get_side().in_field("event.fill.side")?,
+                price: group.get_price(),
+                quantity: group.get_quantity(),
+                maker_order_id: group.get_maker_order_id(),
+                maker_user_id: group.get_maker_user_id(),
+            }),
+            event::Cancelled(group) => EventBody::Cancelled {
+                quantity: group.get_quantity(),
+                reason: required_text!(group, has_reason, get_reason, "event.cancelled.reason"),
+            },
+            event::Reduced(group) => EventBody::Reduced { remaining: group.get_remaining() },
+            event::Rejected(group) => EventBody::Rejected {
+                code: required_text!(group, has_code, get_code, "event.rejected.code"),
+                reason: required_text!(group, has_reason, get_reason, "event.rejected.reason"),
+            },
+        };
+        Ok(Self {
+            version: known_version("event.version", reader.get_version())?,
+            symbol: required_text!(reader, has_symbol, get_symbol, "event.symbol"),
+            ts: reader.get_ts(),
+            seq: reader.get_seq(),
+            pos: reader.get_pos(),
+            user_id: reader.get_user_id(),
+            order_id: reader.get_order_id(),
+            last: reader.get_last(),
+            body,
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! Messages as Cap'n Proto: there and back, and every kind of damage.
+
+use cift_engine::wire::{
+    Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames,
+    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderType, Side, TickColumns, TickLayout, TimeInForce, Trade,
+    WireError,
+};
+
+fn command(body: CommandBody<'static>) -> Command<'static> {
+    Command { version: 1, symbol: "AAPL", ts: i64::MAX, user_id: u64::MAX, body }
+}
+
+fn commands() -> Vec<Command<'static>> {
+    let order = NewOrder {
+        side: Side::Sell,
+        order_type: OrderType::Limit,
+        quantity: 100.0,
+        price: Some(0.1 + 0.2),
+        tif: TimeInForce::Fok,
+        post_only: true,
+        client_order_id: Some("ünïcode"),
+    };
+    let market = NewOrder { order_type: OrderType::Market, price: None, client_order_id: Some(""), ..order };
+    [
+        CommandBody::NewOrder(order),
+        CommandBody::NewOrder(NewOrder { client_order_id: None, ..market }),
+        CommandBody::NewOrder(market),
+        CommandBody::CancelOrder { order_id: 1 },
+        CommandBody::ReduceOrder { order_id: 2, by: 0.5 },
+        CommandBody::SetInstrument { tick_size: 0.01, lot_size: 1.0 },
+        CommandBody::SetLimits { max_position: 1.0, max_notional: 2.0, max_leverage: 3.0, account_value: 4.0 },
+    ]
+    .map(command)
+    .to_vec()
+}
+
+fn events() -> Vec<Event<'static>> {
+    let accepted =
+        Accepted { side: Side::Buy, quantity: 3.0, price: Some(-1.5), resting: 1.0, client_order_id: Some("x") };
+    let fill = Fill { side: Side::Buy, price: 1.0, quantity: 2.0, maker_order_id: 3, maker_user_id: 4 };
+    [
+        EventBody::Accepted(accepted),
+        EventBody::Accepted(Accepted { price: None, client_order_id: None, ..accepted }),
+        EventBody::Fill(fill),
+        EventBody::Cancelled { quantity: 1.0, reason: "user" },
+        EventBody::Reduced { remaining: 0.0 },
+        EventBody::Rejected { code: "price_collar", reason: "too far away" },
+    ]
+    .map(|body| Event { version: 1, symbol: "", ts: -1, seq: 7, pos: 2, user_id: 3, order_id: 7, last: true, body })
+    .to_vec()
+}
+
+fn bytes(encoded: Result<Encoded, WireError>) -> Vec<u8> {
+    let encoded = encoded.expect("a message");
+    let mut written = vec![0; encoded.len()];
+    encoded.write_to(&mut written).expect("room");
+    assert_eq!(written, encoded.to_vec());
+    written
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(got: &T, sent: &T) -> Result<(), WireError> {
+    assert_eq!(got, sent);
+    Ok(())
+}
+
+fn ticks() -> Vec<u8> {
+    let columns = TickColumns {
+        symbols: &["AAPL", "MSFT"],
+        symbol: &[0, 1, 1],
+        ts: &[1, 2, 3],
+        price: &[0.5, 1.5, 2.5],
+        quantity: &[1.0, 2.0, 3.0],
+        side: &[1, -1, 0],
+        seq: &[7, 8, 9],
+        pos: &[0, 1, 2],
+    };
+    bytes(columns.encode())
+}
+
+fn market() -> Vec<u8> {
+    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![] };
+    bytes(Market { version: 1, symbol: "A", ts: 1, seq: 2, body }.encode())
+}
+
+/// Read `data` as everything that there is.
+fn read_all(data: &[u8]) -> Vec<WireError> {
+    let results = [
+        Command::read(data, |_| Ok(())),
+        Event::read(data, |_| Ok(())),
+        Market::read(data, |_| Ok(())),
+        CommandBatch::len(data).and_then(|count| CommandBatch::read(data, 0..count.min(1_000), |_| Ok(()))),
+        EventBatch::len(data).and_then(|count| EventBatch::read(data, 0..count.min(1_000), |_| Ok(()))),
+        TickLayout::of(data).map(|_| ()),
+        Frames::new(data).try_for_each(|frame| frame.map(|_| ())),
+    ];
+    results.into_iter().filter_map(Result::err).collect()
+}
+
+#[test]
+fn everything_survives_the_journey() {
+    for sent in commands() {
+        Command::read(&bytes(sent.encode()), |got| same(&got, &sent)).expect("a command");
+    }
+    for sent in events() {
+        Event::read(&bytes(sent.encode()), |got| same(&got, &sent)).expect("an event");
+    }
+    let trade = MarketBody::Trade(Trade { pos: 1, side: Side::Sell, price: 2.0, quantity: 3.0 });
+    let sent = Market { version: 1, symbol: "A", ts: 1, seq: 2, body: trade };
+    Market::read(&bytes(sent.encode()), |got| same(&got, &sent)).expect("a trade");
+    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![] };
+    Market::read(&market(), |got| same(&got.body, &body)).expect("a book");
+}
+
+#[test]
+fn one_of_a_batch_is_read_alone() {
+    let (commands, events) = (commands(), events());
+    let data = bytes(CommandBatch::encode(&commands));
+    assert_eq!(CommandBatch::len(&data), Ok(7));
+    CommandBatch::read(&data, 3..4, |got| same(&got, &commands[3])).expect("a command");
+    let error = CommandBatch::read(&data, 7..8, |_| Ok(())).expect_err("there is none");
+    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 7 is not below its length 7");
+    let data = bytes(EventBatch::encode(&events));
+    let mut seen = Vec::new();
+    EventBatch::read(&data, 0..6, |got| {
+        seen.push(got.pos);
+        Ok(())
+    })
+    .expect("events");
+    assert_eq!(seen, [2; 6]);
+}
+
+#[test]
+fn columns_lie_where_the_layout_says() {
+    let data = ticks();
+    let layout = TickLayout::of(&data).expect("a batch");
+    assert_eq!((layout.rows, layout.symbols.as_slice()), (3, &["AAPL".to_owned(), "MSFT".to_owned()][..]));
+    let price = layout.columns.iter().find(|column| column.name == "price").expect("prices").offset;
+    assert_eq!(data[price + 8..price + 16], 1.5f64.to_le_bytes());
+    let side = layout.columns.iter().find(|column| column.name == "side").expect("sides").offset;
+    assert_eq!(data[side..side + 3], [1, 255, 0]);
+}
+
+#[test]
+fn an_address_that_is_not_a_multiple_of_eight_is_as_good() {
+    let data = ticks();
+    let mut shifted = vec![0; data.len() + 8];
+    for shift in 0..8 {
+        shifted[shift..shift + data.len()].copy_from_slice(&data);
+        assert_eq!(TickLayout::of(&shifted[shift..shift + data.len()]), TickLayout::of(&data));
+    }
+}
+
+#[test]
+fn values_that_no_message_may_carry_are_refused() {
+    let mut unknown = commands()[0];
+    unknown.version = 2;
+    let error = unknown.encode().err().expect("a refusal").to_string();
+    assert_eq!(error, "offset 0: command.version: 2 is not a known schema version, 1 to 1");
+    let columns = TickColumns {
+        symbols: &["A"],
+        symbol: &[1],
+        ts: &[1],
+        price: &[1.0],
+        quantity: &[1.0],
+        side: &[1],
+        seq: &[1],
+        pos: &[0],
+    };
+    let refused = |columns: TickColumns<'_>| columns.encode().err().expect("a refusal").field;
+    assert_eq!(refused(columns), "ticks.symbol");
+    assert_eq!(refused(TickColumns { symbol: &[0], side: &[2], ..columns }), "ticks.side");
+    assert_eq!(refused(TickColumns { price: &[], ..columns }), "ticks.price");
+}
+
+#[test]
+fn framing_errors_say_where() {
+    let data = bytes(commands()[3].encode());
+    let of = |data: &[u8]| Command::read(data, |_| Ok(())).expect_err("damage");
+    assert_eq!(of(&[]).to_string(), "offset 0: the message at 0 ends here, not at 8");
+    let short = &data[..data.len() - 1];
+    assert_eq!(of(short).offset, short.len());
+    let mut long = data.clone();
+    long.push(0);
+    assert_eq!(of(&long).to_string(), format!("offset {}: 1 bytes follow the message", data.len()));
+    let huge = [0, 0, 0, 0, 255, 255, 255, 255];
+    let length = 8 + 8 * u64::from(u32::MAX);
+    assert_eq!(of(&huge).to_string(), format!("offset 0: {length} bytes are more than {MAX_MESSAGE_BYTES}"));
+    assert_eq!(of(&[255; 8]).to_string(), "offset 0: 4294967296 segments are more than 512");
+    let two = [data.as_slice(), short].concat();
+    let found: Vec<_> = Frames::new(&two).collect();
+    assert_eq!(found[0], Ok((0, data.as_slice())));
+    assert_eq!(found[1].as_ref().map_err(|error| error.offset), Err(two.len()));
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn all_zeros_are_no_message() {
+    let error = Command::read(&[0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], |_| Ok(())).expect_err("nothing");
+    assert_eq!(error.field, "command.version");
+}
+
+/// Every byte of every message, damaged in several ways: an error or another message, never a panic.
+#[test]
+fn damage_is_an_error_or_another_message() {
+    let messages = [
+        bytes(commands()[0].encode()),
+        bytes(events()[0].encode()),
+        market(),
+        bytes(CommandBatch::encode(&commands())),
+        bytes(EventBatch::encode(&events())),
+        ticks(),
+    ];
+    let mut refused = 0;
+    for message in messages {
+        for length in 0..message.len() {
+            assert_eq!(read_all(&message[..length]).len(), if length == 0 { 6 } else { 7 }, "cut at {length}");
+        }
+        for position in 0..message.len() {
+            for change in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
+                let mut damaged = message.clone();
+                damaged[position] ^= change;
+                refused += read_all(&damaged).len();
+            }
+        }
+    }
+    assert!(refused > 1_000);
+}
+
+/// A list that says it has half a billion elements of no size must not keep anybody busy.
+#[test]
+fn small_messages_cannot_cause_much_work() {
+    let mut data = bytes(EventBatch::encode(&events()[..1]));
+    let list = 8 + 8 + 8;
+    // A list pointer to void elements: offset 0, size tag 0, 2^29 - 1 of them.
+    data[list..list + 8].copy_from_slice(&[1, 0, 0, 0, 0xf8, 0xff, 0xff, 0xff]);
+    let error = EventBatch::len(&data).expect_err("too many");
+    assert_eq!(error.field, "eventBatch.events");
+}
