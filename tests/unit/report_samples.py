@@ -114,7 +114,7 @@ def services() -> Services:
         "recorder": Dep(state="up", latency_ms=1.1, lag=0),
     }
     health = Health(host="cift-1", url="https://10.77.0.2:8000", status="up", dependencies=dependencies)
-    return Services(health=[health], rows_stored=1_204)
+    return Services(health=[health], rows_stored=1_394, replay_rows=1_204)
 
 
 REPLAY = {

@@ -66,6 +66,7 @@ def test_a_run_without_a_problem_passes(good: Path) -> None:
 def test_every_kind_of_problem_fails_the_run_and_is_named(bad: Path) -> None:
     write_json(bad / "replay.json", {**samples.REPLAY, "errors": 3, "differing": 2})
     services = json.loads((bad / "services.json").read_text())
+    services["replay_rows"] -= 1
     services["health"][0]["status"] = "down"
     services["health"][0]["dependencies"]["engine"] = {"state": "down", "reason": "no answer within 1 s"}
     write_json(bad / "services.json", services)
@@ -81,6 +82,7 @@ def test_every_kind_of_problem_fails_the_run_and_is_named(bad: Path) -> None:
         "replay: 3 requests went wrong",
         "replay: the book differs in 2 rows that the messages can tell",
         "cift-1: engine (no answer within 1 s)",
+        "ClickHouse holds 1203 of the replay's 1204 fills: see the journal of cift-recorder",
         "cift-1: /etc/nats/<nats>.conf mode is 0644, wanted 0640",
         "cift-1: Order Matching (Rust), one call, mixed flow: 1.78μs, wanted < 10μs",
         "cift-1: Order to Fill (API) has a target but was not measured: nothing answers on 127.0.0.1:8000",

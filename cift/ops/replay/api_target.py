@@ -31,7 +31,7 @@ class ApiTarget:
             verify = ssl.create_default_context(cafile=ca) if ca else True
         except (OSError, ssl.SSLError) as error:
             raise ReplayError(f"{ca}: not a readable certificate file ({error}): give the API's with --ca") from error
-        self._symbol = symbol
+        self.symbol = symbol
         self._patience_s = _SETTLE_S
         headers = {"Authorization": f"Bearer {key}"}
         # No proxy from the environment: hosts are reached directly.
@@ -48,7 +48,7 @@ class ApiTarget:
     def place(self, side: Side, price: float, quantity: float, tif: Literal["GTC", "IOC"]) -> Placed:
         """Place a limit order; waits on when the engine has not answered yet."""
         order = {
-            "symbol": self._symbol,
+            "symbol": self.symbol,
             "side": side,
             "order_type": "limit",
             "price": price,
@@ -64,11 +64,11 @@ class ApiTarget:
         book = self.book(_DEEPEST, lambda book: True)
         while any(book):
             if time.monotonic() > until:
-                raise ReplayError(f"{self._symbol}: the book is not empty after {_TIMEOUT_S:g} s: somebody else trades")
+                raise ReplayError(f"{self.symbol}: the book is not empty after {_TIMEOUT_S:g} s: somebody else trades")
             for side, levels in (("sell", book[0]), ("buy", book[1])):
                 if levels:
                     quantity = sum(quantity for _, quantity in levels)
-                    order = {"symbol": self._symbol, "side": side, "order_type": "market", "quantity": quantity}
+                    order = {"symbol": self.symbol, "side": side, "order_type": "market", "quantity": quantity}
                     self._placed(self._call("POST", _ORDERS, order))
             book = self.book(_DEEPEST, lambda book: not any(book))
 
@@ -87,7 +87,7 @@ class ApiTarget:
         """
         until = time.monotonic() + self._patience_s
         while True:
-            view = self._call("GET", f"/api/v1/book/{self._symbol}?depth={depth}")
+            view = self._call("GET", f"/api/v1/book/{self.symbol}?depth={depth}")
             book = _levels(view["bids"]), _levels(view["asks"])
             if wanted(book):
                 return book

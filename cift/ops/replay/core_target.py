@@ -19,6 +19,7 @@ class CoreTarget:
     name = "core"
 
     def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
         self._book = FastOrderBook(symbol)
         self._last_id = 0
 

@@ -83,7 +83,7 @@ class Player:
         placed = self._timed(lambda: self._target.place(event.side, event.price, event.quantity, "GTC"))
         if placed is None:
             return
-        self._tally.orders += 1
+        self._tally.placed(placed.order_id)
         left = event.quantity
         for taken in placed.taken:
             # The flow says that it rested: its own market was not the one that we hold.
@@ -103,7 +103,7 @@ class Player:
         placed = self._timed(lambda: self._target.place(taker_side, event.price, event.quantity, "IOC"))
         if placed is None:
             return
-        self._tally.orders += 1
+        self._tally.placed(placed.order_id)
         for taken in placed.taken:
             self._tally.fills += 1
             self._resting.take(taken.maker_id, taken.quantity)

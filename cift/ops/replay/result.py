@@ -16,10 +16,16 @@ _NS_PER_US = 1000
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished replay, as in `replay.json`. Latencies are round trips of one command, in microseconds."""
+    """A finished replay, as in `replay.json`. Latencies are round trips of one command, in microseconds.
+
+    Its `fills` are all those of `symbol` by orders from `first_order_id` to `last_order_id`.
+    """
 
     source: str
     target: str
+    symbol: str
+    first_order_id: int
+    last_order_id: int
     events: int
     orders: int
     commands: int
@@ -70,6 +76,8 @@ class Tally:
     orders: int = 0
     commands: int = 0
     fills: int = 0
+    first_order_id: int = 0
+    last_order_id: int = 0
     skipped: int = 0
     out_of_turn: int = 0
     errors: int = 0
@@ -80,6 +88,12 @@ class Tally:
     def start(self) -> None:
         """Start the clock: what came before was preparation."""
         self._started_ns = time.perf_counter_ns()
+
+    def placed(self, order_id: int) -> None:
+        """Count an order, and remember between which ids of the target the replay's lie."""
+        self.orders += 1
+        self.first_order_id = self.first_order_id or order_id
+        self.last_order_id = order_id
 
     def took(self, nanoseconds: int) -> None:
         """Count a command and its round trip."""

@@ -97,6 +97,9 @@ def _replay(
     return ReplayResult(
         source=source,
         target=target.name,
+        symbol=target.symbol,
+        first_order_id=tally.first_order_id,
+        last_order_id=tally.last_order_id,
         events=done,
         orders=tally.orders,
         commands=tally.commands,

@@ -41,6 +41,7 @@ class Target(Protocol):
     """A book that takes commands; every call returns when its outcome is known."""
 
     name: str
+    symbol: str
 
     def place(self, side: Side, price: float, quantity: float, tif: Literal["GTC", "IOC"]) -> Placed:
         """Place a limit order. RefusedError when the target says no."""

@@ -83,10 +83,15 @@ class HostHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """services.json: health of every trading host and the fills that its analytics store."""
+    """services.json: health of every trading host and the fills that its analytics store.
+
+    `replay_rows` are the stored fills of this run's replay; what else is stored is of earlier ones and of benchmarks.
+    `rows_message` says why they could not be counted.
+    """
 
     health: list[HostHealth] = []
     rows_stored: int | None = None
+    replay_rows: int | None = None
     rows_message: str = ""
 
 
@@ -144,16 +149,21 @@ def read_report(folder: Path, inventory: str) -> Report:
     Raises:
         ReportError: the folder holds none of them, or one that can't be read.
     """
-    deploy = _read(folder / "deploy.json", Deploy)
-    replay = _read(folder / "replay.json", dict[str, Any])
-    services = _read(folder / "services.json", Services)
+    deploy = read_json(folder / "deploy.json", Deploy)
+    replay = read_json(folder / "replay.json", dict[str, Any])
+    services = read_json(folder / "services.json", Services)
     verify = [_decode(path, HostChecks) for path in sorted(folder.glob("verify-*.json"))]
     benchmark = [_decode(path, Benchmark) for path in sorted(folder.glob("benchmark-*.json"))]
     if not (deploy or replay or services or verify or benchmark):
         raise ReportError(
             f"{folder}: no deploy, replay, verify or benchmark file here; run cift up, verify or benchmark"
         )
-    problems = [*_deploy_problems(deploy), *_replay_problems(replay), *_service_problems(services)]
+    problems = [
+        *_deploy_problems(deploy),
+        *_replay_problems(replay),
+        *_service_problems(services),
+        *_stored_problems(services, replay),
+    ]
     problems += [f"{row.host}: {row.setting} is {row.live}, wanted {row.wanted}" for row in _failed_checks(verify)]
     problems += _benchmark_problems(benchmark)
     return Report(
@@ -167,6 +177,15 @@ def read_report(folder: Path, inventory: str) -> Report:
         verify=verify,
         benchmark=benchmark,
     )
+
+
+def read_json(path: Path, kind: type[T]) -> T | None:
+    """Return what a file of a report folder holds, None when it isn't there.
+
+    Raises:
+        ReportError: it can't be read.
+    """
+    return _decode(path, kind) if path.exists() else None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -205,6 +224,18 @@ def _service_problems(services: Services | None) -> list[str]:
     return problems
 
 
+def _stored_problems(services: Services | None, replay: dict[str, Any] | None) -> list[str]:
+    """Return that fills of the replay are missing in ClickHouse, or are there twice."""
+    if services is None or replay is None:
+        return []
+    if services.rows_message:
+        return [f"fills stored could not be counted: {services.rows_message}"]
+    fills, rows = replay.get("fills"), services.replay_rows
+    if fills == rows:
+        return []
+    return [f"ClickHouse holds {rows} of the replay's {fills} fills: see the journal of cift-recorder"]
+
+
 def _failed_checks(verify: list[HostChecks]) -> list[Check]:
     return [row for host in verify for row in host.rows if row.verdict in ("fail", "reboot")]
 
@@ -221,10 +252,6 @@ def _benchmark_problems(benchmark: list[Benchmark]) -> list[str]:
             elif row.target and row.verdict == "skipped":
                 problems.append(f"{host.host}: {row.section} has a target but was not measured: {row.why}")
     return problems
-
-
-def _read(path: Path, kind: type[T]) -> T | None:
-    return _decode(path, kind) if path.exists() else None
 
 
 def _decode(path: Path, kind: type[T]) -> T:

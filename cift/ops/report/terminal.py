@@ -13,7 +13,7 @@ from rich.table import Table
 from cift.benchmarks.console import figure, limit
 from cift.benchmarks.measure import Row
 from cift.ops.report.html import duration
-from cift.ops.report.model import Report
+from cift.ops.report.model import Report, Services
 
 _SLOWEST = 8
 
@@ -48,9 +48,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
             yield f"services on {host.host}", f"{text}  {escape(host.message)}".rstrip()
     if report.replay:
         yield "orders matched", _replay(report.replay)
-    if report.services:
-        stored = report.services.rows_stored
-        yield "fills stored", f"{stored:,}" if stored is not None else escape(report.services.rows_message)
+    if report.services and (report.replay or report.services.rows_message):
+        yield "fills stored", _stored(report.services)
     if report.verify:
         counts = report.check_counts
         text = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("pass", "skip", "fail", "reboot"))
@@ -74,7 +73,15 @@ def _replay(replay: dict[str, Any]) -> str:
     latency = replay.get("latency_us") or {}
     if "p50" in latency and "p99" in latency:
         text += f", p50 {figure(latency['p50'], 'us')}, p99 {figure(latency['p99'], 'us')}"
+    if replay.get("rows"):
+        text += f"; book differs in {replay.get('differing') or 0:,} of {replay.get('told') or 0:,} rows that can tell"
     return text
+
+
+def _stored(services: Services) -> str:
+    if services.replay_rows is None:
+        return escape(services.rows_message)
+    return f"{services.replay_rows:,} of this replay, {services.rows_stored or 0:,} with earlier ones and benchmarks"
 
 
 def _figure(row: Row) -> str:

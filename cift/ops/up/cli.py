@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 
 from cift.ops.replay.api_target import ApiTarget
+from cift.ops.replay.result import ReplayResult
 from cift.ops.replay.run import replay_file, replay_generated
-from cift.ops.report.model import write_json
+from cift.ops.report.model import read_json, write_json
 from cift.ops.runner.inventory import read_inventory
 from cift.ops.runner.project import ProjectError, find_inventory, find_root
 from cift.ops.sandbox import cli as sandbox
@@ -101,5 +102,6 @@ def _replay(session: Session, symbol: str, file: Path | None, compare: Path | No
 
 
 def _services(session: Session) -> None:
-    services = read_services(session.root, session.inventory, session.folder / "services.log")
+    replay = read_json(session.folder / "replay.json", ReplayResult)
+    services = read_services(session.root, session.inventory, session.folder / "services.log", replay)
     write_json(session.folder / "services.json", services)
