@@ -38,6 +38,8 @@ def random_command(
             return "stop", order_id, side, user, quantity, trigger, trail, terms
         case "market":
             return "market", order_id, side, quantity, user
+        case "notional":
+            return "notional", order_id, side, quantity * price + chance.randint(0, 30), user
         case "to limit":
             return "to limit", order_id, side, quantity, user
         case "cancel":
@@ -50,9 +52,9 @@ def random_command(
             return _rare_command(chance, user, side, price)
 
 
-_NAMES = ("limit", "special", "stop", "market", "to limit", "cancel", "reduce", "modify", "rare")
-_WEIGHTS = (10, 5, 2, 1, 1, 3, 1, 2, 1.5)
-_PLAIN_WEIGHTS = (10, 0, 0, 1, 1, 3, 1, 2, 0)
+_NAMES = ("limit", "special", "stop", "market", "to limit", "notional", "cancel", "reduce", "modify", "rare")
+_WEIGHTS = (10, 5, 2, 1, 1, 1, 3, 1, 2, 1.5)
+_PLAIN_WEIGHTS = (10, 0, 0, 1, 1, 0, 3, 1, 2, 0)
 _PHASES = (
     "continuous",
     "continuous",
@@ -92,6 +94,7 @@ def apply_reference(book: ReferenceBook, command: Command) -> Any:
         "limit": book.add_limit,
         "market": book.add_market,
         "to limit": book.add_market_to_limit,
+        "notional": book.add_notional,
         "cancel": book.cancel,
         "cancel all": book.cancel_all,
         "reduce": book.reduce,
@@ -124,6 +127,9 @@ def _apply_core(book: FastOrderBook, name: str, *rest: Any) -> Any:
             return [in_ticks(fill) for fill in book.add_market_order(*rest)]
         case "to limit":
             return [in_ticks(fill) for fill in book.add_market_to_limit_order(*rest)[1]]
+        case "notional":
+            order_id, side, amount, user = rest
+            return [in_ticks(fill) for fill in book.add_market_notional_order(order_id, side, amount * TICK, user)]
         case "cancel":
             return book.cancel_order(*rest)
         case "cancel all":

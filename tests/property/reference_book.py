@@ -194,6 +194,27 @@ class ReferenceBook:
             self.cancels.append((order_id, taker.quantity, "unfilled"))
         return fills
 
+    def add_notional(self, order_id: int, side: str, amount: int, user: int) -> list[Fill]:
+        """`amount` in ticks times lots: at each price take as many whole lots as it still pays."""
+        self.begin()
+        self.check_new(order_id)
+        if self.phase != "continuous":
+            raise Refused("in_auction")
+        fills = []
+        stopped = False
+        while self.other(side) and not stopped:
+            price = self.other(side)[0].price
+            wanted = amount // price
+            if not wanted:
+                break
+            taker = Order(order_id, side, price, wanted, user)
+            cancels = len(self.cancels)
+            fills += self.take(taker, price)
+            amount -= (wanted - taker.quantity) * price
+            own = [why for i, _, why in self.cancels[cancels:] if i == order_id]
+            stopped = bool(own) and self.stp in ("cancel_taker", "cancel_both")
+        return fills + self.carry_out_fired()
+
     def add_market_to_limit(self, order_id: int, side: str, quantity: int, user: int) -> list[Fill]:
         self.begin()
         if "auction" in self.phase:

@@ -72,6 +72,10 @@ def test_quantity_is_conserved(stp: Any, seed: int) -> None:
             if name == "modify":
                 came = 0.0 if command[3] is None else command[3] - before[order_id]
                 came += sum(lots for i, lots, why in book.cancelled() if i == order_id and why == "user")
+            elif name == "notional":
+                # The order is as large as what it took, with or without a trade.
+                came = sum(fill.quantity for fill in outcome if fill.taker == order_id)
+                came += sum(lots for i, lots, _ in book.cancelled() if i == order_id)
             else:
                 came = command[4] if name in ("limit", "stop") else command[3]
             came -= 2 * sum(fill.quantity for fill in outcome)

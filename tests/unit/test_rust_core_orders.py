@@ -81,6 +81,16 @@ def test_market_to_limit_rests_at_the_price_it_took(book: FastOrderBook) -> None
     assert book.depth(1) == ([(10.0, 3.0)], [(11.0, 5.0)])
 
 
+def test_an_amount_of_money_buys_whole_lots_and_never_more(book: FastOrderBook) -> None:
+    book.add_limit_order(1, "sell", 10.0, 5, 1)
+    book.add_limit_order(2, "sell", 11.0, 50, 1)
+    fills = book.add_market_notional_order(3, "buy", 93.99, 2)
+    assert [fill[:3] for fill in fills] == [(10.0, 5.0, 1), (11.0, 3.0, 2)]
+    assert len(book.add_market_notional_order(4, "buy", 10.99, 2)) == 0
+    with pytest.raises(OrderError, match="notional NaN is not a finite number"):
+        book.add_market_notional_order(5, "buy", float("nan"), 2)
+
+
 @pytest.mark.parametrize(
     ("conditions", "ids"),
     [

@@ -63,13 +63,8 @@ impl Book {
     pub(crate) fn enter_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
         self.check_room(order.side, order.quantity)?;
         let mut order = *order;
-        let mut taker = Taker {
-            id: order.id,
-            user: order.user,
-            side: order.side,
-            limit: Some(order.price),
-            quantity: order.quantity,
-        };
+        let Limit { id, user, side, price, quantity, .. } = order;
+        let mut taker = Taker { limit: Some(price), ..Taker::new(id, user, side, quantity) };
         if self.phase == Phase::Continuous && self.crosses(order.side, order.price) {
             match order.terms.post_only {
                 PostOnly::No => {
@@ -126,7 +121,7 @@ impl Book {
             return Err(BookError::InAuction { field: "price" });
         }
         let Market { id, user, side, quantity } = *order;
-        let mut taker = Taker { id, user, side, limit: None, quantity };
+        let mut taker = Taker::new(id, user, side, quantity);
         self.take(&mut taker, sink);
         if taker.quantity > 0 {
             taker.tell_cancel(taker.quantity, CancelReason::Unfilled, sink);

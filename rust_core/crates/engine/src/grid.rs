@@ -83,6 +83,12 @@ impl Grid {
         }
     }
 
+    /// How many steps `value` is worth, whole or not.
+    #[must_use]
+    pub fn fraction(&self, value: f64) -> f64 {
+        value * self.denominator / self.numerator
+    }
+
     /// The value of `steps` steps: the float closest to the decimal number.
     #[inline]
     #[must_use]

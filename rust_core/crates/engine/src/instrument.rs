@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::error::BookError;
 use crate::event::Sink;
 use crate::grid::Grid;
-use crate::orders::{Incoming, Limit, Market, PostOnly, Stop, Terms};
+use crate::orders::{Incoming, Limit, Market, Notional, PostOnly, Stop, Terms};
 use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
 
 /// How a limit order is to be treated: `Terms`, with quantities as floats.
@@ -159,6 +159,30 @@ impl Instrument {
     ) -> Result<Lots, BookError> {
         let quantity = self.lots("quantity", quantity)?;
         self.book.add_market_to_limit(&Market { id, user, side, quantity }, sink)
+    }
+
+    /// A market order for an amount of money; it never takes for more.
+    ///
+    /// # Errors
+    /// An amount that is not positive and finite, and whatever the book refuses.
+    pub fn add_notional(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        notional: f64,
+        user: UserId,
+        sink: &mut impl Sink,
+    ) -> Result<(), BookError> {
+        if !notional.is_finite() {
+            return Err(BookError::NotFinite { field: "notional", value: notional });
+        }
+        if notional <= 0.0 {
+            return Err(BookError::NotPositive { field: "notional", value: notional });
+        }
+        let exact = self.lot.fraction(self.tick.fraction(notional));
+        // Float noise must not cost the last lot; a real difference is far larger.
+        let amount = (exact + exact.abs().max(1.0) * 1e-12).floor() as u128;
+        self.book.add_notional(&Notional { id, user, side, amount }, sink).map(|_| ())
     }
 
     /// An order that waits for a trade at `trigger`; or, with `trail`, so far behind the market. A limit order at

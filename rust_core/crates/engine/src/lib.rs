@@ -14,6 +14,7 @@ pub mod ladder;
 mod leaving;
 pub mod market_data;
 mod matching;
+mod notional;
 pub mod orders;
 mod rare;
 

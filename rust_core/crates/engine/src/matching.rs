@@ -18,9 +18,16 @@ pub struct Taker {
     pub limit: Option<Ticks>,
     /// What is left of it.
     pub quantity: Lots,
+    /// Whether meeting its owner has ended it.
+    pub stopped: bool,
 }
 
 impl Taker {
+    /// An order that takes at any price.
+    pub(crate) const fn new(id: OrderId, user: UserId, side: Side, quantity: Lots) -> Self {
+        Self { id, user, side, limit: None, quantity, stopped: false }
+    }
+
     /// The order that what is left would be, if it rested.
     pub(crate) fn rest(&self) -> Order {
         Order {
@@ -110,6 +117,7 @@ impl Book {
                 }
                 taker.tell_cancel(taker.quantity, CancelReason::SelfTrade, sink);
                 taker.quantity = 0;
+                taker.stopped = true;
             }
             SelfTrade::Decrement => {
                 let both = taker.quantity.min(maker.quantity);

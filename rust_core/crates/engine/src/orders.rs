@@ -169,6 +169,19 @@ pub struct Stop {
     pub trail: Ticks,
 }
 
+/// A market order for an amount of money.
+#[derive(Clone, Copy, Debug)]
+pub struct Notional {
+    /// The order's id.
+    pub id: OrderId,
+    /// Its owner.
+    pub user: UserId,
+    /// Its side.
+    pub side: Side,
+    /// How much money, in ticks times lots.
+    pub amount: u128,
+}
+
 /// Which orders a mass cancel is about: all that fit every given condition.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {

@@ -167,6 +167,25 @@ impl FastOrderBook {
         }
     }
 
+    /// Take as many whole lots as `notional` in money buys, or as sell for it, and never for more. Returns the fills.
+    fn add_market_notional_order(
+        &self,
+        py: Python<'_>,
+        order_id: &Bound<'_, PyAny>,
+        side: &str,
+        notional: f64,
+        user_id: &Bound<'_, PyAny>,
+    ) -> PyResult<Vec<Fill>> {
+        let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
+        let side = arguments::side(side)?;
+        let mut state = self.lock(py);
+        let (instrument, outcome) = state.begin();
+        match instrument.add_notional(id, side, notional, user, outcome) {
+            Ok(()) => Ok(state.fills()),
+            Err(error) => Err(order_error(py, &error)),
+        }
+    }
+
     /// Let an order wait for a trade at `trigger_price` (or beyond), or with `trail` so far behind the market's best trade
     /// price. Then it is a limit order at `limit_price` with the options of `add_limit_order`, or a market order. One
     /// that the last trade has reached already does not wait. Returns `(order_id, fills)`.
