@@ -234,10 +234,16 @@ impl MicroPrice {
         Ok(self.evaluate(&top.checked()?))
     }
 
-    /// The micro-price of every row.
-    #[must_use]
-    pub fn prices(&self, tops: &Tops<'_>) -> Vec<f64> {
-        tops.iter().map(|top| self.evaluate(&top)).collect()
+    /// The micro-price of every row, into `out`.
+    ///
+    /// # Errors
+    /// An `out` of another length.
+    pub fn prices(&self, tops: &Tops<'_>, out: &mut [f64]) -> Result<(), MarketDataError> {
+        check::same_length("bids", tops.len(), &[("out", out.len())])?;
+        for (value, top) in out.iter_mut().zip(tops.iter()) {
+            *value = self.evaluate(&top);
+        }
+        Ok(())
     }
 
     fn evaluate(&self, top: &Top) -> f64 {

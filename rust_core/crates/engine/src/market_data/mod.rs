@@ -1,6 +1,6 @@
 //! The published measures of a market: batches over slices, and streaming forms whose every update costs the same.
 //!
-//! Batches and streams are the same arithmetic. Arguments are checked before anything changes: an error names the
+//! Batches and streams are the same arithmetic. Batches write into a slice of the caller's, as long as their columns. Arguments are checked before anything changes: an error names the
 //! argument, the row and the value, and leaves a streaming form as it was. Prices and volumes are `f64`, times are
 //! integers of the caller's unit (nanoseconds everywhere else in the project), and a taker's side is 1 for a buyer, -1
 //! for a seller, 0 where nobody knows.

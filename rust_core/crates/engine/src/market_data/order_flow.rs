@@ -5,36 +5,35 @@ use super::error::MarketDataError;
 use super::quote::{Top, Tops, order_flow_imbalance};
 use super::rolling::RollingSum;
 
-/// `order_flow_imbalance` of every row against the row before it: n rows, n values, the first one 0.
-#[must_use]
-pub fn order_flow_imbalances(tops: &Tops<'_>) -> Vec<f64> {
-    let mut values = Vec::with_capacity(tops.len());
-    values.extend(tops.iter().take(1).map(|_| 0.0));
-    values.extend(tops.iter().zip(tops.iter().skip(1)).map(|(before, now)| order_flow_imbalance(&before, &now)));
-    values
+/// `order_flow_imbalance` of every row against the row before it, into `out`; the first one is 0.
+///
+/// # Errors
+/// An `out` of another length.
+pub fn order_flow_imbalances(tops: &Tops<'_>, out: &mut [f64]) -> Result<(), MarketDataError> {
+    multi_level_order_flow_imbalances(tops, 1, out)
 }
 
 /// The multi-level order flow imbalance of Xu, Gould and Howison (arXiv 1907.06230): the same formula for each level of
-/// the book by its rank. `tops` holds row after row, each with `levels` levels, best first; so does the result, whose
-/// first row is 0. A level that does not exist has volume 0 and a price beyond all others.
+/// the book by its rank. `tops` holds row after row, each with `levels` levels, best first; so does `out`, whose first row
+/// is 0. A level that does not exist has volume 0 and a price beyond all others.
 ///
 /// # Errors
-/// No levels, or a number of values that is not a whole number of rows.
-pub fn multi_level_order_flow_imbalances(tops: &Tops<'_>, levels: usize) -> Result<Vec<f64>, MarketDataError> {
+/// No levels, a number of values that is not a whole number of rows, an `out` of another length.
+pub fn multi_level_order_flow_imbalances(
+    tops: &Tops<'_>,
+    levels: usize,
+    out: &mut [f64],
+) -> Result<(), MarketDataError> {
     check::at_least_one("levels", levels)?;
-    if tops.len() % levels != 0 {
-        let whole = tops.len() - tops.len() % levels;
-        return Err(MarketDataError::Length {
-            field: "bids",
-            length: tops.len(),
-            other: "a whole number of rows",
-            other_length: whole,
-        });
+    let whole = tops.len() - tops.len() % levels;
+    check::same_length("a whole number of rows", whole, &[("bids", tops.len())])?;
+    check::same_length("bids", tops.len(), &[("out", out.len())])?;
+    let (first, rest) = out.split_at_mut(levels.min(tops.len()));
+    first.fill(0.0);
+    for (value, (before, now)) in rest.iter_mut().zip(tops.iter().zip(tops.after(levels).iter())) {
+        *value = order_flow_imbalance(&before, &now);
     }
-    let mut values = Vec::with_capacity(tops.len());
-    values.extend(tops.iter().take(levels).map(|_| 0.0));
-    values.extend(tops.iter().zip(tops.iter().skip(levels)).map(|(before, now)| order_flow_imbalance(&before, &now)));
-    Ok(values)
+    Ok(())
 }
 
 /// Order flow imbalance as states of the top come, with its sum over all of them or the last `window`.
@@ -127,7 +126,9 @@ mod tests {
         let tops = Tops::new(&bids, &volumes, &asks, &volumes).unwrap();
         let mut stream = OrderFlow::new(Some(5)).unwrap();
         let steps: Vec<f64> = tops.iter().map(|top| stream.update(top).unwrap()).collect();
-        assert_eq!(steps, order_flow_imbalances(&tops));
+        let mut column = [1.0; 60];
+        order_flow_imbalances(&tops, &mut column).unwrap();
+        assert_eq!(steps, column);
         assert_eq!(stream.sum(), steps[55..].iter().sum::<f64>());
 
         let mut stream = MultiLevelOrderFlow::new(3, None).unwrap();
@@ -137,8 +138,10 @@ mod tests {
             let (bids, asks, volumes) = (&bids[at.clone()], &asks[at.clone()], &volumes[at]);
             steps.extend(stream.update(&Tops::new(bids, volumes, asks, volumes).unwrap()).unwrap());
         }
-        assert_eq!(steps, multi_level_order_flow_imbalances(&tops, 3).unwrap());
-        assert!(multi_level_order_flow_imbalances(&tops, 7).is_err());
+        multi_level_order_flow_imbalances(&tops, 3, &mut column).unwrap();
+        assert_eq!(steps, column);
+        assert!(multi_level_order_flow_imbalances(&tops, 7, &mut column).is_err());
+        assert!(multi_level_order_flow_imbalances(&tops, 3, &mut column[1..]).is_err());
     }
 
     #[test]

@@ -67,17 +67,26 @@ impl Buckets {
     }
 }
 
-/// VPIN with known sides, after every trade: n trades, n values, NaN until `buckets` buckets are complete. Volume of an
+/// VPIN with known sides, after every trade, into `out`: NaN until `buckets` buckets are complete. Volume of an
 /// unknown side (0) fills buckets without leaning either way.
 ///
 /// # Errors
 /// Columns of two lengths, bad volumes or sides, a bucket volume that is not above zero, `buckets` not 1 to 1000000.
-pub fn vpin(volumes: &[f64], sides: &[i64], bucket_volume: f64, buckets: usize) -> Result<Vec<f64>, MarketDataError> {
-    check::same_length("volumes", volumes.len(), &[("sides", sides.len())])?;
+pub fn vpin(
+    volumes: &[f64],
+    sides: &[i64],
+    bucket_volume: f64,
+    buckets: usize,
+    out: &mut [f64],
+) -> Result<(), MarketDataError> {
+    check::same_length("volumes", volumes.len(), &[("sides", sides.len()), ("out", out.len())])?;
     check::volumes("volumes", volumes)?;
     check::sides("sides", sides)?;
     let mut stream = Vpin::new(bucket_volume, buckets)?;
-    Ok(volumes.iter().zip(sides).map(|(volume, side)| stream.take(*volume, *side).unwrap_or(f64::NAN)).collect())
+    for (value, (volume, side)) in out.iter_mut().zip(volumes.iter().zip(sides)) {
+        *value = stream.take(*volume, *side).unwrap_or(f64::NAN);
+    }
+    Ok(())
 }
 
 /// VPIN with known sides, as trades come.
@@ -119,7 +128,7 @@ impl Vpin {
 /// VPIN by bulk classification, after every bar: of a bar's volume the part Z(change / sigma) was bought, where change is
 /// its price's change from the bar before it, sigma the standard deviation of these changes and Z the normal distribution.
 /// The first bar has no change and only sets the price. Without `sigma` it is the sample's own (n - 1 in the denominator).
-/// n bars, n values, NaN until `buckets` buckets are complete.
+/// Into `out`, NaN until `buckets` buckets are complete.
 ///
 /// # Errors
 /// Columns of two lengths, bad prices or volumes, a bucket volume or sigma that is not above zero, `buckets` not 1 to
@@ -130,14 +139,18 @@ pub fn bulk_vpin(
     bucket_volume: f64,
     buckets: usize,
     sigma: Option<f64>,
-) -> Result<Vec<f64>, MarketDataError> {
-    check::same_length("prices", prices.len(), &[("volumes", volumes.len())])?;
+    out: &mut [f64],
+) -> Result<(), MarketDataError> {
+    check::same_length("prices", prices.len(), &[("volumes", volumes.len()), ("out", out.len())])?;
     check::finite("prices", prices)?;
     check::volumes("volumes", volumes)?;
     // Where no price ever changes every sigma gives one half, and so does 1.
     let sigma = sigma.or_else(|| deviation(prices)).unwrap_or(1.0);
     let mut stream = BulkVpin::new(bucket_volume, buckets, sigma)?;
-    Ok(prices.iter().zip(volumes).map(|(price, volume)| stream.take(*price, *volume).unwrap_or(f64::NAN)).collect())
+    for (value, (price, volume)) in out.iter_mut().zip(prices.iter().zip(volumes)) {
+        *value = stream.take(*price, *volume).unwrap_or(f64::NAN);
+    }
+    Ok(())
 }
 
 /// The sample standard deviation of changes from one price to the next, if it is above zero.
@@ -203,7 +216,8 @@ mod tests {
     #[test]
     fn buckets_are_filled_exactly() {
         // Buckets of 10: [6 bought, 4 sold], [8 sold, 2 bought], then 3 of the next.
-        let values = vpin(&[6.0, 12.0, 5.0], &[1, -1, 1], 10.0, 2).unwrap();
+        let mut values = [0.0; 3];
+        vpin(&[6.0, 12.0, 5.0], &[1, -1, 1], 10.0, 2, &mut values).unwrap();
         assert!(values[0].is_nan() && values[1].is_nan());
         assert_eq!(values[2], (2.0 + 6.0) / 20.0);
     }

@@ -72,6 +72,40 @@ pub fn table<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyA
     array.cast::<PyArray2<f64>>()?.try_readonly().map_err(|_| in_use(name))
 }
 
+/// A new array of `length` values that `work` writes, without the GIL. numpy allocates it, and asks for large pages.
+pub fn written<'py, T: Element>(
+    py: Python<'py>,
+    length: usize,
+    work: impl FnOnce(&mut [T]) -> Result<(), MarketDataError> + Send,
+) -> PyResult<Bound<'py, PyArray1<T>>> {
+    let array = PyArray1::zeros(py, length, false);
+    {
+        let mut out = array.readwrite();
+        let out = out.as_slice_mut()?;
+        py.detach(|| work(out)).map_err(refused)?;
+    }
+    Ok(array)
+}
+
+/// Three arrays of one length.
+pub type Lines<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
+/// Three new arrays that `work` writes.
+pub fn written_lines<'py>(
+    py: Python<'py>,
+    length: usize,
+    work: impl FnOnce([&mut [f64]; 3]) -> Result<(), MarketDataError> + Send,
+) -> PyResult<Lines<'py>> {
+    let new = || PyArray1::zeros(py, length, false);
+    let lines = (new(), new(), new());
+    {
+        let mut out = (lines.0.readwrite(), lines.1.readwrite(), lines.2.readwrite());
+        let out = [out.0.as_slice_mut()?, out.1.as_slice_mut()?, out.2.as_slice_mut()?];
+        py.detach(|| work(out)).map_err(refused)?;
+    }
+    Ok(lines)
+}
+
 /// Four columns that describe the top of a book.
 pub struct TopColumns<'py>([PyReadonlyArray1<'py, f64>; 4]);
 
@@ -88,6 +122,18 @@ impl<'py> TopColumns<'py> {
             column("asks", asks)?,
             column("ask_volumes", ask_volumes)?,
         ]))
+    }
+
+    /// A new array of a value for each row, that `work` writes.
+    pub fn write(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&Tops<'_>, &mut [f64]) -> Result<(), MarketDataError> + Send,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let [bids, bid_volumes, asks, ask_volumes] = &self.0;
+        let (bids, bid_volumes) = (bids.as_slice()?, bid_volumes.as_slice()?);
+        let (asks, ask_volumes) = (asks.as_slice()?, ask_volumes.as_slice()?);
+        written(py, bids.len(), |out| work(&Tops::new(bids, bid_volumes, asks, ask_volumes)?, out))
     }
 
     /// Run `work` over the checked rows, without the GIL.

@@ -4,10 +4,9 @@ use cift_engine::market_data::indicators as engine;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 
-use super::columns::{column, count, or_nan, refused};
+use super::columns::{Lines, column, count, or_nan, refused, written, written_lines};
 
 type Values<'py> = PyResult<Bound<'py, PyArray1<f64>>>;
-type Lines<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 
 /// An indicator of one period over one value at a time.
 macro_rules! simple {
@@ -18,8 +17,7 @@ macro_rules! simple {
         pub fn $function<'py>(py: Python<'py>, values: &Bound<'py, PyAny>, period: i64) -> Values<'py> {
             let values = column("values", values)?;
             let (values, period) = (values.as_slice()?, count("period", period)?);
-            let results = py.detach(|| engine::$function(values, period)).map_err(refused)?;
-            Ok(PyArray1::from_vec(py, results))
+            written(py, values.len(), |out| engine::$function(values, period, out))
         }
 
         #[doc = $doc]
@@ -57,10 +55,6 @@ simple!(
 );
 simple!(rsi, Rsi, 14, "Relative strength index of Wilder (1978), 0 to 100; 50 where nothing moved.");
 
-fn lines<'py>(py: Python<'py>, lines: (Vec<f64>, Vec<f64>, Vec<f64>)) -> Lines<'py> {
-    (PyArray1::from_vec(py, lines.0), PyArray1::from_vec(py, lines.1), PyArray1::from_vec(py, lines.2))
-}
-
 /// Moving average convergence and divergence (Appel): (macd, signal, histogram).
 #[pyfunction]
 #[pyo3(signature = (values, fast = 12, slow = 26, signal = 9))]
@@ -74,8 +68,7 @@ pub fn macd<'py>(
     let values = column("values", values)?;
     let values = values.as_slice()?;
     let (fast, slow, signal) = (count("fast", fast)?, count("slow", slow)?, count("signal", signal)?);
-    let found = py.detach(|| engine::macd(values, fast, slow, signal)).map_err(refused)?;
-    Ok(lines(py, found))
+    written_lines(py, values.len(), |out| engine::macd(values, fast, slow, signal, out))
 }
 
 /// MACD, value by value.
@@ -112,8 +105,7 @@ impl Macd {
 pub fn bollinger<'py>(py: Python<'py>, values: &Bound<'py, PyAny>, period: i64, width: f64) -> PyResult<Lines<'py>> {
     let values = column("values", values)?;
     let (values, period) = (values.as_slice()?, count("period", period)?);
-    let found = py.detach(|| engine::bollinger(values, period, width)).map_err(refused)?;
-    Ok(lines(py, found))
+    written_lines(py, values.len(), |out| engine::bollinger(values, period, width, out))
 }
 
 /// Bollinger bands, value by value.
@@ -155,7 +147,7 @@ pub fn atr<'py>(
     let (highs, lows, closes) = (column("highs", highs)?, column("lows", lows)?, column("closes", closes)?);
     let (highs, lows, closes) = (highs.as_slice()?, lows.as_slice()?, closes.as_slice()?);
     let period = count("period", period)?;
-    Ok(PyArray1::from_vec(py, py.detach(|| engine::atr(highs, lows, closes, period)).map_err(refused)?))
+    written(py, highs.len(), |out| engine::atr(highs, lows, closes, period, out))
 }
 
 /// ATR, bar by bar.

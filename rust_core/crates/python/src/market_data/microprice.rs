@@ -96,7 +96,7 @@ impl MicroPrice {
         ask_volumes: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let tops = TopColumns::new(bids, bid_volumes, asks, ask_volumes)?;
-        Ok(PyArray1::from_vec(py, tops.run(py, |tops| Ok(self.0.prices(tops)))?))
+        tops.write(py, |tops, out| self.0.prices(tops, out))
     }
 
     /// What to add to the mid, shape (max_spread, imbalance_buckets): rows by the spread in ticks from 1 on, columns from

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 pub use bars::{Bar, BarBuilder};
-use columns::{TopColumns, column, count, or_nan, refused, table};
+use columns::{TopColumns, column, count, or_nan, refused, table, written};
 pub use flow::{BulkVpin, KyleLambda, MultiLevelOrderFlowImbalance, OrderFlowImbalance, PriceImpact, Vpin};
 pub use indicators::{Atr, Bollinger, Ema, Macd, Rsi, Sma, atr, bollinger, ema, macd, rsi, sma};
 pub use microprice::{MicroPrice, MicroPriceEstimator};
@@ -102,7 +102,7 @@ impl FastMarketData {
         ask_volumes: Any<'_, 'py>,
     ) -> Values<'py> {
         let tops = TopColumns::new(bids, bid_volumes, asks, ask_volumes)?;
-        Ok(PyArray1::from_vec(py, tops.run(py, |tops| Ok(market_data::size_weighted_mids(tops)))?))
+        tops.write(py, market_data::size_weighted_mids)
     }
 
     /// Queue imbalance (Gould and Bonart, arXiv 1512.03492) row by row, `(bid - ask) / (bid + ask)`, 0.0 without volume: n
@@ -115,7 +115,7 @@ impl FastMarketData {
     ) -> Values<'py> {
         let (bids, asks) = (column("bid_volumes", bid_volumes)?, column("ask_volumes", ask_volumes)?);
         let (bids, asks) = (bids.as_slice()?, asks.as_slice()?);
-        Ok(PyArray1::from_vec(py, py.detach(|| market_data::queue_imbalances(bids, asks)).map_err(refused)?))
+        written(py, bids.len(), |out| market_data::queue_imbalances(bids, asks, out))
     }
 
     /// Order flow imbalance of Cont, Kukanov and Stoikov (arXiv 1011.6402): n rows in, n values out, the first one 0.0.
@@ -128,7 +128,7 @@ impl FastMarketData {
         ask_volumes: Any<'_, 'py>,
     ) -> Values<'py> {
         let tops = TopColumns::new(bids, bid_volumes, asks, ask_volumes)?;
-        Ok(PyArray1::from_vec(py, tops.run(py, |tops| Ok(market_data::order_flow_imbalances(tops)))?))
+        tops.write(py, market_data::order_flow_imbalances)
     }
 
     /// Multi-level order flow imbalance of Xu, Gould and Howison (arXiv 1907.06230): four arrays of shape (n, levels), best
@@ -154,18 +154,18 @@ impl FastMarketData {
         }
         let (bids, bid_volumes) = (read[0].as_slice()?, read[1].as_slice()?);
         let (asks, ask_volumes) = (read[2].as_slice()?, read[3].as_slice()?);
-        let values = py.detach(|| {
+        let values = written(py, bids.len(), |out| {
             let tops = market_data::Tops::new(bids, bid_volumes, asks, ask_volumes)?;
-            market_data::multi_level_order_flow_imbalances(&tops, shape[1])
-        });
-        PyArray1::from_vec(py, values.map_err(refused)?).reshape(shape)
+            market_data::multi_level_order_flow_imbalances(&tops, shape[1], out)
+        })?;
+        values.reshape(shape)
     }
 
     /// Signs of trades by the tick rule (Lee and Ready 1991): n prices in, n of 1, -1 or (before the first move) 0 out.
     fn tick_rule<'py>(&self, py: Python<'py>, prices: Any<'_, 'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let prices = column("prices", prices)?;
         let prices = prices.as_slice()?;
-        Ok(PyArray1::from_vec(py, py.detach(|| market_data::tick_rule(prices)).map_err(refused)?))
+        written(py, prices.len(), |out| market_data::tick_rule(prices, out))
     }
 
     /// VPIN (Easley, López de Prado and O'Hara 2012) of trades with known sides, after each trade: n in, n out, NaN until
@@ -182,8 +182,7 @@ impl FastMarketData {
         let (volumes, sides) = (column("volumes", volumes)?, column("sides", sides)?);
         let (volumes, sides) = (volumes.as_slice()?, sides.as_slice()?);
         let buckets = count("buckets", buckets)?;
-        let values = py.detach(|| market_data::vpin(volumes, sides, bucket_volume, buckets));
-        Ok(PyArray1::from_vec(py, values.map_err(refused)?))
+        written(py, volumes.len(), |out| market_data::vpin(volumes, sides, bucket_volume, buckets, out))
     }
 
     /// VPIN of bars by bulk classification: of a bar's volume the part Z((price - price before) / sigma) was bought. n in,
@@ -201,8 +200,7 @@ impl FastMarketData {
         let (prices, volumes) = (column("prices", prices)?, column("volumes", volumes)?);
         let (prices, volumes) = (prices.as_slice()?, volumes.as_slice()?);
         let buckets = count("buckets", buckets)?;
-        let values = py.detach(|| market_data::bulk_vpin(prices, volumes, bucket_volume, buckets, sigma));
-        Ok(PyArray1::from_vec(py, values.map_err(refused)?))
+        written(py, prices.len(), |out| market_data::bulk_vpin(prices, volumes, bucket_volume, buckets, sigma, out))
     }
 
     /// Kyle's lambda (Kyle 1985): the least squares line of price changes over signed volumes; without `intercept` through

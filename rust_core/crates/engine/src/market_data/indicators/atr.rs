@@ -4,21 +4,23 @@ use super::{MarketDataError, Smoothed, check};
 use crate::market_data::error::At;
 
 /// Wilder's average of the true range `max(high, close before) - min(low, close before)`; the first bar's is its range.
-/// The first value is in row `period - 1`: the mean of the first `period` true ranges.
+/// Into `out`, from row `period - 1` on: the mean of the first `period` true ranges.
 ///
 /// # Errors
 /// Columns of several lengths, a period of 0, NaN or infinite values, a high below its low.
-pub fn atr(highs: &[f64], lows: &[f64], closes: &[f64], period: usize) -> Result<Vec<f64>, MarketDataError> {
+pub fn atr(highs: &[f64], lows: &[f64], closes: &[f64], period: usize, out: &mut [f64]) -> Result<(), MarketDataError> {
     let mut stream = Atr::new(period)?;
-    check::same_length("highs", highs.len(), &[("lows", lows.len()), ("closes", closes.len())])?;
+    check::same_length("highs", highs.len(), &[("lows", lows.len()), ("closes", closes.len()), ("out", out.len())])?;
     check::finite("highs", highs)?;
     check::finite("lows", lows)?;
     check::finite("closes", closes)?;
     if let Some(row) = highs.iter().zip(lows).position(|(high, low)| high < low) {
         return Err(MarketDataError::HighBelowLow { at: At::row("highs", row), high: highs[row], low: lows[row] });
     }
-    let bars = highs.iter().zip(lows).zip(closes);
-    Ok(bars.map(|((high, low), close)| stream.take(*high, *low, *close).unwrap_or(f64::NAN)).collect())
+    for (out, ((high, low), close)) in out.iter_mut().zip(highs.iter().zip(lows).zip(closes)) {
+        *out = stream.take(*high, *low, *close).unwrap_or(f64::NAN);
+    }
+    Ok(())
 }
 
 /// ATR, bar by bar.
@@ -72,10 +74,14 @@ mod tests {
 
     #[test]
     fn a_gap_counts() {
-        let values = atr(&[3.0, 9.0, 9.0], &[1.0, 8.0, 8.0], &[2.0, 8.5, 8.0], 2).unwrap();
+        let mut values = [0.0; 3];
+        atr(&[3.0, 9.0, 9.0], &[1.0, 8.0, 8.0], &[2.0, 8.5, 8.0], 2, &mut values).unwrap();
         assert!(values[0].is_nan());
         assert_eq!(values[1], (2.0 + 7.0) / 2.0);
         assert_eq!(values[2], 4.5 + (1.0 - 4.5) / 2.0);
-        assert_eq!(atr(&[1.0], &[2.0], &[1.0], 2).unwrap_err().to_string(), "highs[0] 1 is below the low 2");
+        assert_eq!(
+            atr(&[1.0], &[2.0], &[1.0], 2, &mut values[..1]).unwrap_err().to_string(),
+            "highs[0] 1 is below the low 2"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Bollinger bands (Bollinger 2002, "Bollinger on Bollinger bands").
 
-use super::{Lines, MarketDataError, check};
+use super::{Lines, MarketDataError, check, lines};
 use crate::market_data::pairs::Pairs;
 
 /// One value of each band; NaN before there are enough.
@@ -14,23 +14,17 @@ pub struct Band {
     pub lower: f64,
 }
 
-/// Upper, middle and lower band: the mean of the last `period` values, and `width` standard deviations (of the population:
-/// n in the denominator) away from it.
+/// Upper, middle and lower band, into `out`: the mean of the last `period` values, and `width` standard deviations (of the
+/// population: n in the denominator) away from it.
 ///
 /// # Errors
-/// A period of 0, a width that is not above zero, NaN or infinite values.
-pub fn bollinger(values: &[f64], period: usize, width: f64) -> Result<Lines, MarketDataError> {
+/// A period of 0, a width that is not above zero, NaN or infinite values, an `out` of another length.
+pub fn bollinger(values: &[f64], period: usize, width: f64, out: Lines<'_>) -> Result<(), MarketDataError> {
     let mut stream = Bollinger::new(period, width)?;
-    check::finite("values", values)?;
-    let room = || Vec::with_capacity(values.len());
-    let mut bands = (room(), room(), room());
-    for value in values {
-        let now = stream.take(*value);
-        bands.0.push(now.upper);
-        bands.1.push(now.middle);
-        bands.2.push(now.lower);
-    }
-    Ok(bands)
+    lines(values, out, |value| {
+        let now = stream.take(value);
+        [now.upper, now.middle, now.lower]
+    })
 }
 
 /// Bollinger bands, value by value.
@@ -83,9 +77,10 @@ mod tests {
 
     #[test]
     fn bands_lie_two_deviations_away() {
-        let (upper, middle, lower) = bollinger(&[1.0, 3.0, 5.0, 7.0], 2, 2.0).unwrap();
+        let [mut upper, mut middle, mut lower] = [[0.0; 4]; 3];
+        bollinger(&[1.0, 3.0, 5.0, 7.0], 2, 2.0, [&mut upper, &mut middle, &mut lower]).unwrap();
         assert_eq!((upper[3], middle[3], lower[3]), (8.0, 6.0, 4.0));
         assert!(upper[0].is_nan());
-        assert!(bollinger(&[1.0], 1, 0.0).is_err());
+        assert!(Bollinger::new(1, 0.0).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Moving average convergence and divergence (Appel 2005, "Technical analysis").
 
-use super::{Ema, Lines, MarketDataError, check};
+use super::{Ema, Lines, MarketDataError, check, lines};
 
 /// One value of each line; NaN where a line has not begun.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,23 +13,17 @@ pub struct MacdValue {
     pub histogram: f64,
 }
 
-/// The three lines: `macd` begins in row `slow - 1`, the others in row `slow + signal - 2`. Each average begins with the
-/// mean of its own first values.
+/// The three lines, into `out`: `macd` begins in row `slow - 1`, the others in row `slow + signal - 2`. Each average begins
+/// with the mean of its own first values.
 ///
 /// # Errors
-/// A period of 0, a fast period that is not below the slow one, NaN or infinite values.
-pub fn macd(values: &[f64], fast: usize, slow: usize, signal: usize) -> Result<Lines, MarketDataError> {
+/// A period of 0, a fast period that is not below the slow one, NaN or infinite values, an `out` of another length.
+pub fn macd(values: &[f64], fast: usize, slow: usize, signal: usize, out: Lines<'_>) -> Result<(), MarketDataError> {
     let mut stream = Macd::new(fast, slow, signal)?;
-    check::finite("values", values)?;
-    let room = || Vec::with_capacity(values.len());
-    let mut lines = (room(), room(), room());
-    for value in values {
-        let now = stream.take(*value);
-        lines.0.push(now.macd);
-        lines.1.push(now.signal);
-        lines.2.push(now.histogram);
-    }
-    Ok(lines)
+    lines(values, out, |value| {
+        let now = stream.take(value);
+        [now.macd, now.signal, now.histogram]
+    })
 }
 
 /// MACD, value by value.
@@ -94,10 +88,12 @@ mod tests {
     #[test]
     fn lines_begin_where_they_should() {
         let values: Vec<f64> = (0..12_u32).map(f64::from).collect();
-        let (line, signal, histogram) = macd(&values, 2, 4, 3).unwrap();
+        let [mut line, mut signal, mut histogram] = [[0.0; 12]; 3];
+        macd(&values, 2, 4, 3, [&mut line, &mut signal, &mut histogram]).unwrap();
         assert!(line[2].is_nan() && signal[4].is_nan());
         // On a straight line an average lags by half its period: 0.5 and 1.5.
         assert_eq!((line[3], signal[5], histogram[5]), (1.0, 1.0, 0.0));
-        assert!(macd(&values, 4, 4, 3).is_err());
+        assert!(macd(&values, 4, 4, 3, [&mut line, &mut signal, &mut histogram]).is_err());
+        assert!(macd(&values, 2, 4, 3, [&mut line, &mut signal[1..], &mut histogram]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Technical indicators: a column in, a column of the same length out, NaN until there is enough; or value by value.
+//! Technical indicators: a column in, a column of the same length written, NaN until there is enough; or value by value.
 //!
 //! Columns run the streaming form from its start, so both agree to the last bit.
 
@@ -17,13 +17,29 @@ pub use rsi::{Rsi, rsi};
 use super::check;
 use super::error::MarketDataError;
 
-/// Three columns of one length.
-pub type Lines = (Vec<f64>, Vec<f64>, Vec<f64>);
+/// Three columns to write to, as long as the column they are made of.
+pub type Lines<'a> = [&'a mut [f64]; 3];
 
-/// Run `take` over checked values; NaN where it has nothing to say yet.
-fn column(values: &[f64], mut take: impl FnMut(f64) -> Option<f64>) -> Result<Vec<f64>, MarketDataError> {
+/// Run `take` over checked values, into `out`; NaN where it has nothing to say yet.
+fn column(values: &[f64], out: &mut [f64], mut take: impl FnMut(f64) -> Option<f64>) -> Result<(), MarketDataError> {
     check::finite("values", values)?;
-    Ok(values.iter().map(|value| take(*value).unwrap_or(f64::NAN)).collect())
+    check::same_length("values", values.len(), &[("out", out.len())])?;
+    for (out, value) in out.iter_mut().zip(values) {
+        *out = take(*value).unwrap_or(f64::NAN);
+    }
+    Ok(())
+}
+
+/// The same with three results for each value.
+fn lines(values: &[f64], out: Lines<'_>, mut take: impl FnMut(f64) -> [f64; 3]) -> Result<(), MarketDataError> {
+    check::finite("values", values)?;
+    let [first, second, third] = out;
+    let lengths = [("out", first.len()), ("out", second.len()), ("out", third.len())];
+    check::same_length("values", values.len(), &lengths)?;
+    for (((first, second), third), value) in first.iter_mut().zip(second).zip(third).zip(values) {
+        [*first, *second, *third] = take(*value);
+    }
+    Ok(())
 }
 
 /// The mean of the first `period` values, then Wilder's or an exponential average that starts from it.

@@ -6,10 +6,10 @@ use crate::market_data::rolling::RollingSum;
 /// Simple moving average: the mean of the last `period` values.
 ///
 /// # Errors
-/// A period of 0, NaN or infinite values.
-pub fn sma(values: &[f64], period: usize) -> Result<Vec<f64>, MarketDataError> {
+/// A period of 0, NaN or infinite values, an `out` of another length.
+pub fn sma(values: &[f64], period: usize, out: &mut [f64]) -> Result<(), MarketDataError> {
     let mut stream = Sma::new(period)?;
-    column(values, |value| stream.take(value))
+    column(values, out, |value| stream.take(value))
 }
 
 /// Simple moving average, value by value.
@@ -55,10 +55,10 @@ impl Sma {
 /// + 1)`.
 ///
 /// # Errors
-/// A period of 0, NaN or infinite values.
-pub fn ema(values: &[f64], period: usize) -> Result<Vec<f64>, MarketDataError> {
+/// A period of 0, NaN or infinite values, an `out` of another length.
+pub fn ema(values: &[f64], period: usize, out: &mut [f64]) -> Result<(), MarketDataError> {
     let mut stream = Ema::new(period)?;
-    column(values, |value| stream.take(value))
+    column(values, out, |value| stream.take(value))
 }
 
 /// Exponential moving average, value by value.
@@ -102,11 +102,15 @@ mod tests {
 
     #[test]
     fn averages_begin_with_the_mean_of_the_first_values() {
-        let values = [1.0, 2.0, 6.0, 5.0];
-        assert_eq!(sma(&values, 3).unwrap()[2..], [3.0, 13.0 / 3.0]);
-        assert_eq!(ema(&values, 3).unwrap()[2..], [3.0, 4.0]);
-        assert!(sma(&values, 3).unwrap()[1].is_nan() && ema(&values, 3).unwrap()[1].is_nan());
-        assert!(sma(&values, 0).is_err());
-        assert!(sma(&values, usize::MAX).unwrap()[3].is_nan());
+        let (values, mut simple, mut exponential) = ([1.0, 2.0, 6.0, 5.0], [0.0; 4], [0.0; 4]);
+        sma(&values, 3, &mut simple).unwrap();
+        ema(&values, 3, &mut exponential).unwrap();
+        assert_eq!(simple[2..], [3.0, 13.0 / 3.0]);
+        assert_eq!(exponential[2..], [3.0, 4.0]);
+        assert!(simple[1].is_nan() && exponential[1].is_nan());
+        assert!(sma(&values, 0, &mut simple).is_err());
+        assert!(sma(&values, 3, &mut simple[1..]).is_err());
+        sma(&values, usize::MAX, &mut simple).unwrap();
+        assert!(simple[3].is_nan());
     }
 }

@@ -6,10 +6,10 @@ use super::{MarketDataError, Smoothed, check, column};
 /// `period`. Without losses it is 100, and 50 where nothing moved.
 ///
 /// # Errors
-/// A period of 0, NaN or infinite values.
-pub fn rsi(values: &[f64], period: usize) -> Result<Vec<f64>, MarketDataError> {
+/// A period of 0, NaN or infinite values, an `out` of another length.
+pub fn rsi(values: &[f64], period: usize, out: &mut [f64]) -> Result<(), MarketDataError> {
     let mut stream = Rsi::new(period)?;
-    column(values, |value| stream.take(value))
+    column(values, out, |value| stream.take(value))
 }
 
 /// RSI, value by value.
@@ -62,14 +62,20 @@ impl Rsi {
 mod tests {
     use super::*;
 
+    fn column(values: &[f64], period: usize) -> Vec<f64> {
+        let mut out = vec![0.0; values.len()];
+        rsi(values, period, &mut out).unwrap();
+        out
+    }
+
     #[test]
     fn gains_against_losses() {
-        let values = rsi(&[1.0, 2.0, 4.0, 3.0, 5.0], 3).unwrap();
+        let values = column(&[1.0, 2.0, 4.0, 3.0, 5.0], 3);
         assert!(values[2].is_nan());
         assert_eq!(values[3], 75.0);
         // Gains (1 + 2 + 0) / 3 = 1 and losses 1/3, then 1 + (2 - 1) / 3 and 1/3 - 1/9.
         assert!((values[4] - 100.0 * (4.0 / 3.0) / (4.0 / 3.0 + 2.0 / 9.0)).abs() < 1e-12);
-        assert_eq!(rsi(&[1.0, 1.0, 1.0], 2).unwrap()[2], 50.0);
-        assert_eq!(rsi(&[1.0, 2.0, 3.0], 2).unwrap()[2], 100.0);
+        assert_eq!(column(&[1.0, 1.0, 1.0], 2)[2], 50.0);
+        assert_eq!(column(&[1.0, 2.0, 3.0], 2)[2], 100.0);
     }
 }
