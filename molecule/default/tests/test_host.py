@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from cift.ops.sandbox import Lab
-
-PROJECT = Path(__file__).parents[3]
-TRUST = PROJECT / ".state/tls/molecule-default/cift-1.crt"
-SECRETS = PROJECT / ".state/secrets/molecule-default"
-DATABASE = {"12": "postgresql@15-main", "13": "postgresql@17-main"}
-CACHE = {"12": "redis-server", "13": "valkey-server"}
 OURS = ("cift-engine", "cift-recorder", "cift-api")
 
 
-@pytest.fixture(scope="module")
-def api() -> httpx.Client:
-    """A client of the API as anybody outside has it: by the address, trusting only what the play brought home."""
-    address = Lab().find("cift-1").address
-    return httpx.Client(base_url=f"https://{address}:8000", verify=str(TRUST), timeout=10)
-
-
-def test_every_service_is_up_and_will_be_again(host: Any) -> None:
-    release = os.environ["CIFT_RELEASE"]
-    wanted = ("nats", "cift-chdb", CACHE[release], "postgresql", *OURS)
+def test_every_service_is_up_and_will_be_again(host: Any, cache_unit: str, database_unit: str) -> None:
+    wanted = ("nats", "cift-chdb", cache_unit, "postgresql", *OURS)
     assert [name for name in wanted if not (host.service(name).is_running and host.service(name).is_enabled)] == []
-    assert host.service(DATABASE[release]).is_running
+    assert host.service(database_unit).is_running
 
 
 def test_systemd_is_content(host: Any) -> None:
@@ -44,14 +27,29 @@ def test_health_is_green_from_outside(api: httpx.Client) -> None:
     assert answer.status_code == 200, json.dumps(answer.json(), indent=2)
 
 
-def test_an_order_needs_a_key_and_gets_an_answer_with_one(api: httpx.Client) -> None:
+def test_an_order_needs_a_key_and_gets_an_answer_with_one(api: httpx.Client, key: dict[str, str]) -> None:
     order = {"symbol": "AAPL", "side": "buy", "order_type": "limit", "price": 1.0, "quantity": 1}
     assert api.post("/api/v1/orders", json=order).status_code == 401
-    key = {"Authorization": f"Bearer {(SECRETS / 'cift_secret_api_key').read_text().strip()}"}
     placed = api.post("/api/v1/orders", json=order, headers=key)
     assert placed.is_success, placed.text
     book = api.get("/api/v1/book/AAPL", headers=key)
     assert book.is_success, book.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("price", "NaN"), ("price", "1e999"), ("side", '"hold"'), ("quantity", "-1"), ("symbol", f'"{"A" * 10_000_000}"')],
+)
+def test_a_bad_order_is_refused_with_the_field_named(
+    api: httpx.Client, key: dict[str, str], field: str, value: str
+) -> None:
+    order = {"symbol": '"AAPL"', "side": '"buy"', "order_type": '"limit"', "price": "1", "quantity": "1"} | {
+        field: value
+    }
+    body = "{" + ", ".join(f'"{name}": {text}' for name, text in order.items()) + "}"
+    refused = api.post("/api/v1/orders", content=body, headers=key | {"Content-Type": "application/json"})
+    assert refused.status_code == 422
+    assert [problem["field"] for problem in refused.json()["errors"]] == ["body" if len(body) > 1_000_000 else field]
 
 
 @pytest.mark.parametrize(
