@@ -20,7 +20,9 @@ KEY = STATE / "secrets/molecule-default/cift_secret_api_key"
 @pytest.fixture(scope="session")
 def api() -> Iterator[httpx.Client]:
     address = Lab().find("cift-1").address
-    with httpx.Client(base_url=f"https://{address}:8000", verify=ssl.create_default_context(cafile=TRUST), timeout=10) as client:
+    with httpx.Client(
+        base_url=f"https://{address}:8000", verify=ssl.create_default_context(cafile=TRUST), timeout=10
+    ) as client:
         yield client
 
 
