@@ -12,6 +12,7 @@ mod market_data;
 mod risk;
 mod rows;
 mod state;
+mod wire;
 
 /// The native half of `cift_core`.
 #[pyo3::pymodule(gil_used = false)]
@@ -38,4 +39,6 @@ mod _native {
     };
     #[pymodule_export]
     use crate::risk::FastRiskEngine;
+    #[pymodule_export]
+    use crate::wire::{MessageBatch, MessageCodec, WireError, encode_ticks, tick_layout};
 }

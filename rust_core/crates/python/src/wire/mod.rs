@@ -1,0 +1,50 @@
+//! Messages and batches of ticks as Cap'n Proto: bindings of `cift_engine::wire`.
+
+mod batch;
+mod codec;
+mod giving;
+mod taking;
+mod ticks;
+
+use cift_engine::wire::{Encoded, WireError as EngineError};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
+
+pub use batch::MessageBatch;
+pub use codec::MessageCodec;
+pub use ticks::{encode_ticks, tick_layout};
+
+create_exception!(
+    cift_core,
+    WireError,
+    PyValueError,
+    "Bytes that are no such message, or values that none can carry. `offset` is where the message at fault begins, or, \
+     when the framing is wrong, where the bytes at fault are; `field` is empty then."
+);
+
+/// The exception for an error of the engine.
+pub fn refused(py: Python<'_>, error: &EngineError) -> PyErr {
+    let exception = WireError::new_err(error.to_string());
+    let value = exception.value(py);
+    let set = value.setattr("offset", error.offset).and_then(|()| value.setattr("field", error.field));
+    set.err().unwrap_or(exception)
+}
+
+/// `data` as bytes: itself, or a copy of what can still change.
+pub fn bytes<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if let Ok(bytes) = data.cast::<PyBytes>() {
+        return Ok(bytes.clone());
+    }
+    if data.is_instance_of::<PyByteArray>() || data.is_instance_of::<PyMemoryView>() {
+        return Ok(data.py().get_type::<PyBytes>().call1((data,))?.cast_into()?);
+    }
+    let kind = data.get_type().name()?;
+    Err(PyTypeError::new_err(format!("data is a {kind}, expected bytes, bytearray or memoryview")))
+}
+
+/// A message as bytes.
+pub fn written<'py>(py: Python<'py>, encoded: &Encoded) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, encoded.len(), |target| encoded.write_to(target).map_err(|error| refused(py, &error)))
+}

@@ -1,0 +1,253 @@
+//! The fields of a Python message as the engine's types.
+
+use cift_engine::wire::{
+    Accepted, Command, CommandBody, Event, EventBody, Fill, Market, MarketBody, NewOrder, OrderType, Side, TimeInForce,
+    Trade,
+};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::WireError;
+
+/// The kinds of messages, named by their tags in `cift/core/messages.py`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    New,
+    Cancel,
+    Reduce,
+    Instrument,
+    Limits,
+    Accepted,
+    Fill,
+    Cancelled,
+    Reduced,
+    Rejected,
+    Book,
+    Trade,
+}
+
+/// Every kind with its tag.
+pub const KINDS: [(Kind, &str); 12] = [
+    (Kind::New, "new"),
+    (Kind::Cancel, "cancel"),
+    (Kind::Reduce, "reduce"),
+    (Kind::Instrument, "instrument"),
+    (Kind::Limits, "limits"),
+    (Kind::Accepted, "accepted"),
+    (Kind::Fill, "fill"),
+    (Kind::Cancelled, "cancelled"),
+    (Kind::Reduced, "reduced"),
+    (Kind::Rejected, "rejected"),
+    (Kind::Book, "book"),
+    (Kind::Trade, "trade"),
+];
+
+/// An error of the field `name`.
+fn bad(name: &str, value: &Bound<'_, PyAny>, expected: &str) -> PyErr {
+    let shown = value.repr().map_or_else(|_| "what it is".to_owned(), |text| text.to_string_lossy().into_owned());
+    let exception = WireError::new_err(format!("{name}: {shown} is not {expected}"));
+    let object = exception.value(value.py());
+    let set = object.setattr("offset", 0).and_then(|()| object.setattr("field", name));
+    set.err().unwrap_or(exception)
+}
+
+/// The attribute, converted.
+macro_rules! take {
+    ($message:expr, $name:literal, $kind:ty, $expected:literal) => {{
+        let value = $message.getattr(intern!($message.py(), $name))?;
+        value.extract::<$kind>().map_err(|_| bad($name, &value, $expected))?
+    }};
+}
+
+macro_rules! float {
+    ($message:expr, $name:literal) => {
+        take!($message, $name, f64, "a number")
+    };
+}
+
+macro_rules! unsigned {
+    ($message:expr, $name:literal) => {
+        take!($message, $name, u64, "a whole number from 0 to 2**64 - 1")
+    };
+}
+
+macro_rules! position {
+    ($message:expr) => {
+        take!($message, "pos", u32, "a whole number from 0 to 2**32 - 1")
+    };
+}
+
+macro_rules! version {
+    ($message:expr) => {
+        take!($message, "v", u16, "a schema version")
+    };
+}
+
+macro_rules! time {
+    ($message:expr) => {
+        take!($message, "ts", i64, "nanoseconds in 64 bits")
+    };
+}
+
+/// The attribute, one of a few words.
+macro_rules! word {
+    ($message:expr, $name:literal, $expected:literal, $($word:literal => $value:expr),+) => {{
+        let value = $message.getattr(intern!($message.py(), $name))?;
+        match value.cast::<PyString>().ok().and_then(|text| text.to_str().ok()) {
+            $(Some($word) => $value,)+
+            _ => return Err(bad($name, &value, $expected)),
+        }
+    }};
+}
+
+macro_rules! side {
+    ($message:expr) => {
+        word!($message, "side", "one of buy, sell", "buy" => Side::Buy, "sell" => Side::Sell)
+    };
+}
+
+/// The texts of a message, which the engine's type borrows.
+pub struct Texts<'py> {
+    symbol: Bound<'py, PyString>,
+    first: Option<Bound<'py, PyString>>,
+    second: Option<Bound<'py, PyString>>,
+}
+
+impl<'py> Texts<'py> {
+    /// The texts of `message`.
+    pub fn of(kind: Kind, message: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = message.py();
+        let text = |name: &str, value: Bound<'py, PyAny>| -> PyResult<Bound<'py, PyString>> {
+            let text = value.cast_into::<PyString>().map_err(|error| bad(name, &error.into_inner(), "a text"))?;
+            text.to_str().map_err(|_| bad(name, text.as_any(), "a text that UTF-8 can carry"))?;
+            Ok(text)
+        };
+        let symbol = text("symbol", message.getattr(intern!(py, "symbol"))?)?;
+        let (first, second) = match kind {
+            Kind::New | Kind::Accepted => {
+                let id = message.getattr(intern!(py, "client_order_id"))?;
+                (if id.is_none() { None } else { Some(text("client_order_id", id)?) }, None)
+            }
+            Kind::Cancelled => (Some(text("reason", message.getattr(intern!(py, "reason"))?)?), None),
+            Kind::Rejected => (
+                Some(text("code", message.getattr(intern!(py, "code"))?)?),
+                Some(text("reason", message.getattr(intern!(py, "reason"))?)?),
+            ),
+            _ => (None, None),
+        };
+        Ok(Self { symbol, first, second })
+    }
+
+    fn symbol(&self) -> PyResult<&str> {
+        self.symbol.to_str()
+    }
+
+    fn first(&self) -> PyResult<Option<&str>> {
+        self.first.as_ref().map(|text| text.to_str()).transpose()
+    }
+
+    fn second(&self) -> PyResult<&str> {
+        self.second.as_ref().map_or(Ok(""), |text| text.to_str())
+    }
+}
+
+/// A command, or none if `kind` is none.
+pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Command<'a>>> {
+    let body = match kind {
+        Kind::New => CommandBody::NewOrder(NewOrder {
+            side: side!(message),
+            order_type: word!(message, "order_type", "one of limit, market",
+                "limit" => OrderType::Limit, "market" => OrderType::Market),
+            quantity: float!(message, "quantity"),
+            price: take!(message, "price", Option<f64>, "a number or None"),
+            tif: word!(message, "tif", "one of GTC, IOC, FOK",
+                "GTC" => TimeInForce::Gtc, "IOC" => TimeInForce::Ioc, "FOK" => TimeInForce::Fok),
+            post_only: take!(message, "post_only", bool, "a bool"),
+            client_order_id: texts.first()?,
+        }),
+        Kind::Cancel => CommandBody::CancelOrder { order_id: unsigned!(message, "order_id") },
+        Kind::Reduce => {
+            CommandBody::ReduceOrder { order_id: unsigned!(message, "order_id"), by: float!(message, "by") }
+        }
+        Kind::Instrument => CommandBody::SetInstrument {
+            tick_size: float!(message, "tick_size"),
+            lot_size: float!(message, "lot_size"),
+        },
+        Kind::Limits => CommandBody::SetLimits {
+            max_position: float!(message, "max_position"),
+            max_notional: float!(message, "max_notional"),
+            max_leverage: float!(message, "max_leverage"),
+            account_value: float!(message, "account_value"),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(Command {
+        version: version!(message),
+        symbol: texts.symbol()?,
+        ts: time!(message),
+        user_id: unsigned!(message, "user_id"),
+        body,
+    }))
+}
+
+/// An event, or none if `kind` is none.
+pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Event<'a>>> {
+    let body = match kind {
+        Kind::Accepted => EventBody::Accepted(Accepted {
+            side: side!(message),
+            quantity: float!(message, "quantity"),
+            price: take!(message, "price", Option<f64>, "a number or None"),
+            resting: float!(message, "resting"),
+            client_order_id: texts.first()?,
+        }),
+        Kind::Fill => EventBody::Fill(Fill {
+            side: side!(message),
+            price: float!(message, "price"),
+            quantity: float!(message, "quantity"),
+            maker_order_id: unsigned!(message, "maker_order_id"),
+            maker_user_id: unsigned!(message, "maker_user_id"),
+        }),
+        Kind::Cancelled => {
+            EventBody::Cancelled { quantity: float!(message, "quantity"), reason: texts.first()?.unwrap_or_default() }
+        }
+        Kind::Reduced => EventBody::Reduced { remaining: float!(message, "remaining") },
+        Kind::Rejected => EventBody::Rejected { code: texts.first()?.unwrap_or_default(), reason: texts.second()? },
+        _ => return Ok(None),
+    };
+    Ok(Some(Event {
+        version: version!(message),
+        symbol: texts.symbol()?,
+        ts: time!(message),
+        seq: unsigned!(message, "seq"),
+        pos: position!(message),
+        user_id: unsigned!(message, "user_id"),
+        order_id: unsigned!(message, "order_id"),
+        last: take!(message, "last", bool, "a bool"),
+        body,
+    }))
+}
+
+/// A market data message, or none if `kind` is none.
+pub fn market<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Market<'a>>> {
+    let body = match kind {
+        Kind::Book => MarketBody::Book {
+            bids: take!(message, "bids", Vec<[f64; 2]>, "pairs of price and quantity"),
+            asks: take!(message, "asks", Vec<[f64; 2]>, "pairs of price and quantity"),
+        },
+        Kind::Trade => MarketBody::Trade(Trade {
+            pos: position!(message),
+            side: side!(message),
+            price: float!(message, "price"),
+            quantity: float!(message, "quantity"),
+        }),
+        _ => return Ok(None),
+    };
+    Ok(Some(Market {
+        version: version!(message),
+        symbol: texts.symbol()?,
+        ts: time!(message),
+        seq: unsigned!(message, "seq"),
+        body,
+    }))
+}

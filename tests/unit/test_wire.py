@@ -1,0 +1,257 @@
+"""Messages and ticks as Cap'n Proto: there and back, in place, and what is said of bad bytes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import cift.schema
+from cift.core import wire
+from cift.core.messages import (
+    Accepted,
+    BookUpdate,
+    Cancelled,
+    CancelOrder,
+    Fill,
+    NewOrder,
+    Reduced,
+    ReduceOrder,
+    Rejected,
+    SetInstrument,
+    SetLimits,
+    Trade,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+SCHEMAS = Path(cift.schema.__file__).parent
+WHO = {"symbol": "AAPL", "ts": 1_700_000_000_000_000_001, "user_id": 2}
+OF = {**WHO, "seq": 7, "pos": 2, "order_id": 2**64 - 1}
+
+COMMANDS = [
+    NewOrder(**WHO, side="buy", order_type="limit", quantity=3.0, price=0.1 + 0.2, tif="IOC", client_order_id="ünï"),
+    NewOrder(**WHO, side="sell", order_type="market", quantity=3.0, post_only=True, tif="FOK", client_order_id=""),
+    NewOrder(**WHO, side="sell", order_type="market", quantity=3.0),
+    CancelOrder(**WHO, order_id=9),
+    ReduceOrder(**WHO, order_id=9, by=1.5),
+    SetInstrument(symbol="AAPL", ts=0, user_id=0, tick_size=0.01, lot_size=1.0),
+    SetLimits(symbol="_limits", ts=0, user_id=0, max_position=1, max_notional=2, max_leverage=3, account_value=4),
+]
+EVENTS = [
+    Accepted(**OF, side="buy", quantity=3.0, price=4.5, resting=1.0, client_order_id="x"),
+    Accepted(**OF, side="sell", quantity=3.0),
+    Fill(**OF, side="buy", price=0.1, quantity=0.3, maker_order_id=5, maker_user_id=4, last=True),
+    Cancelled(**OF, quantity=1.0, reason="unfilled", last=True),
+    Reduced(**OF, remaining=0.5),
+    Rejected(**OF, code="price_collar", reason="too far away"),
+]
+MARKET = [
+    BookUpdate(symbol="AAPL", ts=1, seq=7, bids=((1.0, 2.0), (0.5, 3.0)), asks=()),
+    Trade(symbol="AAPL", ts=1, seq=7, pos=2, side="sell", price=1.0, quantity=2.0),
+]
+SYMBOLS = ["AAPL", "MSFT"]
+
+
+def ticks(rows: int = 5) -> dict[str, np.ndarray[Any, Any]]:
+    return {
+        "symbol": (np.arange(rows) % 2).astype(np.uint32),
+        "ts": np.arange(rows, dtype=np.int64) + 1_700_000_000_000_000_000,
+        "price": np.arange(rows) * 0.1,
+        "quantity": np.arange(rows) * 100.0,
+        "side": (np.arange(rows) % 3 - 1).astype(np.int8),
+        "seq": np.arange(rows, dtype=np.uint64) + 2**63,
+        "pos": np.arange(rows, dtype=np.uint32),
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_a_command_survives_the_journey(command: NewOrder) -> None:
+    assert wire.decode_command(wire.encode(command)) == command
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_survives_the_journey(event: Fill) -> None:
+    assert wire.decode_event(wire.encode(event)) == event
+
+
+@pytest.mark.parametrize("message", MARKET, ids=lambda message: type(message).__name__)
+def test_market_data_survives_the_journey(message: Trade) -> None:
+    assert wire.decode_market_data(wire.encode(message)) == message
+
+
+def test_a_journal_is_messages_in_a_row_and_an_error_says_where() -> None:
+    journal = b"".join(map(wire.encode, COMMANDS))
+    assert wire.decode_commands(journal) == COMMANDS
+    assert wire.decode_events(b"".join(map(wire.encode, EVENTS))) == EVENTS
+    first = len(wire.encode(COMMANDS[0]))
+    damaged = bytearray(journal)
+    damaged[first + 16] = 9
+    with pytest.raises(wire.WireError, match=rf"offset {first}: command.version: 9") as caught:
+        wire.decode_commands(damaged)
+    assert (caught.value.offset, caught.value.field) == (first, "command.version")
+    with pytest.raises(wire.WireError, match="ends here") as caught:
+        wire.decode_commands(journal[:-1])
+    assert (caught.value.offset, caught.value.field) == (len(journal) - 1, "")
+
+
+def test_one_field_of_one_message_of_a_batch() -> None:
+    batch = wire.open_events(wire.encode_events(EVENTS))
+    assert len(batch) == len(EVENTS)
+    assert list(batch) == EVENTS
+    assert batch[-1] == EVENTS[-1]
+    assert batch.field(2, "price") == 0.1
+    assert batch.field(1, "price") is None
+    assert batch.field(-1, "code") == "price_collar"
+    np.testing.assert_array_equal(batch.floats("quantity"), [3.0, 3.0, 0.3, 1.0, np.nan, np.nan])
+    np.testing.assert_array_equal(batch.floats("nothing"), [np.nan] * 6)
+    commands = wire.open_commands(wire.encode_commands(COMMANDS))
+    assert list(commands) == COMMANDS
+    with pytest.raises(KeyError, match="remaining"):
+        batch.field(0, "remaining")
+    with pytest.raises(IndexError, match="index 6 is outside a batch of 6"):
+        batch.field(6, "price")
+    with pytest.raises(ValueError, match="not a floating-point number"):
+        batch.floats("symbol")
+    with pytest.raises(TypeError, match="expected events only"):
+        wire.encode_events([COMMANDS[0]])
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"side": "up"}, "side"),
+        ({"tif": "GTD"}, "tif"),
+        ({"quantity": "3"}, "quantity"),
+        ({"user_id": -1}, "user_id"),
+        ({"ts": 2**63}, "ts"),
+        ({"symbol": None}, "symbol"),
+        ({"symbol": "\ud800"}, "symbol"),
+        ({"v": 2}, "command.version"),
+    ],
+)
+def test_a_value_that_no_message_can_carry_is_named(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(wire.WireError) as caught:
+        wire.encode(msgspec.structs.replace(COMMANDS[0], **change))
+    assert caught.value.field == field
+
+
+def test_what_is_no_message_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="message is a dict"):
+        wire.encode({})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="data is a str"):
+        wire.decode_command("no")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match='"new" is missing'):
+        wire._codec.__class__({})
+
+
+def test_ticks_are_read_where_they_lie() -> None:
+    sent = ticks()
+    data = wire.TickBatch.encode(SYMBOLS, sent)
+    batch = wire.TickBatch(data)
+    assert (len(batch), batch.symbols) == (5, SYMBOLS)
+    start = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    for name, values in sent.items():
+        column = batch.column(name)
+        np.testing.assert_array_equal(column, values)
+        assert 0 <= column.__array_interface__["data"][0] - start < len(data)
+        assert not column.flags.writeable
+    assert batch.field(3, "price") == sent["price"][3]
+    assert batch.field(3, "symbol") == "MSFT"
+
+
+def test_ticks_come_and_go_as_structured_arrays_and_arrow() -> None:
+    data = wire.TickBatch.encode(SYMBOLS, ticks())
+    batch = wire.TickBatch(data)
+    assert wire.TickBatch.encode(SYMBOLS, batch.to_array()) == data
+    arrow = batch.to_arrow()
+    assert arrow.schema.field("ts").type == pa.timestamp("ns", "UTC")
+    assert arrow.column("symbol").to_pylist()[:2] == SYMBOLS
+    assert arrow.column("price").buffers()[1].address == batch.column("price").__array_interface__["data"][0]
+    assert wire.TickBatch.encode_arrow(arrow) == data
+    plain = arrow.set_column(0, "symbol", arrow.column("symbol").cast(pa.string()))
+    assert wire.TickBatch.encode_arrow(plain.drop_columns(["seq"])) != data
+
+
+def test_an_empty_batch_and_columns_that_may_be_left_out() -> None:
+    assert len(wire.TickBatch(wire.TickBatch.encode([], ticks(0)))) == 0
+    assert wire.TickBatch(wire.TickBatch.encode([], ticks(0))).to_arrow().num_rows == 0
+    some = {name: values for name, values in ticks().items() if name not in ("seq", "pos")}
+    assert not wire.TickBatch(wire.TickBatch.encode(SYMBOLS, some)).column("seq").any()
+    with pytest.raises(KeyError, match="price"):
+        wire.TickBatch.encode(SYMBOLS, {"ts": np.zeros(1, np.int64), "symbol": np.zeros(1, np.uint32)})
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"symbol": np.array([0, 1, 2, 0, 0])}, wire.WireError, r"ticks.symbol: 2 in row 2 is not one of 2 symbols"),
+        ({"side": np.array([0, 2, 0, 0, 0])}, wire.WireError, r"ticks.side: 2 in row 1 is not one of 1, -1, 0"),
+        ({"price": np.zeros(4)}, wire.WireError, r"ticks.price: has 4 rows, ts has 5"),
+        ({"side": np.full(5, 257)}, TypeError, r"side has dtype int64"),
+        ({"price": np.array(["1"] * 5)}, TypeError, r"price has dtype <U1"),
+    ],
+)
+def test_ticks_that_no_batch_can_carry_are_refused(change: dict[str, Any], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        wire.TickBatch.encode(SYMBOLS, ticks() | change)
+
+
+def test_too_much_for_a_message_is_refused() -> None:
+    rows = (64 << 20) // 41 + 1
+    columns = {name: np.zeros(rows, values.dtype) for name, values in ticks(0).items()}
+    with pytest.raises(wire.WireError, match="more than 67108864"):
+        wire.TickBatch.encode(["A"], columns)
+    with pytest.raises(wire.WireError, match="more than 67108864"):
+        wire.TickBatch(b"\0\0\0\0\1\0\0\1" + bytes(8))
+
+
+@pytest.mark.skipif(not shutil.which("capnp"), reason="needs the capnp tool (Debian: capnproto)")
+@pytest.mark.parametrize(
+    ("data", "schema", "root", "expected"),
+    [
+        (wire.encode(COMMANDS[0]), "messages", "Command", ['symbol = "AAPL"', "newOrder = (", "price = (some = 0.3"]),
+        (wire.encode(EVENTS[2]), "messages", "Event", ["seq = 7", "makerOrderId = 5", "last = true"]),
+        (wire.encode(MARKET[0]), "messages", "MarketData", ["bids = [(price = 1, quantity = 2)"]),
+        (wire.encode_events(EVENTS), "messages", "EventBatch", ["accepted = (", 'code = "price_collar"']),
+        (
+            wire.TickBatch.encode(SYMBOLS, ticks()),
+            "ticks",
+            "TickBatch",
+            ['symbols = ["AAPL", "MSFT"]', "side = [-1, 0"],
+        ),
+    ],
+    ids=["command", "event", "market", "batch", "ticks"],
+)
+def test_capnp_reads_what_we_write_and_we_what_it_writes(
+    data: bytes, schema: str, root: str, expected: list[str]
+) -> None:
+    file = str(SCHEMAS / f"{schema}.capnp")
+    text = subprocess.run(["capnp", "decode", file, root], input=data, capture_output=True, check=True).stdout
+    flat = "".join(text.decode().split())
+    assert [part for part in expected if "".join(part.split()) not in flat] == []
+    back = subprocess.run(["capnp", "encode", file, root], input=text, capture_output=True, check=True).stdout
+    if root == "TickBatch":
+        assert wire.TickBatch(back).to_array().tobytes() == wire.TickBatch(data).to_array().tobytes()
+    else:
+        read = {"Command": wire.decode_command, "Event": wire.decode_event, "MarketData": wire.decode_market_data}
+        same = read.get(root, lambda one: list(wire.open_events(one)))
+        assert same(back) == same(data)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("commands", COMMANDS), ("events", EVENTS)], ids=["commands", "events"])
+def test_old_journals_stay_readable(name: str, expected: list[Any]) -> None:
+    journal = (GOLDEN / f"wire-v1-{name}.bin").read_bytes()
+    assert (wire.decode_commands if name == "commands" else wire.decode_events)(journal) == expected
+
+
+def test_old_batches_of_ticks_stay_readable() -> None:
+    batch = wire.TickBatch((GOLDEN / "wire-v1-ticks.bin").read_bytes())
+    assert batch.symbols == SYMBOLS
+    for name, values in ticks().items():
+        np.testing.assert_array_equal(batch.column(name), values)
