@@ -5,15 +5,19 @@ from cift_core._guard import check_cpu
 check_cpu()
 
 from cift_core._native import (  # noqa: E402  the guard must run before the library's first instruction
+    AccountState,
+    Exchange,
     FastMarketData,
     FastOrderBook,
     FastRiskEngine,
     Fill,
     OrderError,
     RestingOrder,
+    UserState,
     build_info,
 )
 from cift_core.dtypes import COMMAND_DTYPE, EVENT_DTYPE  # noqa: E402
+from cift_core.exchange import EXCHANGE_COMMAND_DTYPE, EXCHANGE_EVENT_DTYPE  # noqa: E402
 from cift_core.feeds import (  # noqa: E402
     BinanceDepth,
     FeedError,
@@ -27,7 +31,11 @@ __version__: str = build_info()["version"]
 __all__ = [
     "COMMAND_DTYPE",
     "EVENT_DTYPE",
+    "EXCHANGE_COMMAND_DTYPE",
+    "EXCHANGE_EVENT_DTYPE",
+    "AccountState",
     "BinanceDepth",
+    "Exchange",
     "FastMarketData",
     "FastOrderBook",
     "FastRiskEngine",
@@ -37,6 +45,7 @@ __all__ = [
     "LobsterReader",
     "OrderError",
     "RestingOrder",
+    "UserState",
     "build_info",
     "parse_binance",
     "parse_itch",

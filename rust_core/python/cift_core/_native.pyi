@@ -174,3 +174,86 @@ class FastRiskEngine:
     def max_order_size(
         self, symbol: str, side: _Side, price: float, current_position: float, account_value: float
     ) -> float: ...
+
+_Limit: TypeAlias = Literal[
+    "max_quantity",
+    "max_notional",
+    "max_position",
+    "collar_last",
+    "collar_reference",
+    "collar_period",
+    "max_executions",
+    "duplicate_window",
+    "max_open_orders",
+    "max_open_notional",
+    "max_leverage",
+    "buying_power",
+    "max_messages",
+]
+
+class UserState:
+    cash: float
+    exposure: float
+    held: float
+    open_notional: float
+    open_orders: int
+
+class AccountState:
+    position: float
+    open_buy: float
+    open_sell: float
+    throttled: bool
+
+class Exchange:
+    def __new__(cls, *, open_access: bool = True) -> Exchange: ...
+    def add_symbol(
+        self,
+        symbol: str,
+        *,
+        tick_size: float = 0.01,
+        lot_size: float = 1.0,
+        stp: _Stp = "none",
+        negative_prices: bool = False,
+    ) -> int: ...
+    @property
+    def symbols(self) -> list[str]: ...
+    @property
+    def now(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @staticmethod
+    def reasons() -> dict[int, tuple[str, str]]: ...
+    def submit_batch(self, commands: NDArray[np.void]) -> NDArray[np.void]: ...
+    def check_order(
+        self, symbol: str | int, user_id: int, side: _Side, quantity: float, price: float
+    ) -> tuple[bool, str]: ...
+    def user(self, user_id: int) -> UserState | None: ...
+    def account(self, user_id: int, symbol: str | int) -> AccountState: ...
+    def depth(self, symbol: str | int, levels: int = 10) -> tuple[_Levels, _Levels]: ...
+    def set_limit(
+        self,
+        name: _Limit,
+        value: float | None,
+        *,
+        user_id: int | None = None,
+        symbol: str | int | None = None,
+        window: int = 0,
+    ) -> None: ...
+    def set_cash(self, user_id: int, amount: float) -> None: ...
+    def set_reference(self, symbol: str | int, price: float | None) -> None: ...
+    def set_state(
+        self,
+        state: Literal["active", "reducing", "halted"],
+        *,
+        user_id: int | None = None,
+        symbol: str | int | None = None,
+    ) -> None: ...
+    def kill(
+        self, on: bool = True, *, user_id: int | None = None, symbol: str | int | None = None
+    ) -> NDArray[np.void]: ...
+    def restrict(self, on: bool = True, *, user_id: int | None = None, symbol: str | int | None = None) -> None: ...
+    def enable(self, *, user_id: int | None = None, symbol: str | int | None = None) -> None: ...
+    def authorise(self, user_id: int, on: bool = True) -> None: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, snapshot: bytes) -> None: ...
+    def state_hash(self) -> int: ...

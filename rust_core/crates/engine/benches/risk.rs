@@ -52,7 +52,8 @@ fn orders() -> Vec<Order> {
                 user: random(64),
                 symbol: random(16) as u32,
                 side: if random(2) == 0 { Side::Buy } else { Side::Sell },
-                price: Some(price),
+                price,
+                collared: true,
                 worth: price,
                 lots: 1 + random(1_000),
             }
@@ -66,7 +67,7 @@ fn whole(risk: &mut Risk, orders: &[Order], from: u64) -> usize {
     for (number, order) in (from..).zip(orders) {
         risk.advance(number * APART);
         if let Ok(admitted) = risk.check(order) {
-            risk.accept(order, admitted, number, order.worth, order.lots);
+            risk.accept(order, admitted, number, order.worth, order.lots, false);
             passed += 1;
         }
         if number >= depth {
@@ -114,7 +115,7 @@ fn percentiles(risk: &mut Risk, orders: &[Order], from: u64) -> (Histogram<u64>,
         clock.saturating_record(empty.elapsed().as_nanos() as u64);
         checks.saturating_record(took.as_nanos() as u64);
         if let Ok(admitted) = verdict {
-            risk.accept(order, admitted, number, order.worth, order.lots);
+            risk.accept(order, admitted, number, order.worth, order.lots, false);
             risk.release(order.symbol, number, order.lots);
         }
     }

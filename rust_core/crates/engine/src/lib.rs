@@ -6,6 +6,7 @@ pub mod batch;
 pub mod book;
 pub mod error;
 pub mod event;
+pub mod exchange;
 pub mod feeds;
 pub mod grid;
 mod ids;

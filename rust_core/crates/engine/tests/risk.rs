@@ -29,7 +29,7 @@ impl Desk {
     }
 
     fn order(user: u64, side: Side, lots: u64, price: i64) -> Order {
-        Order { user, symbol: 0, side, price: Some(price), worth: price, lots }
+        Order { user, symbol: 0, side, price, collared: true, worth: price, lots }
     }
 
     /// Judge an order, and let it rest when it passes.
@@ -39,7 +39,7 @@ impl Desk {
         let reason = match self.risk.check(&order) {
             Ok(admitted) => {
                 self.id += 1;
-                self.risk.accept(&order, admitted, self.id, price, lots);
+                self.risk.accept(&order, admitted, self.id, price, lots, false);
                 Reason::Passed
             }
             Err(reason) => reason,
@@ -50,10 +50,8 @@ impl Desk {
 
     /// A resting order trades in full.
     fn trade(&mut self, id: u64) {
-        let (user, side, price, lots) = self.risk.live(0, id).unwrap();
-        self.risk.order_traded(0, id, user);
-        self.risk.fill(user, 0, side, lots, price);
-        self.risk.release(0, id, lots);
+        let (_, _, price, lots) = self.risk.live(0, id).unwrap();
+        self.risk.filled(0, id, lots, price);
         self.risk.trade(0, price);
     }
 }
@@ -273,10 +271,10 @@ fn a_change_is_judged_without_what_it_replaces() {
     assert_eq!(desk.send(ALICE, Buy, 60, 100), Reason::Passed);
     let order = Desk::order(ALICE, Buy, 100, 101);
     let admitted = desk.risk.check_change(&order, 1).unwrap();
-    desk.risk.changed(0, 1, admitted.opens, 101, 100);
+    desk.risk.changed(0, 1, admitted.opens, 101, 100, false);
     assert_eq!(desk.risk.account(ALICE, 0).open_buy, 100);
     assert_eq!(desk.risk.check_change(&Desk::order(ALICE, Buy, 101, 101), 1).unwrap_err(), Reason::MaxPosition);
-    desk.risk.changed(0, 1, true, 101, 0);
+    desk.risk.changed(0, 1, true, 101, 0, false);
     assert_eq!(desk.risk.user(ALICE).unwrap().open_orders, 0);
 }
 

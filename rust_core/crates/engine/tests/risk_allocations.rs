@@ -12,7 +12,8 @@ fn round(risk: &mut Risk, from: u64) {
         user: number % 20,
         symbol: (number % 3) as u32,
         side: if number % 2 == 0 { Side::Buy } else { Side::Sell },
-        price: Some(1_000 + (number % 7) as i64),
+        price: 1_000 + (number % 7) as i64,
+        collared: true,
         worth: 1_000 + (number % 7) as i64,
         lots: 1 + number % 50,
     };
@@ -20,13 +21,12 @@ fn round(risk: &mut Risk, from: u64) {
         risk.advance(number * 10);
         let Order { worth, lots, .. } = order(number);
         if let Ok(admitted) = risk.check(&order(number)) {
-            risk.accept(&order(number), admitted, number, worth, lots);
+            risk.accept(&order(number), admitted, number, worth, lots, false);
         }
         if number >= 100 {
-            let Order { user, symbol, side, worth, lots, .. } = order(number - 100);
+            let Order { symbol, worth, lots, .. } = order(number - 100);
             if number % 2 == 0 && risk.live(symbol, number - 100).is_some() {
-                risk.order_traded(symbol, number - 100, user);
-                risk.fill(user, symbol, side, lots, worth);
+                risk.filled(symbol, number - 100, lots, worth);
                 risk.trade(symbol, worth);
             }
             risk.release(symbol, number - 100, lots);

@@ -6,6 +6,7 @@ mod book_session;
 mod book_view;
 mod build_info;
 mod errors;
+mod exchange;
 mod feeds;
 mod fill;
 mod market_data;
@@ -25,6 +26,8 @@ mod _native {
     use crate::build_info::build_info;
     #[pymodule_export]
     use crate::errors::OrderError;
+    #[pymodule_export]
+    use crate::exchange::{AccountState, Exchange, UserState};
     #[pymodule_export]
     use crate::feeds::{
         BinanceDepth, FeedError, ItchBook, LobsterReader, generate_itch, itch_dtypes, parse_binance, parse_itch,

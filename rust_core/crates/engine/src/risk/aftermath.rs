@@ -3,42 +3,75 @@
 use super::engine::{Admitted, Order, Risk, same};
 use super::gate::Gate;
 use super::parts::Hold;
-use crate::arena::NIL;
-use crate::types::{Lots, OrderId, Side, Ticks, UserId};
+use crate::arena::{NIL, Slot};
+use crate::types::{Lots, OrderId, Side, Ticks};
 
 impl Risk {
-    /// The book took an admitted order, and `resting` lots of it rest at `price`.
+    /// The book took an admitted order: `resting` lots of it live on at `price`, and some may have traded.
     #[inline]
-    pub fn accept(&mut self, order: &Order, admitted: Admitted, id: OrderId, price: Ticks, resting: Lots) {
+    pub fn accept(
+        &mut self,
+        order: &Order,
+        admitted: Admitted,
+        id: OrderId,
+        price: Ticks,
+        resting: Lots,
+        traded: bool,
+    ) {
         let Admitted { account, opens } = admitted;
+        if traded {
+            self.executed(account);
+        }
         if self.keep > 0 {
             self.duplicates.insert(same(order, account), self.now, self.keep);
         }
         if resting > 0 {
-            let traded = resting < order.lots;
             let (side, lots) = (order.side, resting);
             self.parts.lay(Hold { order: id, account, side, opens, traded, price, lots, prev: NIL, next: NIL });
         }
     }
 
-    /// A live order changed: `resting` lots of it are left, at `price`.
-    pub fn changed(&mut self, symbol: u32, id: OrderId, opens: bool, price: Ticks, resting: Lots) {
+    /// A live order changed: `resting` lots of it are left, at `price`; some may have traded on the way.
+    pub fn changed(&mut self, symbol: u32, id: OrderId, opens: bool, price: Ticks, resting: Lots, traded: bool) {
         let Some(slot) = self.parts.symbols[symbol as usize].holds.get(id) else { return };
         let hold = self.parts.holds[slot as usize];
+        if traded && !hold.traded {
+            self.executed(hold.account);
+        }
         self.parts.discount(&hold);
         if resting == 0 {
             self.parts.lift(slot);
             return;
         }
-        let changed = Hold { opens, price, lots: resting, ..hold };
+        let changed = Hold { opens, price, lots: resting, traded: traded || hold.traded, ..hold };
         self.parts.holds[slot as usize] = changed;
         self.parts.count(&changed);
     }
 
-    /// `lots` of a live order left the book, by a trade or without one.
+    /// `lots` of a live order left the book without a trade.
     #[inline]
     pub fn release(&mut self, symbol: u32, id: OrderId, lots: Lots) {
+        if let Some(slot) = self.parts.symbols[symbol as usize].holds.get(id) {
+            self.let_go(slot, lots);
+        }
+    }
+
+    /// `lots` of a live order traded.
+    #[inline]
+    pub fn filled(&mut self, symbol: u32, id: OrderId, lots: Lots, price: Ticks) {
         let Some(slot) = self.parts.symbols[symbol as usize].holds.get(id) else { return };
+        let hold = &mut self.parts.holds[slot as usize];
+        let (account, side, first) = (hold.account, hold.side, !hold.traded);
+        hold.traded = true;
+        self.fill(account, side, lots, price);
+        if first {
+            self.executed(account);
+        }
+        self.let_go(slot, lots);
+    }
+
+    #[inline]
+    fn let_go(&mut self, slot: Slot, lots: Lots) {
         let hold = self.parts.holds[slot as usize];
         if lots >= hold.lots {
             self.parts.discount(&hold);
@@ -49,12 +82,11 @@ impl Risk {
         }
     }
 
-    /// A user bought or sold.
+    /// The account with this number bought or sold.
     #[inline]
-    pub fn fill(&mut self, user: UserId, symbol: u32, side: Side, lots: Lots, price: Ticks) {
-        let Some(slot) = self.parts.symbols[symbol as usize].accounts.get(user) else { return };
-        let value = self.parts.symbols[symbol as usize].unit.signed(price, lots);
-        let account = &mut self.parts.accounts[slot as usize];
+    pub fn fill(&mut self, account: u32, side: Side, lots: Lots, price: Ticks) {
+        let account = &mut self.parts.accounts[account as usize];
+        let value = self.parts.symbols[account.symbol as usize].unit.signed(price, lots);
         let user = &mut self.parts.users[account.user as usize];
         let before = account.position.exposure();
         let earned = account.position.fill(side == Side::Buy, lots, value);
@@ -73,25 +105,14 @@ impl Risk {
         symbol.period.trade(now, price);
     }
 
-    /// A user's order traded for the first time.
+    /// An order of the account with this number traded for the first time.
     #[inline]
-    pub fn executed(&mut self, user: UserId, symbol: u32) {
-        let Some(slot) = self.parts.symbols[symbol as usize].accounts.get(user) else { return };
-        let account = &mut self.parts.accounts[slot as usize];
+    pub fn executed(&mut self, account: u32) {
+        let account = &mut self.parts.accounts[account as usize];
         let pace = account.ceilings.executions;
         account.executions.record(self.now, pace);
         if account.executions.full(self.now, pace) {
             account.gate.set(Gate::THROTTLED, true);
-        }
-    }
-
-    /// A live order traded; counts it as an execution of its owner the first time.
-    #[inline]
-    pub fn order_traded(&mut self, symbol: u32, id: OrderId, user: UserId) {
-        let Some(slot) = self.parts.symbols[symbol as usize].holds.get(id) else { return };
-        let hold = &mut self.parts.holds[slot as usize];
-        if !std::mem::replace(&mut hold.traded, true) {
-            self.executed(user, symbol);
         }
     }
 }

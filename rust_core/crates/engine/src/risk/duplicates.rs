@@ -14,7 +14,7 @@ pub struct Same {
     pub account: u32,
     /// Buy or sell.
     pub side: Side,
-    /// The price; a market order has one that no other has.
+    /// The price, or what stands for it.
     pub price: Ticks,
     /// How much.
     pub lots: Lots,

@@ -19,8 +19,10 @@ pub struct Order {
     pub symbol: u32,
     /// Buy or sell.
     pub side: Side,
-    /// Its price; `None` for a market order that no collar bounds.
-    pub price: Option<Ticks>,
+    /// Its price, or whatever else tells it from another one of the same size.
+    pub price: Ticks,
+    /// Whether that is a price that collars look at.
+    pub collared: bool,
     /// The price that its worth is counted at: the worst that it may trade at.
     pub worth: Ticks,
     /// How much.
@@ -271,8 +273,8 @@ impl Risk {
             Some(value) if value <= ceilings.max_notional => value,
             _ => return Err(Reason::MaxNotional),
         };
-        if let Some(price) = order.price {
-            self.collars(price, symbol, account)?;
+        if order.collared {
+            self.collars(order.price, symbol, account)?;
         }
         if let Some(account) = slot.filter(|_| ceilings.duplicate_window > 0) {
             if self.duplicates.contains(&same(order, account), self.now, ceilings.duplicate_window) {
@@ -407,5 +409,5 @@ impl Risk {
 
 #[inline]
 pub(super) fn same(order: &Order, account: u32) -> Same {
-    Same { account, side: order.side, price: order.price.unwrap_or(Ticks::MAX), lots: order.lots }
+    Same { account, side: order.side, price: order.price, lots: order.lots }
 }
