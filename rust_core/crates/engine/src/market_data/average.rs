@@ -9,7 +9,10 @@ const LANES: usize = 8;
 /// Rows that are read twice while they are near: one loop for both sums would be made of halves of vectors.
 const BLOCK: usize = 1024;
 
-/// What is found in blocks of prices and volumes.
+/// The same for pairs: a vector of theirs holds half as many.
+const PAIR_LANES: usize = 4;
+
+/// What is found in prices and volumes.
 #[derive(Default)]
 struct Totals {
     value: f64,
@@ -48,7 +51,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
-fn sum_and_bits(values: &[f64]) -> (f64, u64) {
+/// The sum of values, and all bits that are set in one of them.
+pub(super) fn sum_and_bits(values: &[f64]) -> (f64, u64) {
     let (mut sums, mut bits) = ([0.0; LANES], [0; LANES]);
     let values = values.chunks_exact(LANES);
     let rest = values.remainder().iter().fold((0.0, 0), |(sum, bits), value| (sum + value, bits | value.to_bits()));
@@ -87,14 +91,22 @@ pub fn vwap(prices: &[f64], volumes: &[f64]) -> Result<Option<f64>, MarketDataEr
 /// NaN or infinite values, negative volumes.
 pub fn vwap_of_pairs(ticks: &[f64]) -> Result<Option<f64>, MarketDataError> {
     let mut totals = Totals::default();
-    let (mut prices, mut volumes) = ([0.0; BLOCK], [0.0; BLOCK]);
-    for pairs in ticks.chunks(2 * BLOCK) {
-        for (pair, (price, volume)) in pairs.chunks_exact(2).zip(prices.iter_mut().zip(&mut volumes)) {
-            (*price, *volume) = (pair[0], pair[1]);
-        }
-        let rows = pairs.len() / 2;
-        totals.add(&prices[..rows], &volumes[..rows]);
+    let (mut value, mut volume, mut bits) = ([0.0; PAIR_LANES], [0.0; PAIR_LANES], [0; PAIR_LANES]);
+    let blocks = ticks.chunks_exact(2 * PAIR_LANES);
+    for pair in blocks.remainder().chunks_exact(2) {
+        totals.add(&pair[..1], &pair[1..]);
     }
+    for pairs in blocks {
+        for lane in 0..PAIR_LANES {
+            let (p, v) = (pairs[2 * lane], pairs[2 * lane + 1]);
+            value[lane] += p * v;
+            volume[lane] += v;
+            bits[lane] |= v.to_bits();
+        }
+    }
+    totals.value += value.iter().sum::<f64>();
+    totals.volume += volume.iter().sum::<f64>();
+    totals.bits |= bits.iter().fold(0, |all, bits| all | bits);
     if !totals.is_sound() {
         for (row, pair) in ticks.chunks_exact(2).enumerate() {
             check::finite_at(At::row("ticks", row), pair[0])?;

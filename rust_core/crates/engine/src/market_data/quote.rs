@@ -7,9 +7,8 @@ use super::error::MarketDataError;
 #[must_use]
 pub fn imbalance(bid_volume: f64, ask_volume: f64) -> f64 {
     let total = bid_volume + ask_volume;
-    // Divided first and chosen after, so that columns need no branch.
-    let ratio = (bid_volume - ask_volume) / total;
-    if total > 0.0 { ratio } else { 0.0 }
+    // The divisor is chosen, and not the quotient: so columns of them become vectors.
+    (bid_volume - ask_volume) / if total > 0.0 { total } else { 1.0 }
 }
 
 /// Size-weighted mid, `(bid * ask_volume + ask * bid_volume) / (bid_volume + ask_volume)`: close to the ask when bids
@@ -18,8 +17,8 @@ pub fn imbalance(bid_volume: f64, ask_volume: f64) -> f64 {
 #[must_use]
 pub fn size_weighted_mid(bid: f64, ask: f64, bid_volume: f64, ask_volume: f64) -> f64 {
     let total = bid_volume + ask_volume;
-    let (weighted, mid) = ((bid * ask_volume + ask * bid_volume) / total, 0.5 * bid + 0.5 * ask);
-    if total > 0.0 { weighted } else { mid }
+    let value = if total > 0.0 { bid * ask_volume + ask * bid_volume } else { 0.5 * bid + 0.5 * ask };
+    value / if total > 0.0 { total } else { 1.0 }
 }
 
 /// One state of the top of a book.

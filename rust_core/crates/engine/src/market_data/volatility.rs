@@ -1,5 +1,6 @@
 //! Realized volatility.
 
+use super::average::sum_and_bits;
 use super::check;
 use super::error::MarketDataError;
 use super::rolling::RollingSum;
@@ -15,28 +16,26 @@ pub fn realized_volatility(prices: &[f64]) -> Result<Option<f64>, MarketDataErro
     if prices.len() < 2 {
         return Ok(None);
     }
-    let mut sum = 0.0;
+    let (mut sum, mut changes) = (0.0, [0.0; BLOCK]);
     for rows in Blocks(prices) {
-        let (before, now) = (&rows[..rows.len() - 1], &rows[1..]);
-        let small = before.iter().zip(now).fold(true, |all, (before, now)| all & (half(*before, *now).abs() < SMALL));
-        let mut sums = [0.0; LANES];
-        if small {
-            for (before, now) in before.chunks(LANES).zip(now.chunks(LANES)) {
-                for (sum, (before, now)) in sums.iter_mut().zip(before.iter().zip(now)) {
-                    let change = series(half(*before, *now));
-                    *sum += change * change;
-                }
+        let changes = &mut changes[..rows.len() - 1];
+        for (change, (before, now)) in changes.iter_mut().zip(rows.iter().zip(&rows[1..])) {
+            *change = half(*before, *now);
+        }
+        if changes.iter().fold(true, |all, change| all & (change.abs() < SMALL)) {
+            for change in changes.iter_mut() {
+                *change = series(*change) * series(*change);
             }
         } else {
-            sums[0] = before.iter().zip(now).map(|(before, now)| squared_return(*before, *now)).sum();
+            for (change, (before, now)) in changes.iter_mut().zip(rows.iter().zip(&rows[1..])) {
+                *change = squared_return(*before, *now);
+            }
         }
-        sum += sums.iter().sum::<f64>();
+        sum += sum_and_bits(changes).0;
     }
     Ok(Some(sum.sqrt()))
 }
 
-/// Running sums side by side, as in `average`.
-const LANES: usize = 8;
 /// Prices that are looked at together.
 const BLOCK: usize = 512;
 /// Below this half change five terms of the series are exact to the last bit or so.
