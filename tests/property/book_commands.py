@@ -8,7 +8,8 @@ from typing import Any
 
 from cift_core import FastOrderBook, OrderError
 
-from tests.property.reference_book import Fill, ReferenceBook, Refused
+from tests.property.reference_book import ReferenceBook
+from tests.property.reference_orders import Fill, Refused
 
 TICK = 0.01
 STP_MODES = ("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement")
