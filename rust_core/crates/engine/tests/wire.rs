@@ -74,7 +74,7 @@ fn ticks() -> Vec<u8> {
         seq: &[7, 8, 9],
         pos: &[0, 1, 2],
     };
-    bytes(columns.encode())
+    columns.encode().expect("a batch").to_vec()
 }
 
 fn market() -> Vec<u8> {

@@ -19,4 +19,4 @@ pub use event::{Accepted, Event, EventBody, Fill};
 pub use frame::{Encoded, Frames, MAX_MESSAGE_BYTES};
 pub use market::{Market, MarketBody, Trade};
 pub use schema::messages_capnp::{OrderType, SCHEMA_VERSION, Side, TimeInForce};
-pub use ticks::{Column, TickColumns, TickLayout};
+pub use ticks::{Column, TickColumns, TickLayout, TickMessage};

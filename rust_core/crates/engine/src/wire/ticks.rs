@@ -3,13 +3,13 @@
 use capnp::primitive_list;
 
 use super::error::{InField, WireError};
-use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, text_bytes};
+use super::frame::{self, Encoded, MAX_MESSAGE_BYTES, SMALL_MESSAGE_WORDS, known_version, text_bytes};
 use super::schema::messages_capnp::SCHEMA_VERSION;
 use super::schema::ticks_capnp::tick_batch;
 
-/// One word for each of the eight columns' rests, and the fixed parts.
-const FIXED_WORDS: usize = SMALL_MESSAGE_WORDS + 8;
-const BYTES_PER_TICK: usize = 41;
+const WORD: usize = 8;
+/// Where the columns' pointers lie: after the frame's word, the root pointer, the root's one word of data, `symbols`.
+const FIRST_COLUMN_POINTER: usize = 4;
 
 /// Ticks by column; every slice but `symbols` has one entry per tick.
 #[derive(Clone, Copy, Debug)]
@@ -32,33 +32,38 @@ pub struct TickColumns<'a> {
     pub pos: &'a [u32],
 }
 
-impl TickColumns<'_> {
-    /// The batch as a message.
+impl<'a> TickColumns<'a> {
+    /// The batch, ready to be written.
     ///
     /// # Errors
     /// Columns of different lengths, an index without a symbol, another side, or more than a message holds.
-    pub fn encode(&self) -> Result<Encoded, WireError> {
+    pub fn encode(&self) -> Result<TickMessage<'a>, WireError> {
         self.check()?;
-        let rows = self.ts.len();
-        let texts = self.symbols.iter().map(|symbol| text_bytes(symbol)).sum::<usize>();
-        let bytes = texts.saturating_add(rows.saturating_mul(BYTES_PER_TICK));
-        Encoded::build::<tick_batch::Owned>(FIXED_WORDS, bytes, |mut batch| {
-            // The number of rows fits: their bytes do.
-            let count = u32::try_from(rows).unwrap_or(u32::MAX);
+        let texts = self.symbols.iter().map(|symbol| text_bytes(symbol)).sum();
+        let head = Encoded::build::<tick_batch::Owned>(SMALL_MESSAGE_WORDS, texts, |mut batch| {
             batch.set_version(SCHEMA_VERSION);
-            let mut symbols = batch.reborrow().init_symbols(u32::try_from(self.symbols.len()).unwrap_or(u32::MAX));
+            // Their number fits: their bytes do.
+            let mut symbols = batch.init_symbols(u32::try_from(self.symbols.len()).unwrap_or(u32::MAX));
             for (index, symbol) in (0u32..).zip(self.symbols) {
                 symbols.set(index, symbol);
             }
-            copy(batch.reborrow().init_symbol(count).as_slice(), self.symbol);
-            copy(batch.reborrow().init_ts(count).as_slice(), self.ts);
-            copy(batch.reborrow().init_price(count).as_slice(), self.price);
-            copy(batch.reborrow().init_quantity(count).as_slice(), self.quantity);
-            copy(batch.reborrow().init_side(count).as_slice(), self.side);
-            copy(batch.reborrow().init_seq(count).as_slice(), self.seq);
-            copy(batch.reborrow().init_pos(count).as_slice(), self.pos);
             Ok(())
-        })
+        })?;
+        let columns = [
+            Bytes::of(self.symbol),
+            Bytes::of(self.ts),
+            Bytes::of(self.price),
+            Bytes::of(self.quantity),
+            Bytes::of(self.side),
+            Bytes::of(self.seq),
+            Bytes::of(self.pos),
+        ];
+        let length = columns.iter().fold(head.len(), |sum, column| sum + column.bytes.len().next_multiple_of(WORD));
+        if length > MAX_MESSAGE_BYTES {
+            let problem = format!("the message needs {length} bytes, more than {MAX_MESSAGE_BYTES}");
+            return Err(WireError::frame(0, problem));
+        }
+        Ok(TickMessage { head: head.to_vec(), columns, length })
     }
 
     fn check(&self) -> Result<(), WireError> {
@@ -89,12 +94,89 @@ impl TickColumns<'_> {
     }
 }
 
-/// A new list of plain numbers is always a slice.
-fn copy<T: Copy>(target: Option<&mut [T]>, source: &[T]) {
-    if let Some(target) = target {
-        target.copy_from_slice(source);
+/// A column's bytes and what a pointer to it says of their size.
+#[derive(Clone, Copy)]
+struct Bytes<'a> {
+    bytes: &'a [u8],
+    count: usize,
+    size_tag: u64,
+}
+
+impl<'a> Bytes<'a> {
+    fn of<T: bytemuck::Pod>(values: &'a [T]) -> Self {
+        let size_tag = match size_of::<T>() {
+            1 => 2,
+            4 => 4,
+            _ => 5,
+        };
+        Self { bytes: bytemuck::cast_slice(values), count: values.len(), size_tag }
     }
 }
+
+/// A batch that is ready to be written, its columns still where they were.
+///
+/// The capnp library writes the head: the root and the symbols. The columns follow it, each with the list pointer of
+/// <https://capnproto.org/encoding.html#lists> written here, straight from their source to their place in the message:
+/// the library's own builder would first make the whole message elsewhere, which takes ten times as long.
+pub struct TickMessage<'a> {
+    head: Vec<u8>,
+    columns: [Bytes<'a>; 7],
+    length: usize,
+}
+
+impl TickMessage<'_> {
+    /// Its length in bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Never: even a batch without ticks has a root.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Write it into `target`, which is [`Self::len`] long.
+    ///
+    /// # Errors
+    /// `target` has another length.
+    pub fn write_to(&self, target: &mut [u8]) -> Result<(), WireError> {
+        if target.len() != self.length {
+            let problem = format!("{} bytes of room for a message of {}", target.len(), self.length);
+            return Err(WireError::frame(0, problem));
+        }
+        target[..self.head.len()].copy_from_slice(&self.head);
+        let segment_words = (self.length / WORD - 1) as u64;
+        // One segment: a zero, then its length.
+        target[..WORD].copy_from_slice(&(segment_words << 32).to_le_bytes());
+        let mut at = self.head.len();
+        for (index, column) in self.columns.iter().enumerate() {
+            let pointer = FIRST_COLUMN_POINTER + index;
+            // In words, from behind the pointer to the list.
+            let distance = (at / WORD - pointer - 1) as u64;
+            let value = 1 | distance << 2 | column.size_tag << 32 | (column.count as u64) << 35;
+            target[pointer * WORD..][..WORD].copy_from_slice(&value.to_le_bytes());
+            let padded = column.bytes.len().next_multiple_of(WORD);
+            let (values, padding) = target[at..at + padded].split_at_mut(column.bytes.len());
+            values.copy_from_slice(column.bytes);
+            padding.fill(0);
+            at += padded;
+        }
+        Ok(())
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.length];
+        self.write_to(&mut bytes).expect("the length is right");
+        bytes
+    }
+}
+
+// Columns are copied as they lie in memory, and read so.
+const _: () = assert!(cfg!(target_endian = "little"), "Cap'n Proto's numbers are little-endian");
 
 /// A column of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
