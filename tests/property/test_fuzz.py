@@ -16,10 +16,10 @@ import pytest
 
 FUZZ = Path(__file__).parents[2] / "rust_core" / "fuzz"
 # What fuzzing has found and is not mended yet.
-FOUND = {
-    target: "snapshot.rs, Reader::take: `wanted` is computed for good reads too, and overflows where that is checked"
-    for target in ("commands", "snapshot")
-}
+FOUND = dict.fromkeys(
+    ("commands", "snapshot"),
+    "snapshot.rs, Reader::take: `wanted` is computed for good reads too, and overflows where that is checked",
+)
 TARGETS = [
     pytest.param(name, marks=[pytest.mark.xfail(reason=FOUND[name], strict=False)] if name in FOUND else [])
     for name in sorted(path.stem for path in (FUZZ / "fuzz_targets").glob("*.rs"))
