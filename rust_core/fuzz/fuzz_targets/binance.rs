@@ -4,7 +4,9 @@
 use cift_engine::feeds::binance::DepthBook;
 use libfuzzer_sys::fuzz_target;
 
-fn state(book: &DepthBook) -> (Option<u64>, usize, Vec<(u64, u64)>, Vec<(u64, u64)>) {
+type Levels = Vec<(u64, u64)>;
+
+fn state(book: &DepthBook) -> (Option<u64>, usize, Levels, Levels) {
     (book.last_update_id(), book.waiting(), book.bids().collect(), book.asks().collect())
 }
 
