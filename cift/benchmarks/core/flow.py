@@ -66,8 +66,19 @@ def make(folder: Path, *, resting: int, operations: int, seed: int = 1) -> Flow:
         commands=str(commands),
         fills=str(expected),
     )
-    commands.with_suffix(".json").write_bytes(msgspec.json.encode(flow))
+    path(flow).write_bytes(msgspec.json.encode(flow))
     return flow
+
+
+def path(flow: Flow) -> Path:
+    """Return where a flow's JSON file is."""
+    return Path(flow.commands).with_suffix(".json")
+
+
+def remove(flow: Flow) -> None:
+    """Delete a flow's files."""
+    for file in (path(flow), Path(flow.commands), Path(flow.fills)):
+        file.unlink(missing_ok=True)
 
 
 def _passive(random: np.random.Generator, ids: npt.NDArray[np.uint64]) -> Rows:

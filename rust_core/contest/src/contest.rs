@@ -3,6 +3,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
+
 use crate::flow::{Command, Flow};
 
 /// An order book that takes part.
@@ -64,7 +66,7 @@ pub fn filled<C: Contestant>(warm: &[C::Operation]) -> C {
 
 fn whole<C: Contestant>(book: &mut C, mixed: &[C::Operation], longest: Duration) -> ((usize, u64), u64) {
     let (mut traded, mut done) = (0, 0);
-    let (clock, before) = (Instant::now(), on_processor());
+    let (clock, own) = (Instant::now(), ThreadTime::now());
     for chunk in mixed.chunks(CHUNK) {
         for operation in chunk {
             traded += black_box(book.apply(operation));
@@ -74,11 +76,7 @@ fn whole<C: Contestant>(book: &mut C, mixed: &[C::Operation], longest: Duration)
             break;
         }
     }
-    let wall = clock.elapsed();
-    let spent = match (before, on_processor()) {
-        (Some(before), Some(after)) => after - before,
-        _ => u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
-    };
+    let spent = u64::try_from(own.elapsed().as_nanos()).unwrap_or(u64::MAX);
     ((done, spent), traded)
 }
 
@@ -95,9 +93,4 @@ fn clocked<C: Contestant>(book: &mut C, mixed: &[C::Operation], longest: Duratio
             return;
         }
     }
-}
-
-/// How long this thread has run, in nanoseconds, where the kernel tells it.
-fn on_processor() -> Option<u64> {
-    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }

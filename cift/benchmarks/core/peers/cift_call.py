@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cift_core import FastOrderBook
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "cift_core"
 
@@ -23,7 +25,10 @@ class Adapter:
         return [
             (cancel, (row.order_id,))
             if row.op == 2
-            else (add, (row.order_id, "sell" if row.side else "buy", row.price, float(row.quantity), row.order_id % 100))
+            else (
+                add,
+                (row.order_id, "sell" if row.side else "buy", row.price, float(row.quantity), row.order_id % 100),
+            )
             for row in self._flow.commands
         ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cython_orderbook import Order, OrderBook, OrderSide  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "cython-orderbook"
 
@@ -27,10 +29,12 @@ class Adapter:
             put(Order(side, quantity, price))
 
         return [
-            (cancel, (str(row.order_id + offset),)) if row.op == 2 else (add, (sides[row.side], row.quantity, row.price))
+            (cancel, (str(row.order_id + offset),))
+            if row.op == 2
+            else (add, (sides[row.side], row.quantity, row.price))
             for row in self._flow.commands
         ]
 
     def traded(self, results: list[Any]) -> int | None:
         """Return the lots in the log."""
-        return sum(trade.quantity_filled for trade in self._book.trade_log)
+        return int(sum(trade.quantity_filled for trade in self._book.trade_log))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightmatchingengine.lightmatchingengine import LightMatchingEngine, Side  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "lightmatchingengine"
 
@@ -30,4 +32,4 @@ class Adapter:
     def traded(self, results: list[Any]) -> int | None:
         """Return the lots filled: one trade of the taker for each price, others of the makers."""
         taken = (result for result in results if isinstance(result, tuple))
-        return sum(order.cum_qty for order, trades in taken if trades)
+        return int(sum(order.cum_qty for order, trades in taken if trades))

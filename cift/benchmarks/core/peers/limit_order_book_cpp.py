@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limit_order_book import LimitOrderBook  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "limit-order-book"
 
@@ -21,7 +23,9 @@ class Adapter:
         book = LimitOrderBook()
         sides = (book.limit_buy, book.limit_sell)
         return [
-            (book.cancel, (row.order_id,)) if row.op == 2 else (sides[row.side], (row.order_id, row.quantity, row.ticks))
+            (book.cancel, (row.order_id,))
+            if row.op == 2
+            else (sides[row.side], (row.order_id, row.quantity, row.ticks))
             for row in self._flow.commands
         ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.core import nautilus_pyo3 as nautilus  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "nautilus_trader"
 

@@ -1,11 +1,13 @@
-"""order-book: prices and sizes kept sorted in C, a dictionary for each side. It doesn't match: it is told the levels."""
+"""order-book: sizes by price, sorted, in C; a dictionary for each side. It doesn't match: it is told the levels."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from order_book import OrderBook  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "order-book"
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger  # type: ignore[import-not-found]
 from order_matching.enums import Side  # type: ignore[import-not-found]
 from order_matching.matching_engine import MatchingEngine  # type: ignore[import-not-found]
 from order_matching.order import LimitOrder  # type: ignore[import-not-found]
 from order_matching.orders import Orders  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "order-matching"
-_NOW = datetime(2026, 1, 2)  # noqa: DTZ001 - the package compares naive times
+_NOW = datetime(2026, 1, 2)
 
 
 class Adapter:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyorderbook import Book, ask, bid  # type: ignore[import-not-found]
-from runner import Call, Flow
+
+if TYPE_CHECKING:
+    from cift.benchmarks.core.peers.runner import Call, Flow
 
 PACKAGE = "pyorderbook"
 
@@ -36,4 +38,4 @@ class Adapter:
 
     def traded(self, results: list[Any]) -> int | None:
         """Return the lots filled."""
-        return sum(trade.fill_quantity for blotter in results if blotter is not None for trade in blotter.trades)
+        return int(sum(trade.fill_quantity for blotter in results if blotter is not None for trade in blotter.trades))

@@ -1,0 +1,98 @@
+"""The plots: books side by side as bars on a logarithmic scale, and the cost by the size of the book as a curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from xml.sax.saxutils import escape
+
+from cift.benchmarks.core import words
+from cift.benchmarks.core.rows import Row
+
+_WIDTH, _LEFT, _RIGHT, _BAR, _TOP = 860, 190, 90, 26, 52
+_STYLE = """
+.bg{fill:#fff}.t{font:600 15px system-ui,sans-serif;fill:#1d2a3a}.s{font:12px system-ui,sans-serif;fill:#43526a}
+.v{font:600 12px system-ui,sans-serif;fill:#1d2a3a}.e{text-anchor:end}.m{text-anchor:middle}
+.grid{stroke:#dfe5ec}.peer{fill:#9aa8ba}.book{fill:#c9d2dd}.ours{fill:#2b6cb0}
+.line{fill:none;stroke:#2b6cb0;stroke-width:2.5}.want{stroke:#2f855a;stroke-width:1.5;stroke-dasharray:5 4}
+.wt{font:12px system-ui,sans-serif;fill:#2f855a}
+@media(prefers-color-scheme:dark){.bg{fill:#0f1722}.t,.v{fill:#e8eef5}.s{fill:#a9b6c5}.grid{stroke:#2a3848}
+.peer{fill:#64748b}.book{fill:#3b4a5d}.ours{fill:#63a4e8}.line{stroke:#63a4e8}.want{stroke:#5fbf8a}.wt{fill:#5fbf8a}}
+"""
+
+
+def bars(title: str, rows: Sequence[Row]) -> str:
+    """Draw the value of each row, smallest first; rows without one are left out. A pale bar is a book without fills."""
+    shown = sorted((row for row in rows if row.value), key=lambda row: row.value or 0)
+    values = [row.value or 1.0 for row in shown]
+    lowest, highest = _decade(min(values, default=1), down=True), _decade(max(values, default=10), down=False)
+    height = _TOP + len(shown) * _BAR + 40
+    width = _WIDTH - _LEFT - _RIGHT
+
+    def x(value: float) -> float:
+        return _LEFT + width * (math.log10(value) - lowest) / max(1, highest - lowest)
+
+    parts = []
+    for power in range(lowest, highest + 1):
+        at = x(10.0**power)
+        parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 6}" y2="{height - 34}"/>')
+        parts.append(f'<text class="s m" x="{at:.1f}" y="{height - 18}">{10.0**power:,.0f} ns</text>')
+    for number, (row, value) in enumerate(zip(shown, values, strict=True)):
+        y = _TOP + number * _BAR
+        kind = (
+            "ours" if row.ours else "book" if "does not match" in row.note or "tells no fills" in row.note else "peer"
+        )
+        bar = max(2.0, x(value) - _LEFT)
+        parts.append(f'<text class="s e" x="{_LEFT - 8}" y="{y + 14}">{escape(row.name)}</text>')
+        hint = f"<title>{escape(row.name)}: {escape(row.note)}</title>"
+        parts.append(f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{bar:.1f}" height="18" rx="3">{hint}</rect>')
+        parts.append(f'<text class="v" x="{_LEFT + bar + 6:.1f}" y="{y + 14}">{words.figure(value)}</text>')
+    described = "; ".join(f"{row.name} {words.figure(row.value)} ns" for row in shown)
+    return _document(title, described, height, parts)
+
+
+def curve(title: str, rows: Sequence[Row]) -> str:
+    """Draw value over `at`, a logarithmic axis to the right, an even one up."""
+    shown = sorted((row for row in rows if row.value and row.at), key=lambda row: row.at or 0)
+    points = [(row.at or 1.0, row.value or 0.0) for row in shown]
+    height, bottom, left = 320, 270, 70
+    first, last = (points[0][0], points[-1][0]) if points else (1.0, 10.0)
+    most = max((value for _, value in points), default=1.0)
+    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1_000, 10**9) if most <= 6 * step)
+    highest = step * math.ceil(most * 1.15 / step)
+
+    def x(at: float) -> float:
+        span = math.log10(last / first) or 1.0
+        return left + (_WIDTH - left - 60) * math.log10(at / first) / span
+
+    def y(value: float) -> float:
+        return bottom - (bottom - _TOP) * value / highest
+
+    parts = []
+    for mark in range(0, highest + 1, step):
+        parts.append(f'<line class="grid" x1="{left}" x2="{_WIDTH - 60}" y1="{y(mark):.1f}" y2="{y(mark):.1f}"/>')
+        parts.append(f'<text class="s e" x="{left - 8}" y="{y(mark) + 4:.1f}">{mark} ns</text>')
+    for (here, value), (there, next_value) in pairwise(points):
+        parts.append(f'<path class="line" d="M{x(here):.1f} {y(value):.1f}L{x(there):.1f} {y(next_value):.1f}"/>')
+    for at, value in points:
+        parts.append(f'<circle class="ours" cx="{x(at):.1f}" cy="{y(value):.1f}" r="4.5"/>')
+        parts.append(f'<text class="v m" x="{x(at):.1f}" y="{y(value) - 11:.1f}">{words.figure(value)}</text>')
+        parts.append(f'<text class="s m" x="{x(at):.1f}" y="{bottom + 20}">{at:,.0f}</text>')
+    parts.append(f'<text class="s m" x="{_WIDTH / 2}" y="{bottom + 40}">resting orders</text>')
+    described = "; ".join(f"{at:,.0f} resting: {words.figure(value)} ns" for at, value in points)
+    return _document(title, described, height, parts)
+
+
+def _decade(value: float, *, down: bool) -> int:
+    power = math.log10(value)
+    return math.floor(power) if down else math.ceil(power)
+
+
+def _document(title: str, described: str, height: int, parts: Sequence[str]) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
+        f'role="img"><title>{escape(title)}</title><desc>{escape(described)}</desc><style>{_STYLE}</style>'
+        f'<rect class="bg" width="{_WIDTH}" height="{height}"/><text class="t" x="16" y="28">{escape(title)}</text>'
+        f"{''.join(parts)}</svg>\n"
+    )
