@@ -199,8 +199,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
         let part = self.bytes.get(self.at..self.at + N);
-        let part =
-            part.ok_or(SnapshotError::Truncated { at: self.bytes.len(), wanted: self.at + N - self.bytes.len() })?;
+        let part = part
+            .ok_or_else(|| SnapshotError::Truncated { at: self.bytes.len(), wanted: self.at + N - self.bytes.len() })?;
         self.at += N;
         Ok(part.try_into().expect("a slice of N bytes"))
     }
@@ -260,7 +260,7 @@ impl Reader<'_> {
 
     fn code<T>(&mut self, meaning: impl Fn(u8) -> Option<T>, what: &'static str) -> Result<T, SnapshotError> {
         let [code] = self.take()?;
-        meaning(code).ok_or(self.invalid(what))
+        meaning(code).ok_or_else(|| self.invalid(what))
     }
 
     const fn invalid(&self, what: &'static str) -> SnapshotError {
