@@ -8,14 +8,11 @@ type Checked = Result<(), MarketDataError>;
 const BLOCK: usize = 4096;
 
 fn first_bad<T: Copy>(values: &[T], good: impl Fn(T) -> bool) -> Option<(usize, T)> {
-    for (block, rows) in values.chunks(BLOCK).enumerate() {
-        // No early exit inside a block: an exit would forbid vectors.
-        if !rows.iter().fold(true, |all, value| all & good(*value)) {
-            let row = rows.iter().position(|value| !good(*value))?;
-            return Some((block * BLOCK + row, rows[row]));
-        }
+    // No early exit inside a block: an exit would forbid vectors.
+    if values.chunks(BLOCK).all(|rows| rows.iter().fold(true, |all, value| all & good(*value))) {
+        return None;
     }
-    None
+    values.iter().position(|value| !good(*value)).map(|row| (row, values[row]))
 }
 
 /// Every value is a finite number.
@@ -27,8 +24,10 @@ pub fn finite(field: &'static str, values: &[f64]) -> Checked {
 }
 
 /// Every value is finite and not below zero.
+#[allow(clippy::manual_range_contains)] // A range's `contains` stops half way, which forbids vectors again.
 pub fn volumes(field: &'static str, values: &[f64]) -> Checked {
-    match first_bad(values, |value| (0.0..f64::INFINITY).contains(&value)) {
+    // Against the largest number, not infinity: that one becomes a test of classes, which takes six times as long.
+    match first_bad(values, |value| (value >= 0.0) & (value <= f64::MAX)) {
         Some((row, value)) => volume_at(At::row(field, row), value),
         None => Ok(()),
     }
@@ -36,7 +35,7 @@ pub fn volumes(field: &'static str, values: &[f64]) -> Checked {
 
 /// Every value is finite and above zero.
 pub fn positive(field: &'static str, values: &[f64]) -> Checked {
-    match first_bad(values, |value| value > 0.0 && value < f64::INFINITY) {
+    match first_bad(values, |value| (value > 0.0) & (value <= f64::MAX)) {
         Some((row, value)) => positive_at(At::row(field, row), value),
         None => Ok(()),
     }
