@@ -15,15 +15,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).parents[2] / "rust_core" / "fuzz"
-# What fuzzing has found and is not mended yet.
-FOUND = dict.fromkeys(
-    ("commands", "snapshot"),
-    "snapshot.rs, Reader::take: `wanted` is computed for good reads too, and overflows where that is checked",
-)
-TARGETS = [
-    pytest.param(name, marks=[pytest.mark.xfail(reason=FOUND[name], strict=False)] if name in FOUND else [])
-    for name in sorted(path.stem for path in (FUZZ / "fuzz_targets").glob("*.rs"))
-]
+TARGETS = sorted(path.stem for path in (FUZZ / "fuzz_targets").glob("*.rs"))
 SECONDS = 4
 INSTRUMENTATION = (
     "--cfg=fuzzing",
