@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cift.benchmarks import analytics, cache, end_to_end, environment, matching, messaging, risk
+from cift.benchmarks import analytics, cache, end_to_end, environment, matching, messaging, risk, serialization
 from cift.benchmarks.measure import Result, Row, skipped_row
 from cift.benchmarks.profile import Profile
 from cift.benchmarks.targets import ROWS, Target, judge
@@ -30,6 +30,7 @@ class Section:
 SECTIONS = (
     Section(matching.SECTION, ("matching",), lambda _, profile: (matching.measure(profile), {})),
     Section(risk.SECTION, ("risk",), lambda _, profile: (risk.measure(profile), {})),
+    Section(serialization.SECTION, serialization.KEYS, lambda _, profile: (serialization.measure(profile), {})),
     Section(messaging.SECTION, ("messages", "journal"), messaging.measure, lambda s: s.nats_url),
     Section(
         analytics.SECTION, ("analytics",), analytics.measure, lambda s: f"//{s.clickhouse_host}:{s.clickhouse_port}"

@@ -163,6 +163,13 @@ def test_ticks_are_read_where_they_lie() -> None:
         assert not column.flags.writeable
     assert batch.field(3, "price") == sent["price"][3]
     assert batch.field(3, "symbol") == "MSFT"
+    assert {name: batch.field(-1, name) for name in sent} == {
+        name: values[-1].item() for name, values in sent.items()
+    } | {"symbol": "AAPL"}
+    with pytest.raises(IndexError, match="index 5 is outside a batch of 5"):
+        batch.field(5, "price")
+    with pytest.raises(KeyError, match="colour"):
+        batch.field(0, "colour")
 
 
 def test_ticks_come_and_go_as_structured_arrays_and_arrow() -> None:

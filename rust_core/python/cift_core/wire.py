@@ -7,6 +7,7 @@ ValueError with the `offset` and the `field` at fault. `bytes` are read in place
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ TICK_COLUMNS: dict[str, np.dtype[Any]] = {
 }
 """The columns of a batch: index into its symbols, nanoseconds since 1970, ..., side 1, -1 or 0, as in ticks.capnp."""
 
+_CODES = {"i1": "b", "u4": "I", "i8": "q", "u8": "Q", "f8": "d"}
+_NUMBERS = {name: struct.Struct("<" + _CODES[dtype.str[1:]]) for name, dtype in TICK_COLUMNS.items()}
 _WRITERS_CHOICE = ("seq", "pos")
 
 
@@ -94,8 +97,18 @@ class TickBatch:
         return np.frombuffer(self._data, TICK_COLUMNS[name], self._rows, self._offsets[name])
 
     def field(self, index: int, name: str) -> Any:
-        """Return one field of tick `index` as a Python number, its symbol as a text."""
-        value = self.column(name)[index].item()
+        """Return one field of tick `index` as a Python number, its symbol as a text.
+
+        Raises:
+            IndexError: there is no such tick.
+            KeyError: there is no such column.
+            WireError: the tick's symbol index has no symbol.
+        """
+        row = index + self._rows if index < 0 else index
+        if not 0 <= row < self._rows:
+            raise IndexError(f"index {index} is outside a batch of {self._rows}")
+        number = _NUMBERS[name]
+        (value,) = number.unpack_from(self._data, self._offsets[name] + row * number.size)
         return self._symbol(value) if name == "symbol" else value
 
     def to_array(self) -> np.ndarray[Any, Any]:
