@@ -13,7 +13,7 @@ TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql openssl
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
 	&& echo cargo-web rustfmt-web rust-web-clippy || echo cargo rustfmt rust-clippy; })
 
-.PHONY: help up down test lint unit integration site packages core lock clean
+.PHONY: help up down test lint unit integration site packages core bench-core lock clean
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -48,6 +48,9 @@ core: $(VENV)/.installed ## The Rust core, into the virtual environment
 	@scripts/packages.sh $(RUST_PACKAGES)
 	@echo "building the Rust core"
 	@cd rust_core && maturin develop --release --locked --quiet
+
+bench-core: core ## The Rust core beside its peers: a table, JSON, docs/performance-core.md and plots
+	@python -m cift.benchmarks.core --docs docs
 
 packages:
 	@scripts/packages.sh $(TEST_PACKAGES)

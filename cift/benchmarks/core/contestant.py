@@ -39,7 +39,7 @@ class Contest:
     """The runs of one contestant, gathered over several passes."""
 
     def __init__(self, section: str, name: str, command: Sequence[str], *, note: str, ours: bool = False) -> None:
-        """`command` ends before the flow's path; `{samples}`, `{rounds}` and `{seconds}` in it are filled in."""
+        """Arguments `{flow}`, `{samples}`, `{rounds}` and `{seconds}` of the command are filled in."""
         self.section, self.name, self.note, self.ours = section, name, note, ours
         self._command = list(command)
         self._runs: list[float] = []
@@ -97,7 +97,8 @@ class Contest:
 def _outcome(command: list[str], setting: Setting, flow: Path) -> tuple[Report, npt.NDArray[np.int64]]:
     with tempfile.NamedTemporaryFile(dir=setting.folder, suffix=".samples") as samples:
         values = {"flow": flow, "samples": samples.name, "rounds": setting.rounds, "seconds": setting.seconds}
-        argv = ["taskset", "-c", str(setting.processor), *(part.format_map(values) for part in command)]
+        filled = [str(values.get(part[1:-1], part)) if part.startswith("{") else part for part in command]
+        argv = ["taskset", "-c", str(setting.processor), *filled]
         try:
             ended = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE, check=False)
         except subprocess.TimeoutExpired:
