@@ -64,3 +64,21 @@ impl ItchBook {
         if slot == NIL { 0 } else { self.orders.get(slot).shares }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feeds::itch::generate::{Flow, generate};
+
+    #[test]
+    fn any_bytes_may_lie_ahead() {
+        let bytes = generate(&Flow { messages: 2000, stocks: 3, resting: 100, seed: 4 });
+        let mut book = ItchBook::new();
+        book.apply(&bytes, false).expect("valid messages");
+        // Every place is read as if a message began there: most are none.
+        for at in 0..bytes.len() {
+            book.read_ahead(&bytes[at..]);
+            book.read_ahead(&bytes[..at]);
+        }
+    }
+}
