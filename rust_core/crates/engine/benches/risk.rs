@@ -1,16 +1,17 @@
 //! What a pre-trade check costs with every limit on: `cargo bench --bench risk`, `-- --json` for machines.
 //!
-//! 64 users trade 16 symbols; orders come 100 us apart. Medians of several rounds; percentiles with a clock
-//! around each check, whose own cost (told apart) is in them.
+//! 64 users trade 16 symbols; orders come 100 us apart. Medians over runs of a thousand orders each, short enough that
+//! a busy machine spoils few of them; percentiles with a clock around each check, whose own cost (told apart) is in them.
 
 use std::time::Instant;
 
-use cift_engine::risk::{Kind, Limit, Order, Risk, Scope};
+use cift_engine::risk::{Kind, Limit, Order, Reason, Risk, Scope};
 use cift_engine::types::Side;
 use hdrhistogram::Histogram;
 
 const ORDERS: usize = 200_000;
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 5;
+const RUN: usize = 1_000;
 const SECOND: u64 = 1_000_000_000;
 const APART: u64 = SECOND / 10_000;
 
@@ -61,17 +62,17 @@ fn orders() -> Vec<Order> {
         .collect()
 }
 
-/// Every order checked, then taken; it leaves again when `depth` others have come. Returns how many passed.
-fn whole(risk: &mut Risk, orders: &[Order], from: u64) -> usize {
+/// A part of all orders checked, then taken; each leaves again when `depth` others have come. Returns how many passed.
+fn whole(risk: &mut Risk, all: &[Order], part: &[Order], from: u64) -> usize {
     let (depth, mut passed) = (1_000, 0);
-    for (number, order) in (from..).zip(orders) {
+    for (number, order) in (from..).zip(part) {
         risk.advance(number * APART);
         if let Ok(admitted) = risk.check(order) {
             risk.accept(order, admitted, number, order.worth, order.lots, false);
             passed += 1;
         }
         if number >= depth {
-            let left = &orders[((number - depth) % ORDERS as u64) as usize];
+            let left = &all[((number - depth) % ORDERS as u64) as usize];
             risk.release(left.symbol, number - depth, left.lots);
         }
     }
@@ -88,19 +89,22 @@ fn checks(risk: &mut Risk, orders: &[Order], from: u64) -> usize {
     passed
 }
 
+/// The median cost per order over runs of `RUN` orders, `ROUNDS` times through all of them. `run` gets the orders and
+/// the number of the first one.
 #[allow(clippy::cast_precision_loss)]
-fn median(mut run: impl FnMut(u64) -> usize) -> f64 {
-    let mut means: Vec<f64> = (0..ROUNDS as u64)
-        .map(|round| {
+fn median(orders: &[Order], from: u64, mut run: impl FnMut(&[Order], u64) -> usize) -> f64 {
+    let (mut means, mut passed) = (Vec::new(), 0);
+    for round in 0..ROUNDS {
+        for (number, part) in orders.chunks_exact(RUN).enumerate() {
+            let first = from + (round * ORDERS + number * RUN) as u64;
             let started = Instant::now();
-            let passed = run((round + 1) * ORDERS as u64);
-            let mean = started.elapsed().as_nanos() as f64 / ORDERS as f64;
-            assert!(passed > ORDERS * 9 / 10, "only {passed} orders passed");
-            mean
-        })
-        .collect();
+            passed += run(part, first);
+            means.push(started.elapsed().as_nanos() as f64 / RUN as f64);
+        }
+    }
+    assert!(passed > ROUNDS * ORDERS * 9 / 10, "only {passed} orders passed");
     means.sort_by(f64::total_cmp);
-    means[ROUNDS / 2]
+    means[means.len() / 2]
 }
 
 fn percentiles(risk: &mut Risk, orders: &[Order], from: u64) -> (Histogram<u64>, Histogram<u64>) {
@@ -125,15 +129,14 @@ fn percentiles(risk: &mut Risk, orders: &[Order], from: u64) -> (Histogram<u64>,
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     let (mut risk, orders) = (engine(), orders());
-    whole(&mut risk, &orders, 0);
-    let whole_ns = median(|from| whole(&mut risk, &orders, from));
-    let from = (ROUNDS as u64 + 1) * ORDERS as u64;
-    let check_ns = median(|round| checks(&mut risk, &orders, from + round));
-    let preview_ns = {
-        let preview = |_| orders.iter().filter(|order| std::hint::black_box(risk.preview(order)) as u8 == 0).count();
-        median(preview)
-    };
-    let (checks, clock) = percentiles(&mut risk, &orders, 3 * from);
+    let span = ORDERS as u64;
+    whole(&mut risk, &orders, &orders, 0);
+    let whole_ns = median(&orders, span, |part, from| whole(&mut risk, &orders, part, from));
+    let check_ns = median(&orders, 7 * span, |part, from| checks(&mut risk, part, from));
+    let preview_ns = median(&orders, 0, |part, _| {
+        part.iter().filter(|order| std::hint::black_box(risk.preview(order)) == Reason::Passed).count()
+    });
+    let (checks, clock) = percentiles(&mut risk, &orders, 14 * span);
     let at = |quantile| checks.value_at_quantile(quantile);
     let (p50, p99, p999, max, clock) = (at(0.5), at(0.99), at(0.999), checks.max(), clock.value_at_quantile(0.5));
     if json {

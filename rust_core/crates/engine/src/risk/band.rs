@@ -3,9 +3,9 @@
 use crate::types::{Nanos, Ticks};
 
 /// A distance as millionths of the price it is measured from.
-pub type Millionths = u64;
+pub type Millionths = u32;
 /// No collar.
-pub const FREE: Millionths = u64::MAX;
+pub const FREE: Millionths = Millionths::MAX;
 
 /// Whether `price` lies within `width` of `reference`, either way.
 #[inline]
@@ -151,7 +151,7 @@ mod tests {
         assert!(within(-105, -100, 50_000) && !within(-106, -100, 50_000));
         assert!(within(i64::MIN, i64::MAX, FREE) && within(5, 0, FREE) && !within(5, 0, 1));
         assert_eq!(bounds(333, 100_000), (300, 366));
-        assert_eq!(bounds(i64::MAX / 2, 1 << 40), (0, i64::MAX - 1));
+        assert_eq!(bounds(i64::MAX / 2, 1 << 31), (0, i64::MAX - 1));
     }
 
     #[test]

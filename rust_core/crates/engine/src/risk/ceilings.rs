@@ -14,16 +14,17 @@ pub const LEVERAGE_BITS: u32 = 20;
 /// No limit on leverage.
 pub const ANY_LEVERAGE: u64 = u64::MAX;
 
-/// What counts for a user in a symbol.
+/// What counts for a user in a symbol; what a check does not look at comes last.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct AccountCeilings {
+    pub max_notional: Money,
     pub max_lots: i64,
     pub max_position: i64,
-    pub max_notional: Money,
+    pub duplicate_window: Nanos,
     pub collar_last: Millionths,
     pub collar_reference: Millionths,
     pub collar_period: Millionths,
-    pub duplicate_window: Nanos,
     pub executions: Pace,
 }
 

@@ -118,7 +118,7 @@ impl Limit {
         }
         #[allow(clippy::cast_precision_loss)]
         let (most, whole) = match kind {
-            Kind::CollarLast | Kind::CollarReference | Kind::CollarPeriod => (1e6, false),
+            Kind::CollarLast | Kind::CollarReference | Kind::CollarPeriod => (4_000.0, false),
             Kind::MaxExecutions | Kind::MaxMessages => (f64::from(Pace::MOST), true),
             Kind::MaxOpenOrders => (f64::from(u32::MAX), true),
             Kind::DuplicateWindow => ((1_u64 << 53) as f64, true),

@@ -7,8 +7,8 @@ use crate::types::Nanos;
 
 /// The moments of the latest things, no more than the limit of them.
 ///
-/// The limit-th last of them is the only one that matters, so a question is one look. Each new one lets up to two old
-/// ones go, so the memory follows the traffic, and never exceeds the limit.
+/// The limit-th last of them is the only one that matters, so a question is one look. Where the queue would
+/// grow beyond a power of two, an old one goes instead: the memory follows the traffic, and never exceeds the limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
     pub(crate) times: VecDeque<Nanos>,
@@ -45,11 +45,10 @@ impl Rate {
         if pace.limit == 0 {
             return;
         }
-        for _ in 0..2 {
-            match self.times.front() {
-                Some(oldest) if now - oldest >= pace.window => self.times.pop_front(),
-                _ => break,
-            };
+        // In a steady flow the queue stays at a power of two, and this always goes the same way.
+        let oldest = self.times.front().filter(|_| self.times.len().is_power_of_two());
+        if oldest.is_some_and(|oldest| now - oldest >= pace.window) {
+            self.times.pop_front();
         }
         while self.times.len() >= pace.limit as usize {
             self.times.pop_front();
