@@ -251,6 +251,18 @@ def test_capnp_reads_what_we_write_and_we_what_it_writes(
         assert same(back) == same(data)
 
 
+def test_pycapnp_reads_what_we_write_and_we_what_it_writes() -> None:
+    capnp = pytest.importorskip("capnp")
+    messages, schema = capnp.load(str(SCHEMAS / "messages.capnp")), capnp.load(str(SCHEMAS / "ticks.capnp"))
+    with messages.Event.from_bytes(wire.encode(EVENTS[2])) as fill:
+        assert (fill.seq, fill.last, fill.fill.makerOrderId) == (7, True, 5)
+        assert wire.decode_event(fill.as_builder().to_bytes()) == EVENTS[2]
+    with schema.TickBatch.from_bytes(wire.TickBatch.encode(SYMBOLS, ticks())) as batch:
+        assert list(batch.price) == ticks()["price"].tolist()
+        copy = wire.TickBatch(batch.as_builder().to_bytes())
+    assert copy.to_array().tobytes() == wire.TickBatch(wire.TickBatch.encode(SYMBOLS, ticks())).to_array().tobytes()
+
+
 @pytest.mark.parametrize(("name", "expected"), [("commands", COMMANDS), ("events", EVENTS)], ids=["commands", "events"])
 def test_old_journals_stay_readable(name: str, expected: list[Any]) -> None:
     journal = (GOLDEN / f"wire-v1-{name}.bin").read_bytes()

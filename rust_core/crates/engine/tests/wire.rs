@@ -82,6 +82,16 @@ fn market() -> Vec<u8> {
     bytes(Market { version: 1, symbol: "A", ts: 1, seq: 2, body }.encode())
 }
 
+/// The same message in two segments: the first has only a far pointer to the second, where the whole message lies.
+fn in_two_segments(message: &[u8]) -> Vec<u8> {
+    let words = u32::try_from(message.len() / 8 - 1).expect("a small message");
+    let table = [1, 1, words, 0];
+    let far_pointer = [2, 1];
+    let mut data: Vec<u8> = table.iter().chain(&far_pointer).flat_map(|number: &u32| number.to_le_bytes()).collect();
+    data.extend(&message[8..]);
+    data
+}
+
 /// Read `data` as everything that there is.
 fn read_all(data: &[u8]) -> Vec<WireError> {
     let results = [
@@ -138,6 +148,18 @@ fn columns_lie_where_the_layout_says() {
     assert_eq!(data[price + 8..price + 16], 1.5f64.to_le_bytes());
     let side = layout.columns.iter().find(|column| column.name == "side").expect("sides").offset;
     assert_eq!(data[side..side + 3], [1, 255, 0]);
+}
+
+#[test]
+fn other_writers_may_use_several_segments() {
+    let sent = commands()[0];
+    let data = in_two_segments(&bytes(sent.encode()));
+    Command::read(&data, |got| same(&got, &sent)).expect("a command");
+    let (one, two) = (ticks(), in_two_segments(&ticks()));
+    let (layout, moved) = (TickLayout::of(&one).expect("a batch"), TickLayout::of(&two).expect("a batch"));
+    for (column, moved) in layout.columns.iter().zip(&moved.columns) {
+        assert_eq!(one[column.offset..column.offset + 8], two[moved.offset..moved.offset + 8], "{}", column.name);
+    }
 }
 
 #[test]
@@ -209,6 +231,8 @@ fn damage_is_an_error_or_another_message() {
         bytes(CommandBatch::encode(&commands())),
         bytes(EventBatch::encode(&events())),
         ticks(),
+        in_two_segments(&bytes(events()[0].encode())),
+        in_two_segments(&ticks()),
     ];
     let mut refused = 0;
     for message in messages {
