@@ -94,9 +94,7 @@ class FastOrderBook:
     def add_market_to_limit_order(
         self, order_id: int, side: _Side, quantity: float, user_id: int
     ) -> tuple[int, list[Fill]]: ...
-    def add_market_notional_order(
-        self, order_id: int, side: _Side, notional: float, user_id: int
-    ) -> list[Fill]: ...
+    def add_market_notional_order(self, order_id: int, side: _Side, notional: float, user_id: int) -> list[Fill]: ...
     def add_stop_order(
         self,
         order_id: int,
