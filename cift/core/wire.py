@@ -1,6 +1,6 @@
 """The project's messages as Cap'n Proto: the second format beside JSON, for Rust readers and for batches.
 
-The streams carry JSON (`cift.core.serialization`), which is as good for whole messages in Python. Cap'n Proto pays
+The streams carry JSON (`cift.core.serialization`), which is faster for whole messages in Python. Cap'n Proto pays
 where one field of a large batch is wanted, or where the reader is not Python; the benchmark's section has the figures.
 """
 

@@ -1,7 +1,8 @@
 //! Messages as Cap'n Proto, by the schemas of `cift/schema`, in the standard stream framing.
 //!
-//! Readers look at the bytes where they are: whoever wants one field of one message of a large batch pays for that field
-//! and not for the batch. Whatever is malformed, truncated or too large is a [`WireError`] with its offset and field.
+//! Readers look at the bytes where they are: whoever wants one field of one message of a large batch pays for that
+//! field and not for the batch. Whatever is malformed, truncated or too large is a [`WireError`] with its offset and
+//! field.
 
 mod batch;
 mod command;

@@ -10,9 +10,9 @@ use super::giving::{self, Arguments};
 use super::taking::{self, KINDS, Kind, Texts};
 use super::{bytes, refused, written};
 
-/// Writes and reads messages of given classes. A class is called with all fields of its kind as keywords; its instances
-/// have them as attributes. `classes` maps the twelve tags ("new", "cancel", ...) to classes; ValueError if one is missing
-/// or unknown.
+/// Writes and reads messages of given classes. A class is called with all fields of its kind as keywords; its
+/// instances have them as attributes. `classes` maps the twelve tags ("new", "cancel", ...) to classes; ValueError if
+/// one is missing or unknown.
 #[pyclass(frozen, module = "cift_core")]
 pub struct MessageCodec {
     classes: Vec<Py<PyType>>,
@@ -110,10 +110,9 @@ impl MessageCodec {
             command.encode()
         } else if let Some(event) = taking::event(kind, message, &texts)? {
             event.encode()
-        } else if let Some(market) = taking::market(kind, message, &texts)? {
-            market.encode()
         } else {
-            return Err(self.kind(message).map_or_else(|error| error, |_| wrong_family(message, "messages")));
+            let market = taking::market(kind, message, &texts)?;
+            market.ok_or_else(|| wrong_family(message, "a kind that has a schema"))?.encode()
         };
         written(py, &encoded.map_err(|error| refused(py, &error))?)
     }

@@ -7,8 +7,9 @@ use pyo3::types::{PyBytes, PyDict};
 
 use super::{bytes, refused};
 
-/// Columns of ticks as one message. Arrays are contiguous, one entry per tick: `symbol` uint32 (index into `symbols`), `ts`
-/// int64 (nanoseconds since 1970), `price` and `quantity` float64, `side` int8 (1, -1, 0), `seq` uint64, `pos` uint32.
+/// Columns of ticks as one message. Arrays are contiguous, one entry per tick: `symbol` uint32 (index into `symbols`),
+/// `ts` int64 (nanoseconds since 1970), `price` and `quantity` float64, `side` int8 (1, -1, 0), `seq` uint64, `pos`
+/// uint32.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // a column each
 pub fn encode_ticks<'py>(
