@@ -36,20 +36,20 @@ def python(setting: Setting, package: str, extra: str = "") -> Path:
     return interpreter
 
 
-def contest(setting: Setting, feature: str = "", program: str = "speed") -> Path:
-    """Return a program of rust_core/contest, `speed` or `allocations`, built with one peer as its feature.
+def contest(setting: Setting, book: str, program: str = "speed") -> Path:
+    """Return a program of rust_core/contest, `speed` or `allocations`, built with one book as its feature.
 
-    A peer has programs of its own: one that does not build here does not stand in the way of others.
+    A book has programs of its own: one that does not build here does not stand in the way of others.
     """
-    return _built(setting, feature) / program
+    return _built(setting, book) / program
 
 
 @cache
-def _built(setting: Setting, feature: str) -> Path:
-    target, keep = setting.folder / "cargo", setting.folder / "programs" / (feature or "cift-engine")
+def _built(setting: Setting, book: str) -> Path:
+    target, keep = setting.folder / "cargo", setting.folder / "programs" / book
     setting.say(f"building {keep.name}")
-    command = ["cargo", "build", "--quiet", "--release", "--locked", "--bins"]
-    _run([*command, *(["--features", feature] if feature else [])], cwd=CONTEST, CARGO_TARGET_DIR=str(target))
+    command = ["cargo", "build", "--quiet", "--release", "--locked", "--bins", "--features", book]
+    _run(command, cwd=CONTEST, CARGO_TARGET_DIR=str(target))
     keep.mkdir(parents=True, exist_ok=True)
     for program in ("speed", "allocations"):
         shutil.copy2(target / "release" / program, keep)

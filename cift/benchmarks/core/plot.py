@@ -11,6 +11,7 @@ from cift.benchmarks.core import words
 from cift.benchmarks.core.rows import Row
 
 _WIDTH, _LEFT, _RIGHT, _BAR, _TOP = 860, 190, 90, 26, 52
+_LACKS = ("does not match", "tells no fills", "instead of a book")
 _STYLE = """
 .bg{fill:#fff}.t{font:600 15px system-ui,sans-serif;fill:#1d2a3a}.s{font:12px system-ui,sans-serif;fill:#43526a}
 .v{font:600 12px system-ui,sans-serif;fill:#1d2a3a}.e{text-anchor:end}.m{text-anchor:middle}
@@ -48,6 +49,8 @@ def bars(title: str, rows: Sequence[Row]) -> str:
         hint = f"<title>{escape(row.name)}: {escape(row.note)}</title>"
         parts.append(f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{bar:.1f}" height="18" rx="3">{hint}</rect>')
         parts.append(f'<text class="v" x="{_LEFT + bar + 6:.1f}" y="{y + 14}">{words.figure(value)}</text>')
+    legend = "pale: does not match, or tells no fills"
+    parts.append(f'<text class="s e" x="{_WIDTH - 16}" y="28">{legend}</text>')
     described = "; ".join(f"{row.name} {words.figure(row.value)} ns" for row in shown)
     return _document(title, described, height, parts)
 
@@ -82,6 +85,12 @@ def curve(title: str, rows: Sequence[Row]) -> str:
     parts.append(f'<text class="s m" x="{_WIDTH / 2}" y="{bottom + 40}">resting orders</text>')
     described = "; ".join(f"{at:,.0f} resting: {words.figure(value)} ns" for at, value in points)
     return _document(title, described, height, parts)
+
+
+def _kind(row: Row) -> str:
+    if row.ours:
+        return "ours"
+    return "book" if any(lack in row.note for lack in _LACKS) else "peer"
 
 
 def _decade(value: float, *, down: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
@@ -25,25 +26,25 @@ _PEERS = {
     "lobster": "matches, returns fills; one slot is searched for at a cancel",
     "orderbook-rs": "matches, returns trades; made for many threads at once",
 }
-_NAMES = {"": "cift-engine"} | {name: name for name in _PEERS}
+_OURS = "cift-engine"
 
 
 def measure(setting: Setting) -> Iterator[Row]:
     """Yield the rows of ours and of each crate, then how often they allocate."""
     contests: dict[str, Contest] = {}
-    for feature, name in _NAMES.items():
+    for name in (_OURS, *_PEERS):
         try:
-            program = environments.contest(setting, feature)
+            program = environments.contest(setting, name)
         except environments.UnavailableError as error:
             yield Row(section=TITLE, name=name, unit="ns", why=str(error), version=environments.crate_version(name))
             continue
         command = [str(program), name, "{flow}", "{samples}", "{rounds}", "{seconds}"]
         note = _PEERS.get(name, "matches, tells fills to the caller's list")
-        contests[name] = Contest(TITLE, name, command, note=note, ours=not feature)
+        contests[name] = Contest(TITLE, name, command, note=note, ours=name == _OURS)
     for number in range(setting.passes):
         for name, contest in contests.items():
             setting.say(f"{TITLE}: {name}, pass {number + 1} of {setting.passes}")
-            contest.run(setting, setting.flow)
+            contest.run(replace(setting, rounds=2 * setting.rounds), setting.flow)
     for name, contest in contests.items():
         targets = _TARGETS if contest.ours else []
         yield contest.row(version=environments.crate_version(name), targets=targets)
@@ -58,9 +59,9 @@ class _Counted(msgspec.Struct):
 
 def _allocations(setting: Setting, names: list[str]) -> Iterator[Row]:
     for name in names:
-        ours = name == "cift-engine"
+        ours = name == _OURS
         setting.say(f"{_ALLOCATIONS}: {name}")
-        program = environments.contest(setting, "" if ours else name, "allocations")
+        program = environments.contest(setting, name, "allocations")
         ended = subprocess.run([program, name, setting.flow], capture_output=True, text=True, check=True)
         counted = msgspec.convert(json.loads(ended.stdout), _Counted)
         kinds = [("a book that grows", counted.fresh)]

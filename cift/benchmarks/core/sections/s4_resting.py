@@ -19,7 +19,7 @@ _OPERATIONS = 100_000
 def measure(setting: Setting) -> Iterator[Row]:
     """Yield a row for each size of the book."""
     try:
-        program = environments.contest(setting)
+        program = environments.contest(setting, "cift-engine")
     except environments.UnavailableError as error:
         yield Row(section=TITLE, name="cift-engine", unit="ns", ours=True, why=str(error))
         return

@@ -9,8 +9,7 @@ use std::path::Path;
 
 use allocation_counter::measure;
 use cift_contest::contest::{Contestant, filled};
-use cift_contest::contestants::cift::Cift;
-use cift_contest::flow::{Command, Flow};
+use cift_contest::flow::Flow;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -18,28 +17,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("expected CONTESTANT FLOW.json".into());
     };
     let flow = Flow::read(Path::new(flow))?;
-    let mut warm = None;
-    let fresh = match contestant.as_str() {
-        "cift-engine" => {
-            let mut book = filled::<Cift>(&operations::<Cift>(&flow, 0, flow.warm));
-            let fresh = allocated(&mut book, &flow);
-            for command in &flow.commands {
-                if let Command::Add { id, .. } = command {
-                    book.cancel_if_resting(*id);
-                }
-            }
-            for operation in operations::<Cift>(&flow, 0, flow.warm) {
-                book.apply(&operation);
-            }
-            warm = Some(allocated(&mut book, &flow));
-            fresh
-        }
+    let (fresh, warm): (u64, Option<u64>) = match contestant.as_str() {
+        #[cfg(feature = "cift-engine")]
+        "cift-engine" => ours(&flow),
         #[cfg(feature = "lobster")]
-        "lobster" => on_fresh::<lobster::OrderBook>(&flow),
+        "lobster" => (on_fresh::<lobster::OrderBook>(&flow), None),
         #[cfg(feature = "matchcore")]
-        "matchcore" => on_fresh::<matchcore::OrderBook>(&flow),
+        "matchcore" => (on_fresh::<matchcore::OrderBook>(&flow), None),
         #[cfg(feature = "orderbook-rs")]
-        "orderbook-rs" => on_fresh::<orderbook_rs::OrderBook<()>>(&flow),
+        "orderbook-rs" => (on_fresh::<orderbook_rs::OrderBook<()>>(&flow), None),
         other => return Err(format!("{other}: not a contestant of this build").into()),
     };
     let operations = flow.commands.len() - flow.warm;
@@ -47,6 +33,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Ours, fresh and warm.
+#[cfg(feature = "cift-engine")]
+fn ours(flow: &Flow) -> (u64, Option<u64>) {
+    use cift_contest::contestants::cift::Cift;
+    use cift_contest::flow::Command;
+
+    let mut book = filled::<Cift>(&operations::<Cift>(flow, 0, flow.warm));
+    let fresh = allocated(&mut book, flow);
+    for command in &flow.commands {
+        if let Command::Add { id, .. } = command {
+            book.cancel_if_resting(*id);
+        }
+    }
+    for operation in operations::<Cift>(flow, 0, flow.warm) {
+        book.apply(&operation);
+    }
+    (fresh, Some(allocated(&mut book, flow)))
+}
+
+#[allow(dead_code, reason = "a build without a peer has nobody to ask it of")]
 fn on_fresh<C: Contestant>(flow: &Flow) -> u64 {
     let warm = operations::<C>(flow, 0, flow.warm);
     allocated(&mut filled::<C>(&warm), flow)

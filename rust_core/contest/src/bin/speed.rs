@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use cift_contest::contest::{Measured, measure};
-use cift_contest::contestants;
 use cift_contest::flow::Flow;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,7 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let flow = Flow::read(Path::new(flow))?;
     let (rounds, longest) = (rounds.parse()?, Duration::try_from_secs_f64(seconds.parse()?)?);
     let measured: Measured = match contestant.as_str() {
-        "cift-engine" => measure::<contestants::cift::Cift>(&flow, rounds, longest),
+        #[cfg(feature = "cift-engine")]
+        "cift-engine" => measure::<cift_contest::contestants::cift::Cift>(&flow, rounds, longest),
         #[cfg(feature = "lobster")]
         "lobster" => measure::<lobster::OrderBook>(&flow, rounds, longest),
         #[cfg(feature = "matchcore")]

@@ -1,5 +1,6 @@
 //! The books, a file each.
 
+#[cfg(feature = "cift-engine")]
 pub mod cift;
 #[cfg(feature = "lobster")]
 pub mod lobster;
