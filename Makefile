@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 RELEASE ?= 13
 
 HOST_PACKAGES := systemd-container mmdebstrap tinyproxy iproute2 openssh-client python3-venv
-TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql openssl
+TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql openssl capnproto
 # Debian 12's own cargo is too old for the core; its cargo-web follows the browsers' needs and is new enough.
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
 	&& echo cargo-web rustfmt-web rust-web-clippy || echo cargo rustfmt rust-clippy; })
