@@ -110,6 +110,7 @@ def test_ctrl_c_stops_ansible_and_its_tasks(root: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
+import polars  # as in the command: it changes how a waiting process hears of a signal
 from cift.ops.runner.play import run_playbook
 root = Path({str(root)!r})
 outcome = run_playbook(root, "playbooks/try.yml", [root / "inventories/here"], root / "log",

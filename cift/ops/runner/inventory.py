@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def read_inventory(root: Path, path: Path) -> Inventory:
     """
     import ansible_runner
 
+    # ansible-runner looks for ansible along this process's own PATH, which lacks a virtual environment not activated.
+    os.environ["PATH"] = environment(root)["PATH"]
     with tempfile.TemporaryDirectory(prefix="cift-runner-") as folder:
         answer, said = ansible_runner.get_inventory(
             "list",

@@ -20,6 +20,7 @@ from cift.ops.runner.record import Failure, Record
 Status = Literal["successful", "failed", "canceled"]
 #: How long a stopped ansible-playbook may take to end its connections before it is killed.
 _STOP_PATIENCE_S = 8.0
+_SLICE_S = 0.2
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +110,9 @@ class _Job:
         thread.start()
         while not self._ended.is_set():  # not thread.join: Python 3.11 takes an interrupted join for a finished thread
             try:
-                self._ended.wait()
+                # In slices: polars, once imported, has the kernel resume a wait that a signal interrupts, and Python
+                # would learn of Ctrl-C only at its end.
+                self._ended.wait(_SLICE_S)
             except KeyboardInterrupt:
                 self._stop()
         thread.join()

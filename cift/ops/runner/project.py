@@ -28,7 +28,7 @@ def find_inventory(root: Path, name: str) -> Path:
     for candidate in (root / "inventories" / name, Path(name).expanduser()):
         if candidate.exists():
             return candidate.resolve()
-    known = sorted(path.name for path in (root / "inventories").glob("*") if path.is_dir())
+    known = sorted(path.name for path in (root / "inventories").glob("*") if path.is_dir() and path.name != "shared")
     raise ProjectError(f"inventory {name!r} not found; choose one of {', '.join(known)} or give a path")
 
 
