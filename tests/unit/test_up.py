@@ -18,6 +18,7 @@ from cift.ops.report.model import read_report
 from cift.ops.runner.inventory import Inventory, read_inventory
 from cift.ops.runner.project import ProjectError
 from cift.ops.up.access import api_access
+from cift.ops.up.alone import alone
 from cift.ops.up.session import Session
 
 HOSTS = f"""
@@ -164,3 +165,30 @@ def test_outside_a_checkout_the_installed_one_serves(tmp_path: Path) -> None:
     code = "from cift.ops.runner.project import find_root; print(find_root())"
     found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert Path(found.stdout.strip()) == Path(__file__).parents[2]
+
+
+def test_two_at_once_on_one_inventory_are_kept_apart(tmp_path: Path) -> None:
+    inventory = Inventory(name="here", path=tmp_path / "inventories/here", groups={}, hostvars={})
+    another = pytest.raises(ProjectError, match="another cift up is at work on inventory here")
+    with alone(tmp_path, inventory), another, alone(tmp_path, inventory):
+        pass
+    words = ["/venv/bin/ansible-playbook", str(inventory.path), "@/tmp/cift-runner-1/env/extravars", "site.yml"]
+    sleeper = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", *words]
+    with subprocess.Popen(sleeper, stdout=subprocess.PIPE) as left:
+        assert left.stdout is not None
+        left.stdout.readline()
+        try:
+            with pytest.raises(ProjectError, match=f"process {left.pid}"), alone(tmp_path, inventory):
+                pass
+        finally:
+            left.kill()
+    with alone(tmp_path, inventory):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--release", "9"], "--release"), (["--compare", __file__], "--compare")]
+)
+def test_what_cannot_be_is_refused_before_anything_is_begun(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["up", *arguments])
+    assert (result.exit_code, result.output.startswith(f"cift up: {said}")) == (2, True), result.output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,8 +15,11 @@ from cift.ops.report.model import read_json, write_json
 from cift.ops.runner.inventory import read_inventory
 from cift.ops.runner.project import ProjectError, find_inventory, find_root
 from cift.ops.sandbox import cli as sandbox
+from cift.ops.sandbox.errors import SandboxError
 from cift.ops.sandbox.lab import Lab
+from cift.ops.sandbox.release import codename
 from cift.ops.up.access import api_access
+from cift.ops.up.alone import alone
 from cift.ops.up.services import read_services
 from cift.ops.up.session import Session, StepError
 
@@ -52,7 +55,25 @@ def up(
         if path is not None and not path.is_file():
             Console(stderr=True).print(f"cift up: {path}: no such file; name a LOBSTER file", markup=False)
             raise typer.Exit(2)
+    problem = (
+        "--compare: needs the messages that belong to it; give them with --replay" if compare and not replay else ""
+    )
+    try:
+        codename(release)
+    except SandboxError as error:
+        problem = f"--release: {error}"
+    if problem:
+        _refuse(f"up: {problem}")
     session = open_session(inventory, "cift up")
+    try:
+        with alone(session.root, session.inventory):
+            _run(session, release, replay, compare, symbol)
+    except ProjectError as error:
+        _refuse(f"up: {error}")
+    raise typer.Exit(session.finish())
+
+
+def _run(session: Session, release: str, replay: Path | None, compare: Path | None, symbol: str) -> None:
     names = session.inventory.sandbox_hosts
     ready = True
     if names:
@@ -65,7 +86,11 @@ def up(
         session.step("verify", "Verify", lambda: session.playbook("playbooks/verify.yml"))
         session.step("benchmark", "Benchmark", lambda: session.benchmark(quick=bool(names)))
         session.step("services", "Look at the services", lambda: _services(session))
-    raise typer.Exit(session.finish())
+
+
+def _refuse(message: str) -> NoReturn:
+    Console(stderr=True).print(f"cift {message}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
 
 
 def down(
