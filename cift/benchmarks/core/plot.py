@@ -67,7 +67,7 @@ def curve(title: str, rows: Sequence[Row]) -> str:
 
     def x(at: float) -> float:
         span = math.log10(last / first) or 1.0
-        return left + (_WIDTH - left - 60) * math.log10(at / first) / span
+        return left + 40 + (_WIDTH - left - 140) * math.log10(at / first) / span
 
     def y(value: float) -> float:
         return bottom - (bottom - _TOP) * value / highest

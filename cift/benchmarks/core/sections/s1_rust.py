@@ -23,7 +23,7 @@ _ALLOCATIONS = "Allocations in Rust"
 _TARGETS = [Target("value", "<=", 25.0), Target("p999", "<=", 1_000.0)]
 _PEERS = {
     "matchcore": "matches, returns trades; numbers orders itself",
-    "lobster": "matches, returns fills; one slot is searched for at a cancel",
+    "lobster": "matches, returns fills",
     "orderbook-rs": "matches, returns trades; made for many threads at once",
 }
 _OURS = "cift-engine"
