@@ -99,7 +99,9 @@ class Session:
         if outcome.status == "canceled":
             raise KeyboardInterrupt
         if not outcome.ok:
-            first = outcome.record.failures[0]
+            # Where a host cannot be reached, a later task says so in a sentence, with what to do.
+            failures = outcome.record.failures
+            first = next((failure for failure in failures if not failure.unreachable), failures[0])
             where = ", ".join(part for part in (first.host, first.role, first.task) if part)
             raise StepError(f"{where}: {first.message.splitlines()[0]}" if where else first.message.splitlines()[0])
         return outcome
