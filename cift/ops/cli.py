@@ -7,7 +7,15 @@ from importlib.util import find_spec
 import typer
 
 from cift.ops import reference, schema
-from cift.ops.replay import cli as replay
+
+try:
+    from cift.ops.replay import cli as replay
+except ImportError as error:
+    if "cift_core" not in str(error):
+        raise
+    # A checkout that moved on may have an older core in its environment, or none.
+    typer.echo(f"cift: {error}; build this checkout's Rust core with 'make core'", err=True)
+    raise SystemExit(2) from None
 
 app = typer.Typer(
     name="cift",

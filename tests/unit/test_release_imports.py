@@ -55,3 +55,11 @@ def test_what_runs_on_a_host_imports_with_the_locked_dependencies_alone(module: 
     code = HOST.format(absent=absent_on_hosts(), module=module)
     result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_an_older_core_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cift_core.py").write_text("build_info = None\n")  # has none of the names that this checkout asks for
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cift.ops.cli"
+    result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1), result.stderr[-2000:]
+    assert "build this checkout's Rust core with 'make core'" in result.stderr
