@@ -60,7 +60,7 @@ async def test_an_answer_that_comes_too_late_does_not_leave_it_deaf(nats_server:
     assert nats_server.process is not None
     async with NatsManager(nats_server.settings()) as nats:
         nats_server.process.send_signal(signal.SIGSTOP)
-        await asyncio.to_thread(os.waitid, os.P_PID, nats_server.process.pid, os.WSTOPPED)  # all its threads stand still
+        await asyncio.to_thread(os.waitid, os.P_PID, nats_server.process.pid, os.WSTOPPED)  # all threads
         try:
             with pytest.raises(NatsUnavailableError, match="no answer"):
                 await nats.ping(timeout_s=0.1)
