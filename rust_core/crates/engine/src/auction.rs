@@ -92,9 +92,10 @@ impl Book {
 
     fn trade_at(&mut self, price: Ticks, mut volume: Lots, sink: &mut impl Sink) {
         while volume > 0 {
-            let (bid, ask) = (self.bids.first(i64::MIN), self.asks.first(i64::MIN));
+            let first = |side| self.ladder(side).first(&self.arena, i64::MIN);
+            let (bid, ask) = (first(Side::Buy), first(Side::Sell));
             let (bid, ask) = (bid.expect("bids cover the volume"), ask.expect("asks cover the volume"));
-            let (buyer, seller) = (*self.arena.get(bid), *self.arena.get(ask));
+            let (buyer, seller) = (self.arena.get(bid), self.arena.get(ask));
             let quantity = volume.min(buyer.quantity).min(seller.quantity);
             self.consume(bid, quantity);
             self.consume(ask, quantity);
@@ -121,8 +122,8 @@ impl Book {
         let mut sum = 0;
         levels
             .map(|(price, level)| {
-                let orders = self.walk(level.head, |order| order.next);
-                sum += orders.map(|order| u128::from(self.open(order))).sum::<u128>();
+                let orders = self.arena.queue(level.ends);
+                sum += orders.map(|order| u128::from(self.open(&order))).sum::<u128>();
                 (price, sum)
             })
             .collect()

@@ -1,11 +1,11 @@
 //! The order book: price, then time.
 
-use crate::arena::{Arena, Order, Slot};
+use crate::arena::{Arena, Cell, Order, Slot};
 use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
-use crate::ids::IdIndex;
 use crate::ladder::Ladder;
 use crate::matching::Taker;
+use crate::order_index::OrderIndex;
 use crate::orders::{Limit, Market, PostOnly, Terms};
 use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare, Rares};
 use crate::stops::Stops;
@@ -14,10 +14,10 @@ use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks, TimeInFo
 /// One instrument's resting orders.
 #[derive(Clone, Debug)]
 pub struct Book {
-    pub(crate) bids: Ladder,
-    pub(crate) asks: Ladder,
+    /// Bids, then asks: by the side's number, so that sides drawn by chance mislead no branch.
+    pub(crate) sides: [Ladder; 2],
     pub(crate) arena: Arena,
-    pub(crate) ids: IdIndex,
+    pub(crate) ids: OrderIndex,
     pub(crate) rares: Rares,
     pub(crate) stops: Stops,
     pub(crate) last: Option<Ticks>,
@@ -26,15 +26,19 @@ pub struct Book {
     pub(crate) self_trade: SelfTrade,
 }
 
+/// Two empty sides.
+pub(crate) fn sides() -> [Ladder; 2] {
+    [Ladder::new(Side::Buy), Ladder::new(Side::Sell)]
+}
+
 impl Book {
     /// An empty book.
     #[must_use]
     pub fn new(self_trade: SelfTrade) -> Self {
         Self {
-            bids: Ladder::new(Side::Buy),
-            asks: Ladder::new(Side::Sell),
+            sides: sides(),
             arena: Arena::default(),
-            ids: IdIndex::default(),
+            ids: OrderIndex::default(),
             rares: Rares::default(),
             stops: Stops::default(),
             last: None,
@@ -51,6 +55,40 @@ impl Book {
     /// would overflow.
     #[inline]
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        if order.terms.plain() && self.phase == Phase::Continuous {
+            return self.add_plain(order, sink);
+        }
+        self.add_with_terms(order, sink)
+    }
+
+    /// A plain order in continuous trading: what nearly all are, and nothing here asks about what others may be.
+    #[inline]
+    fn add_plain(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        let Limit { id, user, side, price, quantity, .. } = *order;
+        self.ids.make_room(&mut self.arena);
+        let vacancy = self.ids.vacancy(&self.arena, id).filter(|_| !self.stops.contains(id));
+        let mut entry = vacancy.ok_or(BookError::DuplicateOrderId(id))?;
+        self.check_room(side, quantity)?;
+        let mut left = quantity;
+        if self.crosses(side, price) {
+            let mut taker = Taker { limit: Some(price), ..Taker::new(id, user, side, quantity) };
+            self.take(&mut taker, sink);
+            left = taker.quantity;
+            if left > 0 {
+                entry = self.ids.vacancy(&self.arena, id).expect("a new id");
+            }
+        }
+        if left > 0 {
+            let cell = Cell { id, user, quantity: left, entry, post_only: false, rare: false };
+            let (ladder, arena) = self.side_mut(side);
+            let slot = ladder.push(arena, price, cell);
+            self.ids.put(entry, id, slot);
+        }
+        self.carry_out_fired(sink);
+        Ok(left)
+    }
+
+    fn add_with_terms(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
         self.check_open()?;
         self.check_new(order.id)?;
         self.check_terms(order)?;
@@ -92,7 +130,7 @@ impl Book {
         }
         let rare = order.rare(left);
         self.rest(
-            Order {
+            &Order {
                 price: order.price,
                 quantity: left - rare.map_or(0, |rare| rare.reserve),
                 post_only: order.terms.post_only != PostOnly::No,
@@ -150,7 +188,7 @@ impl Book {
     /// # Errors
     /// No such live order.
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        match self.ids.get(id) {
+        match self.ids.get(&self.arena, id) {
             Some(slot) => Ok(self.cancel_slot(slot, CancelReason::User, sink)),
             None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id)),
         }
@@ -163,7 +201,7 @@ impl Book {
     /// No such live order, or a stop that has not fired.
     pub fn reduce(&mut self, id: OrderId, by: Lots, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let slot = self.resting(id)?;
-        let order = *self.arena.get(slot);
+        let order = self.arena.get(slot);
         let open = self.open(&order);
         if by >= open {
             self.cancel_slot(slot, CancelReason::User, sink);
@@ -191,7 +229,7 @@ impl Book {
         sink: &mut impl Sink,
     ) -> Result<Lots, BookError> {
         let slot = self.resting(id)?;
-        let old = *self.arena.get(slot);
+        let old = self.arena.get(slot);
         let open = self.open(&old);
         let price = price.unwrap_or(old.price);
         let quantity = quantity.unwrap_or(open);
@@ -224,7 +262,7 @@ impl Book {
     }
 
     fn resting(&self, id: OrderId) -> Result<Slot, BookError> {
-        self.ids.get(id).ok_or_else(|| match self.stops.contains(id) {
+        self.ids.get(&self.arena, id).ok_or_else(|| match self.stops.contains(id) {
             true => BookError::NotResting(id),
             false => BookError::UnknownOrder(id),
         })
@@ -237,7 +275,7 @@ impl Book {
 
     #[inline]
     pub(crate) fn check_new(&self, id: OrderId) -> Result<(), BookError> {
-        if self.ids.get(id).is_some() || self.stops.contains(id) {
+        if self.ids.get(&self.arena, id).is_some() || self.stops.contains(id) {
             return Err(BookError::DuplicateOrderId(id));
         }
         Ok(())
@@ -302,59 +340,54 @@ impl Book {
 
     /// Put an order at the end of its queue.
     #[inline]
-    pub(crate) fn rest(&mut self, order: Order, rare: Option<Rare>) {
+    pub(crate) fn rest(&mut self, order: &Order, rare: Option<Rare>) {
         if let Some(rare) = rare {
             self.rares.insert(order.id, order.side, rare);
         }
-        self.link(Order { rare: rare.is_some(), ..order });
+        self.link(&Order { rare: rare.is_some(), ..*order });
     }
 
     /// Put an order, with its uncommon part at hand, at the end of its queue.
-    #[inline]
-    pub(crate) fn link(&mut self, order: Order) {
-        let slot = self.arena.insert(order);
-        self.ids.insert(order.id, slot);
-        let (ladder, arena) = self.side_mut(order.side);
-        ladder.push(arena, slot);
+    pub(crate) fn link(&mut self, order: &Order) {
+        let Order { id, user, price, quantity, side, post_only, rare } = *order;
+        self.ids.make_room(&mut self.arena);
+        let entry = self.ids.vacancy(&self.arena, id).expect("a new id");
+        let (ladder, arena) = self.side_mut(side);
+        let slot = ladder.push(arena, price, Cell { id, user, quantity, entry, post_only, rare });
+        self.ids.put(entry, id, slot);
     }
 
     /// Forget a resting order.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: Slot) -> Order {
-        let order = *self.arena.get(slot);
-        let (ladder, arena) = self.side_mut(order.side);
-        ladder.unlink(arena, slot);
-        self.ids.remove(order.id);
-        self.arena.remove(slot);
-        if order.rare {
-            self.rares.remove(order.id, order.side);
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        let (side, Cell { id, entry, rare, .. }) = (self.arena.place(slot).0, *self.arena.cell(slot));
+        let Self { sides, arena, ids, .. } = self;
+        ids.remove(entry, id);
+        sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
+        if rare {
+            self.rares.remove(id, side);
         }
-        order
     }
 
     /// Take an order out and say so; returns what was left of it.
     #[inline]
     pub(crate) fn cancel_slot(&mut self, slot: Slot, reason: CancelReason, sink: &mut impl Sink) -> Lots {
-        let open = self.open(self.arena.get(slot));
-        let order = self.remove(slot);
+        let order = self.arena.get(slot);
+        let open = self.open(&order);
+        self.remove(slot);
         order.tell_cancel(open, reason, sink);
         open
     }
 
+    #[inline]
     pub(crate) const fn ladder(&self, side: Side) -> &Ladder {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
+        &self.sides[side as usize]
     }
 
     /// One side's ladder with the arena that its orders live in.
     #[inline]
     pub(crate) const fn side_mut(&mut self, side: Side) -> (&mut Ladder, &mut Arena) {
-        match side {
-            Side::Buy => (&mut self.bids, &mut self.arena),
-            Side::Sell => (&mut self.asks, &mut self.arena),
-        }
+        (&mut self.sides[side as usize], &mut self.arena)
     }
 }
 

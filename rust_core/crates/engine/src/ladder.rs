@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::arena::{Arena, NIL, Order, Slot};
+use crate::arena::{Arena, Cell, Ends, Slot};
 use crate::types::{Lots, Side, Ticks};
 use crate::window::{WIDTH, Window};
 
@@ -22,10 +22,8 @@ const ANCHOR: Key = (WIDTH / 4 * 3) as Key;
 /// The queue of one price, first come first served.
 #[derive(Clone, Copy, Debug)]
 pub struct Level {
-    /// The first order.
-    pub head: Slot,
-    /// The last order.
-    pub tail: Slot,
+    /// Its orders.
+    pub ends: Ends,
     /// What they add up to.
     pub quantity: Lots,
     /// How many orders.
@@ -34,7 +32,7 @@ pub struct Level {
 
 impl Default for Level {
     fn default() -> Self {
-        Self { head: NIL, tail: NIL, quantity: 0, orders: 0 }
+        Self { ends: Ends::NONE, quantity: 0, orders: 0 }
     }
 }
 
@@ -42,6 +40,8 @@ impl Default for Level {
 #[derive(Clone, Debug)]
 pub struct Ladder {
     side: Side,
+    /// Turns prices into keys: 0 for bids, -1 for asks.
+    turn: Key,
     best: Key,
     quantity: Lots,
     window: Window,
@@ -52,17 +52,16 @@ impl Ladder {
     /// An empty side.
     #[must_use]
     pub fn new(side: Side) -> Self {
-        Self { side, best: NONE, quantity: 0, window: Window::new(0), far: BTreeMap::new() }
+        let turn = if matches!(side, Side::Buy) { 0 } else { -1 };
+        Self { side, turn, best: NONE, quantity: 0, window: Window::new(0), far: BTreeMap::new() }
     }
 
     /// The key of a price on this side.
     #[inline]
     #[must_use]
     pub const fn key(&self, price: Ticks) -> Key {
-        match self.side {
-            Side::Buy => price,
-            Side::Sell => -price,
-        }
+        // The price, or its negative, without a branch that sides drawn by chance would mislead.
+        (price ^ self.turn) - self.turn
     }
 
     /// The price of a key: the same turn again.
@@ -89,9 +88,9 @@ impl Ladder {
     /// The first order of the best price, if that is no worse than `worst`.
     #[inline]
     #[must_use]
-    pub fn first(&self, worst: Key) -> Option<Slot> {
+    pub fn first(&self, arena: &Arena, worst: Key) -> Option<Slot> {
         // The window always covers the best price.
-        if self.best == NONE || self.best < worst { None } else { Some(self.window.level(self.best).head) }
+        if self.best == NONE || self.best < worst { None } else { Some(arena.first(&self.window.level(self.best).ends)) }
     }
 
     /// The level of a key, if it has orders.
@@ -112,16 +111,13 @@ impl Ladder {
         near.chain(far).map(|(key, level)| (self.price(key), level))
     }
 
-    /// Put the order of `slot` at the end of its price's queue.
+    /// Put an order at the end of its price's queue.
     #[inline]
-    pub fn push(&mut self, arena: &mut Arena, slot: Slot) {
-        let Order { price, quantity, .. } = *arena.get(slot);
-        let key = self.key(price);
-        if !self.window.covers(key) {
-            self.make_room(key);
-        }
+    pub fn push(&mut self, arena: &mut Arena, price: Ticks, cell: Cell) -> Slot {
+        let (key, quantity) = (self.key(price), cell.quantity);
         self.quantity += quantity;
-        let level = if self.window.covers(key) {
+        let side = self.side;
+        let level = if self.window.covers(key) || self.make_room(key) {
             self.best = self.best.max(key);
             let level = self.window.level_mut(key);
             if level.orders == 0 {
@@ -131,47 +127,28 @@ impl Ladder {
         } else {
             self.far.entry(key).or_default()
         };
-        let last = level.tail;
-        if last == NIL {
-            level.head = slot;
-        } else {
-            arena.get_mut(last).next = slot;
-        }
-        level.tail = slot;
         level.orders += 1;
         level.quantity += quantity;
-        let order = arena.get_mut(slot);
-        order.prev = last;
-        order.next = NIL;
+        arena.push(&mut level.ends, side, price, cell)
     }
 
     /// Take `by` lots off the order of `slot`, which has at least as many; it keeps its place.
     #[inline]
     pub fn reduce(&mut self, arena: &mut Arena, slot: Slot, by: Lots) {
-        let order = arena.get_mut(slot);
-        order.quantity -= by;
-        let key = self.key(order.price);
+        let key = self.key(arena.place(slot).1);
+        arena.cell_mut(slot).quantity -= by;
         self.quantity -= by;
         self.resting_level(key).quantity -= by;
     }
 
-    /// Take the order of `slot` out of its queue, and its level out of the side when it was the last one.
+    /// Take the order of `slot` out of its queue, and its level out of the side when it was the last one. Tells `moved`
+    /// of every order that got another slot.
     #[inline]
-    pub fn unlink(&mut self, arena: &mut Arena, slot: Slot) {
-        let Order { price, quantity, prev, next, .. } = *arena.get(slot);
-        let key = self.key(price);
+    pub fn unlink(&mut self, arena: &mut Arena, slot: Slot, moved: impl FnMut(u32, Slot)) {
+        let (key, quantity) = (self.key(arena.place(slot).1), arena.cell(slot).quantity);
         self.quantity -= quantity;
         let level = self.resting_level(key);
-        if prev == NIL {
-            level.head = next;
-        } else {
-            arena.get_mut(prev).next = next;
-        }
-        if next == NIL {
-            level.tail = prev;
-        } else {
-            arena.get_mut(next).prev = prev;
-        }
+        arena.remove(&mut level.ends, slot, moved);
         level.quantity -= quantity;
         level.orders -= 1;
         if level.orders == 0 {
@@ -211,13 +188,15 @@ impl Ladder {
         }
     }
 
-    /// Move the window so that it covers `key`, unless that is too far behind the best price.
+    /// Move the window so that it covers `key`, unless that is too far behind the best price. Returns whether it does.
     #[cold]
-    fn make_room(&mut self, key: Key) {
+    fn make_room(&mut self, key: Key) -> bool {
         let best = self.best.max(key);
-        if best - key <= ANCHOR {
+        let near = best - key <= ANCHOR;
+        if near {
             self.move_window(best - ANCHOR);
         }
+        near
     }
 
     fn move_window(&mut self, base: Key) {

@@ -47,7 +47,7 @@ impl Book {
 
     /// Cancel a live order, resting or a stop.
     pub(crate) fn drop_by_id(&mut self, id: OrderId, reason: CancelReason, sink: &mut impl Sink) {
-        match self.ids.get(id) {
+        match self.ids.get(&self.arena, id) {
             Some(slot) => {
                 self.cancel_slot(slot, reason, sink);
             }

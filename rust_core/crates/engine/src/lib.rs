@@ -16,9 +16,10 @@ mod leaving;
 pub mod market_data;
 mod matching;
 mod notional;
+mod order_index;
 pub mod orders;
+mod prefetch;
 mod rare;
-
 pub mod risk;
 mod room;
 pub mod snapshot;

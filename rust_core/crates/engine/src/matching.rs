@@ -1,6 +1,6 @@
 //! Taking: an incoming order against the other side, best price first, oldest order first.
 
-use crate::arena::{NIL, Order, Slot};
+use crate::arena::{Cell, Order, Slot};
 use crate::book::Book;
 use crate::event::{CancelReason, Event, Fill, Sink};
 use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
@@ -35,8 +35,6 @@ impl Taker {
             user: self.user,
             price: self.limit.unwrap_or(0),
             quantity: self.quantity,
-            prev: NIL,
-            next: NIL,
             side: self.side,
             post_only: false,
             rare: false,
@@ -55,8 +53,8 @@ impl Book {
         let ladder = self.ladder(maker_side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
         while taker.quantity > 0 {
-            let Some(slot) = self.ladder(maker_side).first(worst) else { return };
-            let maker = *self.arena.get(slot);
+            let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { return };
+            let (price, maker) = (self.arena.place(slot).1, *self.arena.cell(slot));
             if self.self_trade != SelfTrade::Allow && maker.user == taker.user {
                 self.prevent(taker, slot, sink);
                 continue;
@@ -64,9 +62,9 @@ impl Book {
             let quantity = taker.quantity.min(maker.quantity);
             taker.quantity -= quantity;
             self.consume(slot, quantity);
-            self.traded(maker.price);
+            self.traded(price);
             sink.emit(Event::Fill(Fill {
-                price: maker.price,
+                price,
                 quantity,
                 maker: maker.id,
                 maker_user: maker.user,
@@ -80,11 +78,11 @@ impl Book {
     /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.
     #[inline]
     pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots) {
-        let order = *self.arena.get(slot);
-        let (ladder, arena) = self.side_mut(order.side);
-        if quantity < order.quantity {
+        let (side, Cell { id, quantity: shown, rare, .. }) = (self.arena.place(slot).0, *self.arena.cell(slot));
+        if quantity < shown {
+            let (ladder, arena) = self.side_mut(side);
             ladder.reduce(arena, slot, quantity);
-        } else if order.rare && self.rares.get(order.id).reserve > 0 {
+        } else if rare && self.rares.get(id).reserve > 0 {
             self.replenish(slot);
         } else {
             self.remove(slot);
@@ -93,19 +91,20 @@ impl Book {
 
     #[cold]
     fn replenish(&mut self, slot: Slot) {
-        let Order { id, side, .. } = *self.arena.get(slot);
-        let display = self.rares.get(id).display;
-        let shown = self.rares.draw(id, side, display);
-        let (ladder, arena) = self.side_mut(side);
-        ladder.unlink(arena, slot);
-        arena.get_mut(slot).quantity = shown;
-        ladder.push(arena, slot);
+        let (side, price) = self.arena.place(slot);
+        let cell = *self.arena.cell(slot);
+        let display = self.rares.get(cell.id).display;
+        let shown = self.rares.draw(cell.id, side, display);
+        let Self { sides, arena, ids, .. } = self;
+        let ladder = &mut sides[side as usize];
+        ladder.unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
+        ids.moved(cell.entry, ladder.push(arena, price, Cell { quantity: shown, ..cell }));
     }
 
     /// The user met themself: do what the book's mode says.
     #[cold]
     fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
-        let maker = *self.arena.get(slot);
+        let maker = self.arena.get(slot);
         match self.self_trade {
             SelfTrade::Allow => {}
             SelfTrade::CancelMaker => {
@@ -150,15 +149,15 @@ impl Book {
             // Where the taker stops at an order of its own, it gets to see no reserve of that price: those show only
             // behind everything that rests there already.
             let stops = self.self_trade != SelfTrade::CancelMaker;
-            let stops = stops && self.walk(level.head, |order| order.next).any(own);
-            for maker in self.walk(level.head, |order| order.next) {
-                if own(maker) {
+            let stops = stops && self.arena.queue(level.ends).any(|maker| own(&maker));
+            for maker in self.arena.queue(level.ends) {
+                if own(&maker) {
                     if stops {
                         return false;
                     }
                     continue;
                 }
-                let reachable = if stops { maker.quantity } else { self.open(maker) };
+                let reachable = if stops { maker.quantity } else { self.open(&maker) };
                 if reachable >= wanted {
                     return true;
                 }

@@ -46,6 +46,15 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Whether nothing but price and time decides what becomes of the order.
+    #[inline]
+    pub(crate) const fn plain(&self) -> bool {
+        self.tif as u8 == TimeInForce::Gtc as u8
+            && self.post_only as u8 == PostOnly::No as u8
+            && self.display.is_none()
+            && self.min_quantity == 0
+    }
+
     /// When the order leaves by itself; zero is never.
     pub(crate) const fn end_of_life(&self) -> Nanos {
         match self.tif {

@@ -7,7 +7,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::arena::{NIL, Order};
+use crate::arena::Order;
 use crate::book::Book;
 use crate::instrument::Instrument;
 use crate::orders::{Incoming, Limit, Market, PostOnly, Stop, Terms};
@@ -107,7 +107,7 @@ impl Book {
                 if key > last_key {
                     return Err(reader.invalid("orders out of priority"));
                 }
-                if book.ids.get(order.id).is_some() {
+                if book.order(order.id).is_some() {
                     return Err(reader.invalid("an order id twice"));
                 }
                 let reserve = rare.map_or(0, |rare| rare.reserve);
@@ -116,7 +116,7 @@ impl Book {
                     return Err(reader.invalid("a side that overflows"));
                 }
                 last_key = key;
-                book.rest(order, rare);
+                book.rest(&order, rare);
             }
         }
         if book.phase == Phase::Continuous && book.crossed() {
@@ -158,7 +158,7 @@ impl Book {
                 row[32] = u8::from(order.post_only) * POST_ONLY + u8::from(order.rare) * RARE;
                 write(&row);
                 if order.rare {
-                    let Rare { display, reserve, expires } = self.rare(order);
+                    let Rare { display, reserve, expires } = self.rare(&order);
                     let mut row = [0; RARE_BYTES];
                     row[..8].copy_from_slice(&display.to_le_bytes());
                     row[8..16].copy_from_slice(&reserve.to_le_bytes());
@@ -220,7 +220,7 @@ impl Reader<'_> {
             return Err(self.invalid("an uncommon part that says nothing"));
         }
         let post_only = flags & POST_ONLY != 0;
-        Ok((Order { id, user, price, quantity, prev: NIL, next: NIL, side, post_only, rare: false }, rare))
+        Ok((Order { id, user, price, quantity, side, post_only, rare: false }, rare))
     }
 
     fn stop(&mut self) -> Result<Stop, SnapshotError> {

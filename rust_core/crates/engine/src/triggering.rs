@@ -35,7 +35,7 @@ impl Book {
             self.stops.trade(last);
             self.carry_out_fired(sink);
         }
-        Ok(self.order(id).map_or(0, |order| self.open(order)))
+        Ok(self.order(id).map_or(0, |order| self.open(&order)))
     }
 
     /// Tell the stops of a trade.
