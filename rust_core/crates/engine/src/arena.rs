@@ -2,8 +2,9 @@
 //!
 //! A new order goes behind its predecessor in the last block of its price, so that a busy level is written to in one
 //! place and read from front to back. To cancel an order is to clear a bit: its neighbours are not touched, which is
-//! what makes a cancel in a book of millions cost two cache lines, not four. A block leaves with its last order, and
-//! two neighbours that hold next to nothing are made one.
+//! what makes a cancel in a book of millions cost two cache lines, not four. A block leaves with its last order, but for
+//! the last one of a price, which is kept for the next order there; and two neighbours that hold next to nothing are made
+//! one.
 
 use crate::types::{Lots, OrderId, Side, Ticks, UserId};
 
@@ -71,7 +72,7 @@ struct Block {
     cells: [Cell; PLACES],
 }
 
-/// The ends of a queue: its first and its last block.
+/// The ends of a queue: its first and its last block. One block may be there without orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
     /// The first block.
@@ -128,26 +129,31 @@ impl Arena {
         self.live += 1;
         let mut tail = ends.tail;
         if tail == NIL || self.blocks[tail as usize].used == PLACES as u32 {
-            tail = self.open(side, price, ends);
+            tail = self.open(ends);
         }
         let block = &mut self.blocks[tail as usize];
         let place = block.used;
-        block.cells[place as usize] = cell;
+        // Field by field: as one copy it would be put together in memory first, and wait for that.
+        let to = &mut block.cells[place as usize];
+        (to.id, to.user, to.quantity, to.entry) = (cell.id, cell.user, cell.quantity, cell.entry);
+        (to.post_only, to.rare) = (cell.post_only, cell.rare);
         block.live |= 1 << place;
         block.used = place + 1;
+        // An empty block may have served another price before.
+        (block.price, block.side) = (price, side);
         join(tail, place)
     }
 
     /// A new last block.
-    #[inline]
-    fn open(&mut self, side: Side, price: Ticks, ends: &mut Ends) -> Slot {
+    #[inline(never)]
+    fn open(&mut self, ends: &mut Ends) -> Slot {
         let mut number = self.free;
         if number == NIL {
             number = self.grow();
         }
         let block = &mut self.blocks[number as usize];
         self.free = block.next;
-        (block.price, block.side, block.prev, block.next, block.live, block.used) = (price, side, ends.tail, NIL, 0, 0);
+        (block.prev, block.next, block.live, block.used) = (ends.tail, NIL, 0, 0);
         if ends.tail == NIL {
             ends.head = number;
         } else {
@@ -174,16 +180,32 @@ impl Arena {
         self.live -= 1;
         let block = &mut self.blocks[number];
         block.live &= !(1 << place);
-        let left = block.live.count_ones();
-        if left == 0 {
-            self.close(ends, number as Slot);
-        } else if left == SPARSE && block.used == PLACES as u32 {
-            self.thin_out(ends, number as Slot, moved);
+        // A queue's only block starts anew when it is empty: no more than that, and without a branch.
+        block.used = if block.live == 0 { 0 } else { block.used };
+        if ends.head != ends.tail {
+            self.settle(ends, number as Slot, moved);
+        }
+    }
+
+    /// What becomes of a block that has lost an order, and is not the only one of its queue.
+    #[inline(never)]
+    fn settle(&mut self, ends: &mut Ends, number: Slot, moved: impl FnMut(u32, Slot)) {
+        let block = &self.blocks[number as usize];
+        match block.live.count_ones() {
+            0 => self.close(ends, number),
+            SPARSE if block.used == PLACES as u32 => self.thin_out(ends, number, moved),
+            _ => {}
+        }
+    }
+
+    /// Give back the block of a queue that has no order left.
+    pub fn release(&mut self, ends: &mut Ends) {
+        if ends.head != NIL {
+            self.close(ends, ends.head);
         }
     }
 
     /// Give an empty block back.
-    #[inline]
     fn close(&mut self, ends: &mut Ends, number: Slot) {
         let Block { prev, next, .. } = self.blocks[number as usize];
         match prev {
@@ -351,6 +373,7 @@ mod tests {
         for id in model {
             arena.remove(&mut ends, slots[id as usize], |entry, slot| slots[entry as usize] = slot);
         }
+        arena.release(&mut ends);
         assert_eq!((ends, arena.live()), (Ends::NONE, 0));
     }
 }

@@ -5,7 +5,7 @@ use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::ladder::Ladder;
 use crate::matching::Taker;
-use crate::order_index::OrderIndex;
+use crate::order_index::{OrderIndex, Vacancy};
 use crate::orders::{Limit, Market, PostOnly, Terms};
 use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare, Rares};
 use crate::stops::Stops;
@@ -55,39 +55,59 @@ impl Book {
     /// would overflow.
     #[inline]
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        if order.terms.plain() && self.phase == Phase::Continuous {
-            return self.add_plain(order, sink);
+        if !order.terms.plain() || self.phase != Phase::Continuous {
+            return self.add_with_terms(order, sink);
         }
-        self.add_with_terms(order, sink)
+        // Nearly all orders are plain, and most of those only rest: nothing here asks what others may be.
+        if self.crosses(order.side, order.price) || !order.terms.tif.rests() {
+            return self.add_taking(order, sink);
+        }
+        let Limit { id, user, side, price, quantity, .. } = *order;
+        let vacancy = self.vacancy(id)?;
+        self.check_room(side, quantity)?;
+        self.settle(vacancy, side, price, Cell { id, user, quantity, ..Cell::default() });
+        Ok(quantity)
     }
 
-    /// A plain order in continuous trading: what nearly all are, and nothing here asks about what others may be.
-    #[inline]
-    fn add_plain(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+    /// A plain order that takes.
+    #[inline(never)]
+    fn add_taking(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let Limit { id, user, side, price, quantity, .. } = *order;
-        self.ids.make_room(&mut self.arena);
-        let vacancy = self.ids.vacancy(&self.arena, id).filter(|_| !self.stops.contains(id));
-        let mut entry = vacancy.ok_or(BookError::DuplicateOrderId(id))?;
+        self.vacancy(id)?;
         self.check_room(side, quantity)?;
-        let mut left = quantity;
-        if self.crosses(side, price) {
-            let mut taker = Taker { limit: Some(price), ..Taker::new(id, user, side, quantity) };
-            self.take(&mut taker, sink);
-            left = taker.quantity;
-            if left > 0 {
-                entry = self.ids.vacancy(&self.arena, id).expect("a new id");
-            }
-        }
-        if left > 0 {
-            let cell = Cell { id, user, quantity: left, entry, post_only: false, rare: false };
-            let (ladder, arena) = self.side_mut(side);
-            let slot = ladder.push(arena, price, cell);
-            self.ids.put(entry, id, slot);
+        let mut taker = Taker { limit: Some(price), ..Taker::new(id, user, side, quantity) };
+        self.take(&mut taker, sink);
+        let mut left = taker.quantity;
+        if left > 0 && order.terms.tif.rests() {
+            let vacancy = self.vacancy(id)?;
+            self.settle(vacancy, side, price, Cell { id, user, quantity: left, ..Cell::default() });
+        } else if left > 0 {
+            taker.tell_cancel(left, CancelReason::Unfilled, sink);
+            left = 0;
         }
         self.carry_out_fired(sink);
         Ok(left)
     }
 
+    /// A place for a new id.
+    #[inline(always)]
+    fn vacancy(&mut self, id: OrderId) -> Result<Vacancy, BookError> {
+        self.ids.make_room(&mut self.arena);
+        match self.ids.vacancy(&self.arena, id) {
+            Some(vacancy) if !self.stops.contains(id) => Ok(vacancy),
+            _ => Err(BookError::DuplicateOrderId(id)),
+        }
+    }
+
+    /// Put an order at the end of its queue, at a vacancy for its id.
+    #[inline(always)]
+    fn settle(&mut self, vacancy: Vacancy, side: Side, price: Ticks, cell: Cell) {
+        let (ladder, arena) = self.side_mut(side);
+        let (id, slot) = (cell.id, ladder.push(arena, price, Cell { entry: vacancy.entry(), ..cell }));
+        self.ids.put(vacancy, id, slot);
+    }
+
+    #[inline(never)]
     fn add_with_terms(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
         self.check_open()?;
         self.check_new(order.id)?;
@@ -318,8 +338,8 @@ impl Book {
     /// Whether an order of this side and price would take.
     #[inline]
     fn crosses(&self, side: Side, price: Ticks) -> bool {
-        let other = self.ladder(side.opposite());
-        other.best().is_some_and(|best| best >= other.key(price))
+        // On the other side the same price has the opposite key.
+        self.ladder(side.opposite()).best_or_none() >= -self.ladder(side).key(price)
     }
 
     /// One tick before the price that the order would take; an order with a positive price keeps one.
@@ -351,10 +371,8 @@ impl Book {
     pub(crate) fn link(&mut self, order: &Order) {
         let Order { id, user, price, quantity, side, post_only, rare } = *order;
         self.ids.make_room(&mut self.arena);
-        let entry = self.ids.vacancy(&self.arena, id).expect("a new id");
-        let (ladder, arena) = self.side_mut(side);
-        let slot = ladder.push(arena, price, Cell { id, user, quantity, entry, post_only, rare });
-        self.ids.put(entry, id, slot);
+        let vacancy = self.ids.vacancy(&self.arena, id).expect("a new id");
+        self.settle(vacancy, side, price, Cell { id, user, quantity, entry: 0, post_only, rare });
     }
 
     /// Forget a resting order.

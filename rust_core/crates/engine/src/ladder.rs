@@ -78,6 +78,13 @@ impl Ladder {
         self.quantity
     }
 
+    /// The best key, or one that is worse than every price's.
+    #[inline]
+    #[must_use]
+    pub const fn best_or_none(&self) -> Key {
+        self.best
+    }
+
     /// The best key.
     #[inline]
     #[must_use]
@@ -114,22 +121,29 @@ impl Ladder {
     /// Put an order at the end of its price's queue.
     #[inline]
     pub fn push(&mut self, arena: &mut Arena, price: Ticks, cell: Cell) -> Slot {
-        let (key, quantity) = (self.key(price), cell.quantity);
-        self.quantity += quantity;
-        let side = self.side;
-        let level = if self.window.covers(key) || self.make_room(key) {
-            self.best = self.best.max(key);
-            let level = self.window.level_mut(key);
-            if level.orders == 0 {
-                self.window.mark(key);
-            }
-            self.window.level_mut(key)
-        } else {
-            self.far.entry(key).or_default()
-        };
+        let key = self.key(price);
+        if !self.window.covers(key) && !self.make_room(arena, key) {
+            return self.push_far(arena, key, cell);
+        }
+        self.quantity += cell.quantity;
+        self.best = self.best.max(key);
+        // Marked again when it is already: to ask would cost more.
+        self.window.mark(key);
+        let level = self.window.level_mut(key);
         level.orders += 1;
-        level.quantity += quantity;
-        arena.push(&mut level.ends, side, price, cell)
+        level.quantity += cell.quantity;
+        arena.push(&mut level.ends, self.side, price, cell)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_far(&mut self, arena: &mut Arena, key: Key, cell: Cell) -> Slot {
+        self.quantity += cell.quantity;
+        let price = self.price(key);
+        let level = self.far.entry(key).or_default();
+        level.orders += 1;
+        level.quantity += cell.quantity;
+        arena.push(&mut level.ends, self.side, price, cell)
     }
 
     /// Take `by` lots off the order of `slot`, which has at least as many; it keeps its place.
@@ -152,7 +166,7 @@ impl Ladder {
         level.quantity -= quantity;
         level.orders -= 1;
         if level.orders == 0 {
-            self.drop_level(key);
+            self.drop_level(arena, key);
         }
     }
 
@@ -166,40 +180,50 @@ impl Ladder {
     }
 
     #[inline]
-    fn drop_level(&mut self, key: Key) {
+    fn drop_level(&mut self, arena: &mut Arena, key: Key) {
         if !self.window.covers(key) {
-            self.far.remove(&key);
+            self.drop_far(arena, key);
             return;
         }
         self.window.clear(key);
         if key == self.best {
-            if self.window.is_empty() && !self.far.is_empty() {
-                self.fetch_far();
+            if self.window.is_empty() {
+                self.fetch_far(arena);
             }
             self.best = self.window.best().unwrap_or(NONE);
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn drop_far(&mut self, arena: &mut Arena, key: Key) {
+        if let Some(mut level) = self.far.remove(&key) {
+            arena.release(&mut level.ends);
+        }
+    }
+
     /// The window has run empty: move it to the best of the far levels.
     #[cold]
-    fn fetch_far(&mut self) {
+    #[inline(never)]
+    fn fetch_far(&mut self, arena: &mut Arena) {
         if let Some((best, _)) = self.far.last_key_value() {
-            self.move_window(best - ANCHOR);
+            self.move_window(arena, best - ANCHOR);
         }
     }
 
     /// Move the window so that it covers `key`, unless that is too far behind the best price. Returns whether it does.
     #[cold]
-    fn make_room(&mut self, key: Key) -> bool {
+    #[inline(never)]
+    fn make_room(&mut self, arena: &mut Arena, key: Key) -> bool {
         let best = self.best.max(key);
         let near = best - key <= ANCHOR;
         if near {
-            self.move_window(best - ANCHOR);
+            self.move_window(arena, best - ANCHOR);
         }
         near
     }
 
-    fn move_window(&mut self, base: Key) {
+    fn move_window(&mut self, arena: &mut Arena, base: Key) {
         let far = &mut self.far;
         self.window.slide(base, |key, level| {
             far.insert(key, level);
@@ -207,7 +231,9 @@ impl Ladder {
         // Levels that have got a place come in; none of them is better than the window covers.
         while let Some(entry) = self.far.last_entry().filter(|entry| *entry.key() >= base) {
             let (key, level) = entry.remove_entry();
-            *self.window.level_mut(key) = level;
+            let place = self.window.level_mut(key);
+            arena.release(&mut place.ends);
+            *place = level;
             self.window.mark(key);
         }
     }

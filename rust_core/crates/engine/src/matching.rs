@@ -48,6 +48,7 @@ impl Taker {
 
 impl Book {
     /// Match until the taker is done, its limit is reached or the other side is empty.
+    #[inline(never)]
     pub(crate) fn take(&mut self, taker: &mut Taker, sink: &mut impl Sink) {
         let maker_side = taker.side.opposite();
         let ladder = self.ladder(maker_side);

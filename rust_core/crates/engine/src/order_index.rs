@@ -16,6 +16,8 @@ const FEWEST: usize = 16;
 const PLACES: usize = 6;
 const ENTRY_BITS: u32 = 3;
 const ENTRY_MASK: u32 = (1 << ENTRY_BITS) - 1;
+/// The tag's six bits of the hash: just below those that can ever choose a line, of which there are 2^29 at most.
+const TAG_SHIFT: u32 = 64 - 28 - 6;
 /// Orders per line, on average, at which the table doubles.
 const FULL: usize = 3;
 
@@ -52,8 +54,27 @@ impl Line {
     }
 }
 
-/// A place in the table: where an id is, or may go as long as nothing else changes.
+/// A place in the table.
 pub type Entry = u32;
+
+/// Where a new id may go, as long as nothing else changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Vacancy {
+    line: usize,
+    place: usize,
+    tag: u64,
+    /// Whether it lies behind full lines.
+    displaced: bool,
+}
+
+impl Vacancy {
+    /// The place as a number.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)]
+    pub const fn entry(self) -> Entry {
+        (self.line as Entry) << ENTRY_BITS | self.place as Entry
+    }
+}
 
 /// The index of all live orders of a book.
 #[derive(Clone, Debug)]
@@ -74,12 +95,6 @@ const fn place(bits: u64) -> usize {
     (bits.trailing_zeros() >> 3) as usize
 }
 
-#[inline]
-#[allow(clippy::cast_possible_truncation)]
-const fn join(line: usize, place: usize) -> Entry {
-    (line as Entry) << ENTRY_BITS | place as Entry
-}
-
 impl OrderIndex {
     fn with_size(lines: usize) -> Self {
         Self { lines: vec![Line::default(); lines], shift: 64 - (lines / 2).trailing_zeros(), len: 0 }
@@ -91,8 +106,8 @@ impl OrderIndex {
     const fn home(&self, id: OrderId) -> (usize, u64) {
         let spread = (id >> 2).wrapping_mul(GOLDEN);
         let line = (spread >> self.shift) << 1 | (id >> 1 & 1);
-        // The bits just below those that chose the line, and the one that tells the neighbours apart.
-        (line as usize, 0x80 | (spread >> (self.shift - 6) & 0x3F) << 1 | id & 1)
+        // Bits below those that choose the line, whatever its size, and the one that tells the neighbours apart.
+        (line as usize, 0x80 | (spread >> (TAG_SHIFT - 1) & 0x7E) | id & 1)
     }
 
     /// The slot of an id, if it is here.
@@ -117,31 +132,31 @@ impl OrderIndex {
         }
     }
 
-    /// Where a new id may go; `None` if it is here already. Always has room after `make_room`.
-    #[inline]
-    pub fn vacancy(&self, arena: &Arena, id: OrderId) -> Option<Entry> {
+    /// Where a new id may go; `None` if it is here already. There is room after `make_room`.
+    #[inline(always)]
+    pub fn vacancy(&self, arena: &Arena, id: OrderId) -> Option<Vacancy> {
         let (at, tag) = self.home(id);
         let line = &self.lines[at];
-        // The common case in two tests: nothing like it, nobody went on from here, and a place is free.
-        if line.equal(tag) == 0 && !line.passed() {
-            let free = line.free();
-            if free != 0 {
-                return Some(join(at, place(free)));
-            }
+        let free = line.free();
+        // The common case: nothing like it, nobody went on from here, and a place is free.
+        if line.equal(tag) == 0 && !line.passed() && free != 0 {
+            return Some(Vacancy { line: at, place: place(free), tag, displaced: false });
         }
         self.search_vacancy(arena, id)
     }
 
     #[cold]
-    fn search_vacancy(&self, arena: &Arena, id: OrderId) -> Option<Entry> {
+    #[inline(never)]
+    fn search_vacancy(&self, arena: &Arena, id: OrderId) -> Option<Vacancy> {
         if self.get(arena, id).is_some() {
             return None;
         }
-        let mut at = self.home(id).0;
+        let (home, tag) = self.home(id);
+        let mut at = home;
         loop {
             let free = self.lines[at].free();
             if free != 0 {
-                return Some(join(at, place(free)));
+                return Some(Vacancy { line: at, place: place(free), tag, displaced: at != home });
             }
             at = (at + 1) & (self.lines.len() - 1);
         }
@@ -157,15 +172,14 @@ impl OrderIndex {
 
     /// Remember where an id lives, at a vacancy of its own.
     #[inline]
-    pub fn put(&mut self, entry: Entry, id: OrderId, slot: Slot) {
-        let (home, tag) = self.home(id);
-        let (at, place) = ((entry >> ENTRY_BITS) as usize, entry & ENTRY_MASK);
-        let line = &mut self.lines[at];
-        line.tags |= tag << (place * 8);
-        line.slots[place as usize] = slot;
+    pub fn put(&mut self, at: Vacancy, id: OrderId, slot: Slot) {
+        let line = &mut self.lines[at.line];
+        line.tags |= at.tag << (at.place * 8);
+        line.slots[at.place] = slot;
         self.len += 1;
-        if at != home {
-            self.count(home, at, |passed| passed.saturating_add(1));
+        if at.displaced {
+            let home = self.home(id).0;
+            self.count(home, at.line, |passed| passed.saturating_add(1));
         }
     }
 
@@ -215,9 +229,9 @@ impl OrderIndex {
             while taken != 0 {
                 let slot = line.slots[place(taken)];
                 let id = arena.cell(slot).id;
-                let entry = bigger.vacancy(arena, id).expect("every id is here once");
-                bigger.put(entry, id, slot);
-                arena.cell_mut(slot).entry = entry;
+                let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
+                bigger.put(vacancy, id, slot);
+                arena.cell_mut(slot).entry = vacancy.entry();
                 taken &= taken - 1;
             }
         }
@@ -259,10 +273,10 @@ mod tests {
     impl Both {
         fn insert(&mut self, ends: &mut Ends, id: OrderId) -> Slot {
             self.index.make_room(&mut self.arena);
-            let entry = self.index.vacancy(&self.arena, id).expect("a new id");
-            let cell = Cell { id, quantity: 1, entry, ..Cell::default() };
+            let vacancy = self.index.vacancy(&self.arena, id).expect("a new id");
+            let cell = Cell { id, quantity: 1, entry: vacancy.entry(), ..Cell::default() };
             let slot = self.arena.push(ends, Side::Buy, 1, cell);
-            self.index.put(entry, id, slot);
+            self.index.put(vacancy, id, slot);
             slot
         }
 
@@ -282,7 +296,7 @@ mod tests {
             let id = key((state >> 33) % space);
             match model.entry(id) {
                 ModelEntry::Occupied(known) => {
-                    assert_eq!(both.index.vacancy(&both.arena, id), None);
+                    assert!(both.index.vacancy(&both.arena, id).is_none());
                     known.remove();
                     both.remove(&mut ends, id);
                     assert_eq!(both.index.get(&both.arena, id), None);

@@ -49,7 +49,7 @@ impl Terms {
     /// Whether nothing but price and time decides what becomes of the order.
     #[inline]
     pub(crate) const fn plain(&self) -> bool {
-        self.tif as u8 == TimeInForce::Gtc as u8
+        self.tif as u8 <= TimeInForce::Ioc as u8
             && self.post_only as u8 == PostOnly::No as u8
             && self.display.is_none()
             && self.min_quantity == 0
