@@ -181,14 +181,14 @@ impl Arena {
         let block = &mut self.blocks[number];
         block.live &= !(1 << place);
         // A queue's only block starts anew when it is empty: no more than that, and without a branch.
-        block.used = if block.live == 0 { 0 } else { block.used };
+        block.used &= u32::from(block.live != 0).wrapping_neg();
         if ends.head != ends.tail {
             self.settle(ends, number as Slot, moved);
         }
     }
 
     /// What becomes of a block that has lost an order, and is not the only one of its queue.
-    #[inline(never)]
+    #[inline]
     fn settle(&mut self, ends: &mut Ends, number: Slot, moved: impl FnMut(u32, Slot)) {
         let block = &self.blocks[number as usize];
         match block.live.count_ones() {
@@ -206,6 +206,7 @@ impl Arena {
     }
 
     /// Give an empty block back.
+    #[inline(never)]
     fn close(&mut self, ends: &mut Ends, number: Slot) {
         let Block { prev, next, .. } = self.blocks[number as usize];
         match prev {
@@ -222,6 +223,7 @@ impl Arena {
 
     /// A block has become sparse: take in what the next one holds if that is as sparse, else leave all as it is.
     #[cold]
+    #[inline(never)]
     fn thin_out(&mut self, ends: &mut Ends, number: Slot, mut moved: impl FnMut(u32, Slot)) {
         let next = self.blocks[number as usize].next;
         if next == NIL || self.blocks[next as usize].live.count_ones() > SPARSE {

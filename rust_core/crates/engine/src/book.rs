@@ -378,7 +378,13 @@ impl Book {
     /// Forget a resting order.
     #[inline]
     pub(crate) fn remove(&mut self, slot: Slot) {
-        let (side, Cell { id, entry, rare, .. }) = (self.arena.place(slot).0, *self.arena.cell(slot));
+        self.remove_from(self.arena.place(slot).0, slot);
+    }
+
+    /// Forget a resting order of this side.
+    #[inline(always)]
+    pub(crate) fn remove_from(&mut self, side: Side, slot: Slot) {
+        let &Cell { id, entry, rare, .. } = self.arena.cell(slot);
         let Self { sides, arena, ids, .. } = self;
         ids.remove(entry, id);
         sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));

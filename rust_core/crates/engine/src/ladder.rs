@@ -157,7 +157,7 @@ impl Ladder {
 
     /// Take the order of `slot` out of its queue, and its level out of the side when it was the last one. Tells `moved`
     /// of every order that got another slot.
-    #[inline]
+    #[inline(always)]
     pub fn unlink(&mut self, arena: &mut Arena, slot: Slot, moved: impl FnMut(u32, Slot)) {
         let (key, quantity) = (self.key(arena.place(slot).1), arena.cell(slot).quantity);
         self.quantity -= quantity;
@@ -172,11 +172,13 @@ impl Ladder {
 
     #[inline]
     fn resting_level(&mut self, key: Key) -> &mut Level {
-        if self.window.covers(key) {
-            self.window.level_mut(key)
-        } else {
-            self.far.get_mut(&key).expect("a resting order has a level")
-        }
+        if self.window.covers(key) { self.window.level_mut(key) } else { self.far_level(key) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far_level(&mut self, key: Key) -> &mut Level {
+        self.far.get_mut(&key).expect("a resting order has a level")
     }
 
     #[inline]

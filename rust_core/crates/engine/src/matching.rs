@@ -55,38 +55,38 @@ impl Book {
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
         while taker.quantity > 0 {
             let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { return };
-            let (price, maker) = (self.arena.place(slot).1, *self.arena.cell(slot));
-            if self.self_trade != SelfTrade::Allow && maker.user == taker.user {
+            let price = self.arena.place(slot).1;
+            let &Cell { id: maker, user: maker_user, quantity: shown, .. } = self.arena.cell(slot);
+            if self.self_trade != SelfTrade::Allow && maker_user == taker.user {
                 self.prevent(taker, slot, sink);
                 continue;
             }
-            let quantity = taker.quantity.min(maker.quantity);
+            let quantity = taker.quantity.min(shown);
             taker.quantity -= quantity;
-            self.consume(slot, quantity);
+            self.consume_from(maker_side, slot, quantity);
             self.traded(price);
-            sink.emit(Event::Fill(Fill {
-                price,
-                quantity,
-                maker: maker.id,
-                maker_user: maker.user,
-                taker: taker.id,
-                taker_user: taker.user,
-                side: taker.side,
-            }));
+            let Taker { id: taker, user: taker_user, side, .. } = *taker;
+            sink.emit(Event::Fill(Fill { price, quantity, maker, maker_user, taker, taker_user, side }));
         }
     }
 
     /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.
     #[inline]
     pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots) {
-        let (side, Cell { id, quantity: shown, rare, .. }) = (self.arena.place(slot).0, *self.arena.cell(slot));
+        self.consume_from(self.arena.place(slot).0, slot, quantity);
+    }
+
+    /// `consume` of an order of this side.
+    #[inline(always)]
+    fn consume_from(&mut self, side: Side, slot: Slot, quantity: Lots) {
+        let &Cell { id, quantity: shown, rare, .. } = self.arena.cell(slot);
         if quantity < shown {
             let (ladder, arena) = self.side_mut(side);
             ladder.reduce(arena, slot, quantity);
         } else if rare && self.rares.get(id).reserve > 0 {
             self.replenish(slot);
         } else {
-            self.remove(slot);
+            self.remove_from(side, slot);
         }
     }
 

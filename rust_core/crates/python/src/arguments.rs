@@ -2,7 +2,8 @@
 
 use cift_engine::event::CancelReason;
 use cift_engine::types::{Auction, Phase, SelfTrade, Side, TimeInForce};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 fn bad(field: &str, value: &str, expected: &str) -> PyErr {
@@ -16,6 +17,28 @@ pub fn side(value: &str) -> PyResult<Side> {
         "buy" => Ok(Side::Buy),
         "sell" => Ok(Side::Sell),
         _ => Err(bad("side", value, "buy, sell")),
+    }
+}
+
+/// `side` of a Python argument: the words that a program spells out are the very objects that the interpreter keeps,
+/// and then nothing needs to be read.
+#[inline]
+pub fn side_of(value: &Bound<'_, PyAny>) -> PyResult<Side> {
+    let py = value.py();
+    if value.is(intern!(py, "buy")) {
+        Ok(Side::Buy)
+    } else if value.is(intern!(py, "sell")) {
+        Ok(Side::Sell)
+    } else {
+        spelled(value)
+    }
+}
+
+#[cold]
+fn spelled(value: &Bound<'_, PyAny>) -> PyResult<Side> {
+    match value.extract::<&str>() {
+        Ok(word) => side(word),
+        Err(_) => Err(PyTypeError::new_err(format!("side {value} is not a string"))),
     }
 }
 

@@ -11,6 +11,7 @@ use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::{PyInt, PyList};
 
 use crate::arguments::{self, stp_name};
 use crate::errors::{order_error, unsigned};
@@ -103,11 +104,11 @@ impl FastOrderBook {
         display_quantity=None, min_quantity=None, expires=None
     ))]
     #[allow(clippy::too_many_arguments)]
-    fn add_limit_order(
+    fn add_limit_order<'py>(
         &self,
-        py: Python<'_>,
-        order_id: &Bound<'_, PyAny>,
-        side: &str,
+        py: Python<'py>,
+        order_id: &Bound<'py, PyAny>,
+        side: &Bound<'_, PyAny>,
         price: f64,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
@@ -117,14 +118,16 @@ impl FastOrderBook {
         display_quantity: Option<f64>,
         min_quantity: Option<f64>,
         expires: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(OrderId, Vec<Fill>)> {
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyList>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let options = options(tif, post_only, reprice, display_quantity, min_quantity, expires)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_limit(id, side, price, quantity, user, options, outcome) {
-            Ok(_) => Ok((id, state.fills())),
+            // The id goes back as the object that came, unless that is an integer of another kind.
+            Ok(_) if order_id.is_exact_instance_of::<PyInt>() => Ok((order_id.clone(), state.fill_list(py)?)),
+            Ok(_) => Ok((id.into_pyobject(py)?.into_any(), state.fill_list(py)?)),
             Err(error) => Err(order_error(py, &error)),
         }
     }
@@ -134,12 +137,12 @@ impl FastOrderBook {
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<Fill>> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_market(id, side, quantity, user, outcome) {
@@ -153,12 +156,12 @@ impl FastOrderBook {
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
     ) -> PyResult<(OrderId, Vec<Fill>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_market_to_limit(id, side, quantity, user, outcome) {
@@ -172,12 +175,12 @@ impl FastOrderBook {
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         notional: f64,
         user_id: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<Fill>> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_notional(id, side, notional, user, outcome) {
@@ -198,7 +201,7 @@ impl FastOrderBook {
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
         trigger_price: Option<f64>,
@@ -212,7 +215,7 @@ impl FastOrderBook {
         expires: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(OrderId, Vec<Fill>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let options = options(tif, post_only, reprice, display_quantity, min_quantity, expires)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();

@@ -40,7 +40,7 @@ impl FastOrderBook {
             order_id: order.id,
             side: side_name(order.side),
             price: instrument.price(order.price),
-            quantity: instrument.quantity(instrument.book.open(order)),
+            quantity: instrument.quantity(instrument.book.open(&order)),
             user_id: order.user,
             post_only: order.post_only,
             visible: instrument.quantity(order.quantity),

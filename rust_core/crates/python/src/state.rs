@@ -3,6 +3,8 @@
 use cift_engine::event::{self, Event, Sink};
 use cift_engine::instrument::Instrument;
 use cift_engine::types::OrderId;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use crate::arguments::reason_name;
 use crate::fill::Fill;
@@ -59,6 +61,12 @@ impl State {
             taker_user_id: fill.taker_user,
         });
         fills.collect()
+    }
+
+    /// What the last command matched, as a list; most often an empty one.
+    #[inline]
+    pub fn fill_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        if self.outcome.fills.is_empty() { Ok(PyList::empty(py)) } else { PyList::new(py, self.fills()) }
     }
 
     /// What the last command cancelled.
