@@ -15,7 +15,7 @@ pub struct Rate {
 }
 
 /// How many, in how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
     /// At most so many; zero is no limit.
     pub limit: u32,
