@@ -21,7 +21,7 @@ pub const ANY_LEVERAGE: u64 = u64::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountCeilings {
     pub max_notional: Money,
-    pub max_lots: i64,
+    pub max_lots: u64,
     pub max_position: i64,
     pub duplicate_window: Nanos,
     pub widths: Widths,
@@ -88,7 +88,7 @@ impl AccountCeilings {
         };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Self {
-            max_lots: lots(Kind::MaxQuantity),
+            max_lots: lots(Kind::MaxQuantity).unsigned_abs(),
             max_position: lots(Kind::MaxPosition),
             max_notional: get(Kind::MaxNotional).map_or(MAX_MONEY, |limit| money(limit.value)),
             widths: Widths {

@@ -150,7 +150,8 @@ impl Risk {
             return Reason::MessageRate;
         }
         let symbol = &self.parts.symbols[order.symbol as usize];
-        let subject = Subject { symbol, user, account, ceilings, slot };
+        let outside = order.collared && self.collars(order.price, symbol, ceilings).is_err();
+        let subject = Subject { symbol, user, account, ceilings, outside, slot };
         self.verdict(order, &subject).err().unwrap_or(Reason::Passed)
     }
 
@@ -229,7 +230,8 @@ impl Risk {
         self.parts.symbols[order.symbol as usize].open_corridor(self.now, ceilings.widths);
         let symbol = &self.parts.symbols[order.symbol as usize];
         let user = &self.parts.users[account.user as usize];
-        let subject = Subject { symbol, user, account, ceilings, slot: is_new.then_some(slot) };
+        let outside = order.collared && !symbol.corridor.has(order.price);
+        let subject = Subject { symbol, user, account, ceilings, outside, slot: is_new.then_some(slot) };
         let opens = self.verdict(order, &subject)?;
         Ok(Admitted { account: slot, opens })
     }
@@ -237,21 +239,21 @@ impl Risk {
     /// The checks themselves. Returns whether the order may open a position.
     #[inline]
     fn verdict(&self, order: &Order, subject: &Subject<'_>) -> Result<bool, Reason> {
-        let Subject { symbol, user, account, ceilings, slot } = *subject;
+        let Subject { symbol, user, account, ceilings, outside, slot } = *subject;
         let gate = self.gate.and(symbol.gate).and(user.gate).and(account.gate);
         if gate != Gate::OPEN {
             if let Some(reason) = gate.reason() {
                 return Err(reason);
             }
         }
-        if order.lots > ceilings.max_lots.unsigned_abs() {
+        if order.lots > ceilings.max_lots {
             return Err(Reason::MaxQuantity);
         }
         let value = match symbol.unit.value(order.worth, order.lots) {
             Some(value) if value <= ceilings.max_notional => value,
             _ => return Err(Reason::MaxNotional),
         };
-        if order.collared && !(symbol.corridor.is_for(self.now, ceilings.widths) && symbol.corridor.has(order.price)) {
+        if outside {
             self.collars(order.price, symbol, ceilings)?;
         }
         if let Some(account) = slot.filter(|_| ceilings.duplicate_window > 0) {
@@ -285,8 +287,7 @@ impl Risk {
         Ok(true)
     }
 
-    /// The collars one by one, to name the one that refuses: their corridor said that one does, or is another account's.
-    #[cold]
+    /// The collars one by one, which names the one that refuses.
     fn collars(&self, price: Ticks, symbol: &Symbol, ceilings: &AccountCeilings) -> Result<(), Reason> {
         let (Market { last, reference, range }, widths) = (symbol.market(self.now), ceilings.widths);
         if last.is_some_and(|last| !within(price, last, widths.last)) {
@@ -334,6 +335,8 @@ struct Subject<'a> {
     user: &'a User,
     account: &'a Account,
     ceilings: &'a AccountCeilings,
+    /// Whether a collar refuses the price.
+    outside: bool,
     /// The account's number; without it the order is no repetition.
     slot: Option<Slot>,
 }

@@ -78,7 +78,7 @@ fn rate(times: &[Nanos], now: Nanos) -> Result<Rate, StateError> {
     if times.len() > Pace::MOST as usize || !times.is_sorted() || times.last().is_some_and(|time| *time > now) {
         return Err(StateError("moments out of order, too many, or in the future"));
     }
-    Ok(Rate { times: times.iter().copied().collect() })
+    Ok(times.iter().copied().collect())
 }
 
 fn gate(bits: u8) -> Result<Gate, StateError> {
@@ -127,7 +127,7 @@ impl Risk {
                     id: user.id,
                     gate: user.gate.0,
                     cash: user.cash,
-                    messages: user.messages.times.iter().copied().collect(),
+                    messages: user.messages.times().collect(),
                     limits: user.limits.clone(),
                 })
                 .collect(),
@@ -150,7 +150,7 @@ impl Risk {
                     gate: account.gate.0,
                     lots: account.lots,
                     cost: record.cost,
-                    executions: record.executions.times.iter().copied().collect(),
+                    executions: record.executions.times().collect(),
                     limits: record.limits.clone(),
                     holds: chain(account)
                         .map(|hold| HoldState {
