@@ -54,10 +54,12 @@ impl Bucket {
         self.tags.iter().fold(self.tags[WAYS] != 0, |any, other| any | (*other == tag))
     }
 
-    /// The next place with a tag, from `way` on.
+    /// The places with a tag, as bits. Without branches: which place it is, is as good as random.
     #[inline]
-    fn way(&self, tag: u32, way: usize) -> Option<usize> {
-        (way..WAYS).find(|way| self.tags[*way] == tag)
+    fn ways(&self, tag: u32) -> u32 {
+        const BITS: [u32; WAYS + 1] = [1, 2, 4, 8, 16, 32, 64, 0];
+        let bits = self.tags.iter().zip(&BITS).map(|(other, bit)| if *other == tag { *bit } else { 0 });
+        bits.fold(0, |all, bit| all | bit)
     }
 }
 
@@ -160,15 +162,13 @@ impl Duplicates {
         let tag = same.tag();
         let at = self.home(tag);
         let bucket = &self.table[at];
-        if !bucket.may_have(tag) {
-            return None;
-        }
-        let mut next = bucket.way(tag, 0);
-        while let Some(way) = next {
+        let mut ways = bucket.ways(tag);
+        while ways != 0 {
+            let way = ways.trailing_zeros() as usize;
             if self.entry(bucket.numbers[way]).1 == *same {
                 return Some(Place::Way(at, way));
             }
-            next = bucket.way(tag, way + 1);
+            ways &= ways - 1;
         }
         (bucket.tags[WAYS] > 0 && self.spilled.contains_key(same)).then_some(Place::Spilled)
     }
@@ -180,7 +180,8 @@ impl Duplicates {
         let at = self.home(tag);
         let bucket = &mut self.table[at];
         self.used += 1;
-        if let Some(empty) = bucket.way(0, 0) {
+        let empty = bucket.ways(0).trailing_zeros() as usize;
+        if empty < WAYS {
             (bucket.tags[empty], bucket.numbers[empty]) = (tag, number);
         } else {
             bucket.tags[WAYS] += 1;
