@@ -108,6 +108,7 @@ impl Duplicates {
     }
 
     #[cold]
+    #[inline(never)]
     fn is_recent(&self, same: &Same, now: Nanos, window: Nanos) -> bool {
         self.find(same).is_some_and(|place| now - self.entry(self.number(&place, same)).0 < window)
     }

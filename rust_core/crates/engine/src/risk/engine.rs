@@ -227,7 +227,7 @@ impl Risk {
     fn judge(&mut self, order: &Order, slot: u32, is_new: bool) -> Result<Admitted, Reason> {
         let account = &self.parts.accounts[slot as usize];
         let ceilings = self.parts.classes.get(account.class);
-        self.parts.symbols[order.symbol as usize].open_corridor(self.now, ceilings.widths);
+        self.parts.symbols[order.symbol as usize].open_corridor(self.now, &ceilings.widths);
         let symbol = &self.parts.symbols[order.symbol as usize];
         let user = &self.parts.users[account.user as usize];
         let outside = order.collared && !symbol.corridor.has(order.price);
@@ -288,6 +288,7 @@ impl Risk {
     }
 
     /// The collars one by one, which names the one that refuses.
+    #[inline(never)]
     fn collars(&self, price: Ticks, symbol: &Symbol, ceilings: &AccountCeilings) -> Result<(), Reason> {
         let (Market { last, reference, range }, widths) = (symbol.market(self.now), ceilings.widths);
         if last.is_some_and(|last| !within(price, last, widths.last)) {

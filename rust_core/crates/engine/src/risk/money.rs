@@ -61,6 +61,7 @@ impl Unit {
     }
 
     #[cold]
+    #[inline(never)]
     fn large(&self, price: Ticks, lots: Lots) -> Option<Money> {
         let product = u128::from(price.unsigned_abs()) * u128::from(lots);
         #[allow(clippy::cast_possible_wrap)]

@@ -143,11 +143,17 @@ impl Symbol {
 
     /// Have the corridor at hand that these widths make now.
     #[inline]
-    pub fn open_corridor(&mut self, now: Nanos, widths: Widths) {
+    pub fn open_corridor(&mut self, now: Nanos, widths: &Widths) {
         if !self.corridor.is_for(now, widths) {
-            self.period.advance(now);
-            self.corridor = Corridor::new(widths, &self.market(now), self.period.until());
+            self.reopen_corridor(now, widths);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reopen_corridor(&mut self, now: Nanos, widths: &Widths) {
+        self.period.advance(now);
+        self.corridor = Corridor::new(*widths, &self.market(now), self.period.until());
     }
 
     /// The market traded.
