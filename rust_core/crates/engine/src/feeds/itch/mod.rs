@@ -10,6 +10,7 @@ mod field;
 mod frames;
 mod generate;
 mod levels;
+mod memory;
 pub mod messages;
 mod orders;
 
