@@ -6,6 +6,7 @@
 //! the last one of a price, which is kept for the next order there; and two neighbours that hold next to nothing are made
 //! one.
 
+use crate::memory::{self, Large};
 use crate::types::{Lots, OrderId, Side, Ticks, UserId};
 
 /// Where an order lives: its block's number times sixteen, and its place in the block.
@@ -89,14 +90,14 @@ impl Ends {
 /// All orders of a book.
 #[derive(Clone, Debug)]
 pub struct Arena {
-    blocks: Vec<Block>,
+    blocks: Large<Block>,
     free: Slot,
     live: usize,
 }
 
 impl Default for Arena {
     fn default() -> Self {
-        Self { blocks: Vec::new(), free: NIL, live: 0 }
+        Self { blocks: Large::default(), free: NIL, live: 0 }
     }
 }
 
@@ -119,8 +120,7 @@ impl Arena {
 
     /// Room for that many orders in all, spread over prices and thinned out by cancels as usual.
     pub fn reserve(&mut self, orders: usize) {
-        let blocks = orders / (PLACES / 2) + 1;
-        self.blocks.reserve(blocks.saturating_sub(self.blocks.len()));
+        self.blocks.reserve_in_all(orders / (PLACES / 2) + 1);
     }
 
     /// Put an order at the end of a queue.
@@ -304,9 +304,9 @@ impl Arena {
     #[inline]
     pub fn prefetch(&self, slot: Slot) {
         let (block, place) = split(slot);
+        memory::fetch(&self.blocks, block);
         if let Some(block) = self.blocks.get(block) {
-            crate::prefetch::line(block);
-            crate::prefetch::line(&block.cells[place.min(PLACES - 1)]);
+            memory::fetch(&block.cells, place);
         }
     }
 }

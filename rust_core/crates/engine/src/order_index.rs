@@ -8,6 +8,7 @@
 //! behind by what leaves: a table that lives for months does not slow down.
 
 use crate::arena::{Arena, Slot};
+use crate::memory::{self, Large};
 use crate::types::OrderId;
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -79,7 +80,7 @@ impl Vacancy {
 /// The index of all live orders of a book.
 #[derive(Clone, Debug)]
 pub struct OrderIndex {
-    lines: Vec<Line>,
+    lines: Large<Line>,
     shift: u32,
     len: usize,
 }
@@ -97,7 +98,9 @@ const fn place(bits: u64) -> usize {
 
 impl OrderIndex {
     fn with_size(lines: usize) -> Self {
-        Self { lines: vec![Line::default(); lines], shift: 64 - (lines / 2).trailing_zeros(), len: 0 }
+        let mut empty = Large::with_capacity(lines);
+        empty.lengthen(lines, Line::default());
+        Self { lines: empty, shift: 64 - (lines / 2).trailing_zeros(), len: 0 }
     }
 
     /// The line where an id belongs, and its tag.
@@ -224,7 +227,7 @@ impl OrderIndex {
     #[cold]
     fn resize(&mut self, arena: &mut Arena, lines: usize) {
         let mut bigger = Self::with_size(lines);
-        for line in &self.lines {
+        for line in self.lines.iter() {
             let mut taken = line.tags & HIGHS;
             while taken != 0 {
                 let slot = line.slots[place(taken)];
@@ -241,7 +244,7 @@ impl OrderIndex {
     /// Ask the processor for the cache line of an id.
     #[inline]
     pub fn prefetch(&self, id: OrderId) {
-        crate::prefetch::line(&self.lines[self.home(id).0]);
+        memory::fetch(&self.lines, self.home(id).0);
     }
 
     /// Where an id probably is, without looking at the order itself.

@@ -6,7 +6,7 @@ use super::ahead::{Ahead, RUN, WORTH};
 use super::error::{Fault, ItchError};
 use super::frames::Frames;
 use super::levels::{Ladder, Level, Levels, Side};
-use super::memory;
+use crate::memory;
 use super::messages::{Header, Message};
 use super::orders::{NIL, Order, Orders, Slot};
 

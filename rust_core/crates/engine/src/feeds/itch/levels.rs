@@ -3,7 +3,7 @@
 //! A side keeps its prices as keys that grow as prices get better, the best one last: orders come and go near the
 //! best price, so that the search looks at the last eight keys at once and only then further, and little moves.
 
-use super::memory::{self, Large};
+use crate::memory::{self, Large};
 use super::orders::{NIL, Order, Orders, Slot};
 
 /// The side of an order.

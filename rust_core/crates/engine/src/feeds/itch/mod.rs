@@ -10,7 +10,6 @@ mod field;
 mod frames;
 mod generate;
 mod levels;
-mod memory;
 pub mod messages;
 mod orders;
 

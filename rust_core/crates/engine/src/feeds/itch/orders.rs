@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::memory::{self, Large};
+use crate::memory::{self, Large};
 
 /// A place of an order.
 pub type Slot = u32;

@@ -1,4 +1,4 @@
-//! Memory for a whole market's orders: vectors in huge pages, and reading ahead without waiting.
+//! Memory for millions of orders: vectors in huge pages, and reading ahead without waiting.
 //!
 //! A book of a million orders is read at places that are as good as random. In pages of 4 KiB nearly each read misses the
 //! processor's table of pages as well as its caches; in pages of 2 MiB the table reaches over all of it. The kernel gives
@@ -25,7 +25,8 @@ impl<T: Copy> Clone for Large<T> {
 }
 
 impl<T: Copy> Large<T> {
-    fn with_capacity(capacity: usize) -> Self {
+    /// An empty one with room.
+    pub fn with_capacity(capacity: usize) -> Self {
         let mut empty = Vec::with_capacity(capacity);
         ask_for_huge_pages(&mut empty);
         Self(empty)
@@ -47,6 +48,13 @@ impl<T: Copy> Large<T> {
             self.grow(more);
         }
         self.0.resize(self.0.len() + more, value);
+    }
+
+    /// Room for that many in all.
+    pub fn reserve_in_all(&mut self, len: usize) {
+        if len > self.0.capacity() {
+            self.grow(len - self.0.len());
+        }
     }
 
     /// Move to twice the room at least. Not by `realloc`, which moves small pages as they are.
