@@ -1,13 +1,15 @@
 //! The order book: price, then time.
 
 use crate::arena::{Arena, Order, Slot};
+use crate::change::ChangeKind;
 use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::ids::IdIndex;
 use crate::ladder::Ladder;
 use crate::matching::Taker;
 use crate::orders::{Limit, Market, PostOnly, Terms};
-use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare, Rares};
+use crate::rare::{Class, Rare, Rares};
+use crate::special::Special;
 use crate::stops::Stops;
 use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks, TimeInForce};
 
@@ -24,6 +26,10 @@ pub struct Book {
     pub(crate) phase: Phase,
     pub(crate) now: Nanos,
     pub(crate) self_trade: SelfTrade,
+    pub(crate) trades: u64,
+    pub(crate) changes: u64,
+    /// What few books have; one without it pays a test for it, and no more.
+    pub(crate) special: Option<Box<Special>>,
 }
 
 impl Book {
@@ -41,6 +47,9 @@ impl Book {
             phase: Phase::Continuous,
             now: 0,
             self_trade,
+            trades: 0,
+            changes: 0,
+            special: None,
         }
     }
 
@@ -61,6 +70,9 @@ impl Book {
 
     /// `add_limit` after its checks, and before what it fires.
     pub(crate) fn enter_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        if self.special.is_some() || order.terms.special() {
+            return self.enter_special(order, sink);
+        }
         self.check_room(order.side, order.quantity)?;
         let mut order = *order;
         let Limit { id, user, side, price, quantity, .. } = order;
@@ -99,6 +111,7 @@ impl Book {
                 ..taker.rest()
             },
             rare,
+            sink,
         );
         Ok(left)
     }
@@ -150,10 +163,12 @@ impl Book {
     /// # Errors
     /// No such live order.
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        match self.ids.get(id) {
-            Some(slot) => Ok(self.cancel_slot(slot, CancelReason::User, sink)),
-            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id)),
-        }
+        let left = match self.ids.get(id) {
+            Some(slot) => self.cancel_slot(slot, CancelReason::User, sink),
+            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id))?,
+        };
+        self.carry_out_fired(sink);
+        Ok(left)
     }
 
     /// Take `by` lots off an order, which keeps its place; what does not show goes first. All of it goes, if it has no
@@ -167,14 +182,15 @@ impl Book {
         let open = self.open(&order);
         if by >= open {
             self.cancel_slot(slot, CancelReason::User, sink);
+            self.carry_out_fired(sink);
             return Ok(0);
         }
         let drawn = if order.rare { self.rares.draw(id, order.side, by) } else { 0 };
         if by > drawn {
-            let (ladder, arena) = self.side_mut(order.side);
-            ladder.reduce(arena, slot, by - drawn);
+            self.lessen(slot, by - drawn, sink);
         }
         order.tell_cancel(by, CancelReason::User, sink);
+        self.carry_out_fired(sink);
         Ok(open - by)
     }
 
@@ -191,6 +207,9 @@ impl Book {
         sink: &mut impl Sink,
     ) -> Result<Lots, BookError> {
         let slot = self.resting(id)?;
+        if self.special.is_some() {
+            return self.modify_special(slot, price, quantity, sink);
+        }
         let old = *self.arena.get(slot);
         let open = self.open(&old);
         let price = price.unwrap_or(old.price);
@@ -203,20 +222,8 @@ impl Book {
         if old.post_only && self.crosses(old.side, price) {
             return Err(BookError::WouldTake(id));
         }
-        let rare = self.rare(&old);
-        self.remove(slot);
-        let terms = Terms {
-            tif: match rare.expires {
-                0 => TimeInForce::Gtc,
-                END_OF_DAY => TimeInForce::Day,
-                END_OF_AUCTION => TimeInForce::AtOpen,
-                _ => TimeInForce::Gtd,
-            },
-            post_only: if old.post_only { PostOnly::Reject } else { PostOnly::No },
-            display: (rare.display != 0).then_some(rare.display),
-            min_quantity: 0,
-            expires: rare.expires,
-        };
+        let terms = self.rare(&old).terms(old.post_only);
+        self.remove(slot, sink);
         let order = Limit { id, user: old.user, side: old.side, price, quantity, terms };
         let left = self.enter_limit(&order, sink)?;
         self.carry_out_fired(sink);
@@ -245,7 +252,7 @@ impl Book {
 
     #[inline]
     pub(crate) fn check_terms(&self, order: &Limit) -> Result<(), BookError> {
-        let Terms { tif, post_only, display, min_quantity, expires } = order.terms;
+        let Terms { tif, post_only, display, min_quantity, .. } = order.terms;
         if !tif.rests() {
             if post_only != PostOnly::No {
                 return Err(BookError::NeverRests { field: "post_only" });
@@ -271,10 +278,10 @@ impl Book {
         if min_quantity > order.quantity {
             return Err(BookError::MinQuantity(min_quantity));
         }
-        if tif == TimeInForce::Gtd && (expires <= self.now || expires >= END_OF_AUCTION) {
-            return Err(BookError::Expired(expires, self.now));
+        if order.terms.special() {
+            self.check_special(&order.terms)?;
         }
-        Ok(())
+        self.check_date(&order.terms)
     }
 
     /// Whether an order of this side and price would take.
@@ -302,33 +309,53 @@ impl Book {
 
     /// Put an order at the end of its queue.
     #[inline]
-    pub(crate) fn rest(&mut self, order: Order, rare: Option<Rare>) {
+    pub(crate) fn rest(&mut self, order: Order, rare: Option<Rare>, sink: &mut impl Sink) {
         if let Some(rare) = rare {
+            if rare.class != Class::Shown || rare.reduce_only {
+                return self.rest_special(order, rare, sink);
+            }
             self.rares.insert(order.id, order.side, rare);
         }
-        self.link(Order { rare: rare.is_some(), ..order });
+        self.link(Order { rare: rare.is_some(), ..order }, sink);
     }
 
     /// Put an order, with its uncommon part at hand, at the end of its queue.
     #[inline]
-    pub(crate) fn link(&mut self, order: Order) {
+    pub(crate) fn link(&mut self, order: Order, sink: &mut impl Sink) {
         let slot = self.arena.insert(order);
         self.ids.insert(order.id, slot);
         let (ladder, arena) = self.side_mut(order.side);
         ladder.push(arena, slot);
+        self.changed(ChangeKind::Add, &order, order.quantity, sink);
+    }
+
+    /// Take `by` off what an order has in its queue, which is more.
+    #[inline]
+    pub(crate) fn lessen(&mut self, slot: Slot, by: Lots, sink: &mut impl Sink) {
+        let order = *self.arena.get(slot);
+        if self.is_apart(&order) {
+            return self.lessen_apart(slot, by);
+        }
+        let (ladder, arena) = self.side_mut(order.side);
+        ladder.reduce(arena, slot, by);
+        self.changed(ChangeKind::Reduce, &order, order.quantity - by, sink);
     }
 
     /// Forget a resting order.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: Slot) -> Order {
+    pub(crate) fn remove(&mut self, slot: Slot, sink: &mut impl Sink) -> Order {
         let order = *self.arena.get(slot);
+        if self.is_apart(&order) {
+            return self.remove_apart(slot);
+        }
         let (ladder, arena) = self.side_mut(order.side);
         ladder.unlink(arena, slot);
         self.ids.remove(order.id);
         self.arena.remove(slot);
         if order.rare {
-            self.rares.remove(order.id, order.side);
+            self.forget_rare(order.id, order.side);
         }
+        self.changed(ChangeKind::Remove, &order, 0, sink);
         order
     }
 
@@ -336,7 +363,7 @@ impl Book {
     #[inline]
     pub(crate) fn cancel_slot(&mut self, slot: Slot, reason: CancelReason, sink: &mut impl Sink) -> Lots {
         let open = self.open(self.arena.get(slot));
-        let order = self.remove(slot);
+        let order = self.remove(slot, sink);
         order.tell_cancel(open, reason, sink);
         open
     }

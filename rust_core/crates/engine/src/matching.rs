@@ -2,6 +2,7 @@
 
 use crate::arena::{NIL, Order, Slot};
 use crate::book::Book;
+use crate::change::ChangeKind;
 use crate::event::{CancelReason, Event, Fill, Sink};
 use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
 
@@ -20,12 +21,14 @@ pub struct Taker {
     pub quantity: Lots,
     /// Whether meeting its owner has ended it.
     pub stopped: bool,
+    /// Whether it passes over all-or-none orders.
+    pub passes_whole: bool,
 }
 
 impl Taker {
     /// An order that takes at any price.
     pub(crate) const fn new(id: OrderId, user: UserId, side: Side, quantity: Lots) -> Self {
-        Self { id, user, side, limit: None, quantity, stopped: false }
+        Self { id, user, side, limit: None, quantity, stopped: false, passes_whole: false }
     }
 
     /// The order that what is left would be, if it rested.
@@ -51,6 +54,9 @@ impl Taker {
 impl Book {
     /// Match until the taker is done, its limit is reached or the other side is empty.
     pub(crate) fn take(&mut self, taker: &mut Taker, sink: &mut impl Sink) {
+        if self.special.is_some() {
+            return self.take_special(taker, sink);
+        }
         let maker_side = taker.side.opposite();
         let ladder = self.ladder(maker_side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
@@ -63,9 +69,9 @@ impl Book {
             }
             let quantity = taker.quantity.min(maker.quantity);
             taker.quantity -= quantity;
-            self.consume(slot, quantity);
+            self.consume(slot, quantity, sink);
             self.traded(maker.price);
-            sink.emit(Event::Fill(Fill {
+            let fill = Fill {
                 price: maker.price,
                 quantity,
                 maker: maker.id,
@@ -73,38 +79,43 @@ impl Book {
                 taker: taker.id,
                 taker_user: taker.user,
                 side: taker.side,
-            }));
+            };
+            self.count_trade(&fill, sink);
+            sink.emit(Event::Fill(fill));
         }
     }
 
     /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.
     #[inline]
-    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots) {
+    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots, sink: &mut impl Sink) {
         let order = *self.arena.get(slot);
-        let (ladder, arena) = self.side_mut(order.side);
         if quantity < order.quantity {
-            ladder.reduce(arena, slot, quantity);
+            self.lessen(slot, quantity, sink);
         } else if order.rare && self.rares.get(order.id).reserve > 0 {
-            self.replenish(slot);
+            self.replenish(slot, sink);
         } else {
-            self.remove(slot);
+            self.remove(slot, sink);
         }
     }
 
     #[cold]
-    fn replenish(&mut self, slot: Slot) {
-        let Order { id, side, .. } = *self.arena.get(slot);
+    fn replenish(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let order = *self.arena.get(slot);
+        let Order { id, side, .. } = order;
         let display = self.rares.get(id).display;
         let shown = self.rares.draw(id, side, display);
         let (ladder, arena) = self.side_mut(side);
         ladder.unlink(arena, slot);
+        self.changed(ChangeKind::Remove, &order, 0, sink);
+        let (ladder, arena) = self.side_mut(side);
         arena.get_mut(slot).quantity = shown;
         ladder.push(arena, slot);
+        self.changed(ChangeKind::Add, &order, shown, sink);
     }
 
     /// The user met themself: do what the book's mode says.
     #[cold]
-    fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
+    pub(crate) fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
         let maker = *self.arena.get(slot);
         match self.self_trade {
             SelfTrade::Allow => {}
@@ -121,7 +132,7 @@ impl Book {
             }
             SelfTrade::Decrement => {
                 let both = taker.quantity.min(maker.quantity);
-                self.consume(slot, both);
+                self.consume(slot, both, sink);
                 maker.tell_cancel(both, CancelReason::SelfTrade, sink);
                 taker.tell_cancel(both, CancelReason::SelfTrade, sink);
                 taker.quantity -= both;
@@ -131,6 +142,9 @@ impl Book {
 
     /// Whether at least `wanted` of the taker would trade: what fill-or-kill asks before it touches anything.
     pub(crate) fn can_fill(&self, taker: &Taker, mut wanted: Lots) -> bool {
+        if self.special.is_some() {
+            return self.can_fill_special(taker, wanted);
+        }
         let side = taker.side.opposite();
         let ladder = self.ladder(side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));

@@ -62,10 +62,14 @@ impl Book {
         if order.rare { order.quantity + self.rares.get(order.id).reserve } else { order.quantity }
     }
 
-    /// How many orders, and how many lots that show, come before an order at its price.
+    /// How many orders, and how many lots that could trade before any reserve, come before an order at its price: all of
+    /// the classes before its own, too. `None` for a pegged order without a price.
     #[must_use]
     pub fn ahead(&self, id: OrderId) -> Option<(usize, Lots)> {
         let order = self.order(id)?;
+        if self.is_apart(order) {
+            return self.ahead_apart(order);
+        }
         Some(self.walk(order.prev, |order| order.prev).fold((0, 0), |(n, lots), order| (n + 1, lots + order.quantity)))
     }
 
