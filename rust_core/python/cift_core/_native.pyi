@@ -53,7 +53,7 @@ class Fill:
 class RestingOrder:
     order_id: int
     side: _Side
-    price: float | None
+    price: float
     quantity: float
     user_id: int
     post_only: bool

@@ -1,6 +1,7 @@
 """The rows of `FastOrderBook`: the same layout as `crates/engine/src/batch.rs` and `change.rs`.
 
-`submit_batch` takes rows of `EXCHANGE_COMMAND_DTYPE` (`cift_core.exchange`) as well, which can say all that an order can be.
+`submit_batch` takes rows of `EXCHANGE_COMMAND_DTYPE` (`cift_core.exchange`) as well, which can say all that an order
+can be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The rows of `Exchange.submit_batch`, which `FastOrderBook.submit_batch` takes too: the same layout as `crates/engine/src/exchange/command.rs`, and their codes."""
+"""The rows of `Exchange.submit_batch`, which `FastOrderBook.submit_batch` takes too.
+
+The same layout as `crates/engine/src/exchange/command.rs`, and the meaning of its codes.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ use crate::state::Cancels;
 
 type Levels = Vec<(f64, f64)>;
 
-/// A resting order: side, price (None for a pegged one that has none now), quantity left, user_id, how it is treated.
+/// A resting order: side, price (NaN for a pegged one that has none now), quantity left, user_id, how it is treated.
 #[pyclass(frozen, get_all, module = "cift_core")]
 pub struct RestingOrder {
     /// The order's id.
@@ -20,7 +20,7 @@ pub struct RestingOrder {
     /// "buy" or "sell".
     side: &'static str,
     /// Its price.
-    price: Option<f64>,
+    price: f64,
     /// What is left of it.
     quantity: f64,
     /// Its owner.
@@ -52,7 +52,7 @@ impl FastOrderBook {
             RestingOrder {
                 order_id: order.id,
                 side: side_name(order.side),
-                price: (class != Class::Asleep).then(|| instrument.price(order.price)),
+                price: if class == Class::Asleep { f64::NAN } else { instrument.price(order.price) },
                 quantity: instrument.quantity(book.open(order)),
                 user_id: order.user,
                 post_only: order.post_only,

@@ -158,7 +158,12 @@ impl Book {
     pub(super) fn move_pegs(&mut self, sink: &mut impl Sink) -> bool {
         let reference = self.reference();
         let Some(special) = &mut self.special else { return false };
-        if special.pegs == 0 || special.followed == Some(reference) {
+        if special.pegs == 0 {
+            // What was followed is forgotten: the next peg to come may move the market while it comes.
+            special.followed = None;
+            return false;
+        }
+        if special.followed == Some(reference) {
             return false;
         }
         special.followed = Some(reference);
