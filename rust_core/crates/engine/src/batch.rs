@@ -2,6 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::change::Change;
 use crate::error::BookError;
 use crate::event::{Event, Sink};
 use crate::grid::Grid;
@@ -41,7 +42,8 @@ pub struct EventRow {
     pub kind: u8,
     /// The side of the order: 0 buy, 1 sell; a fill's is the taker's.
     pub side: u8,
-    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused), for a reject the number of its code.
+    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused, 5 reduce-only), for a reject the
+    /// number of its code.
     pub code: u16,
     /// Zero.
     pub reserved: u32,
@@ -74,11 +76,35 @@ const LARGE: usize = 16_384;
 const AHEAD: usize = 6;
 
 /// A listener that writes rows.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     rows: &'a mut Vec<EventRow>,
     tick: Grid,
     lot: Grid,
     command: u64,
+    changes: Option<&'a mut Vec<Change>>,
+}
+
+impl<'a> Rows<'a> {
+    /// A listener to the book of `instrument`.
+    pub fn new(instrument: &Instrument, rows: &'a mut Vec<EventRow>, changes: Option<&'a mut Vec<Change>>) -> Self {
+        Self { rows, tick: instrument.tick, lot: instrument.lot, command: 0, changes }
+    }
+
+    /// The command with this number begins.
+    #[inline]
+    pub fn begin(&mut self, command: u64) {
+        self.command = command;
+    }
+
+    /// It has ended: with what rests, where that is news, or with a refusal.
+    #[inline(always)]
+    pub fn end(&mut self, side: u8, order_id: u64, user_id: u64, outcome: Result<Option<f64>, BookError>) {
+        match outcome {
+            Ok(Some(quantity)) => self.row(ACCEPTED, side, order_id, user_id).quantity = quantity,
+            Ok(None) => {}
+            Err(error) => self.row(REJECTED, side, order_id, user_id).code = error.number(),
+        }
+    }
 }
 
 impl Rows<'_> {
@@ -94,6 +120,18 @@ impl Rows<'_> {
 }
 
 impl Sink for Rows<'_> {
+    #[inline]
+    fn wants_changes(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    #[cold]
+    fn change(&mut self, change: Change) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change);
+        }
+    }
+
     #[inline]
     fn emit(&mut self, event: Event) {
         let (tick, lot) = (self.tick, self.lot);
@@ -118,26 +156,30 @@ impl Instrument {
     /// Carry out every command in order. Each ends in one row: accepted (a limit or a modify, after its fills, with what
     /// rests) or rejected; a command that cancels or reduces says so by the cancelled row alone.
     pub fn submit_batch(&mut self, commands: &[CommandRow], events: &mut Vec<EventRow>) {
-        let mut rows = Rows { rows: events, tick: self.tick, lot: self.lot, command: 0 };
+        self.submit_batch_telling(commands, events, None);
+    }
+
+    /// `submit_batch`, with the changes of the book behind `changes`, if given.
+    pub fn submit_batch_telling(
+        &mut self,
+        commands: &[CommandRow],
+        events: &mut Vec<EventRow>,
+        changes: Option<&mut Vec<Change>>,
+    ) {
+        let mut rows = Rows::new(self, events, changes);
         let large = self.book.len() >= LARGE;
         for (number, command) in commands.iter().enumerate() {
             if large {
                 self.look_ahead(&commands[number..]);
             }
-            rows.command = number as u64;
+            rows.begin(number as u64);
             let outcome = match command {
                 // What most commands are: nothing to be looked up.
                 CommandRow { op: 0, tif: 0, flags: 0, .. } => self.submit_plain(command, &mut rows).map(Some),
                 _ => self.submit(command, &mut rows),
             };
-            let CommandRow { side, order_id, user_id, .. } = *command;
-            match outcome {
-                Ok(Some(resting)) => {
-                    rows.row(ACCEPTED, side, order_id, user_id).quantity = self.quantity(resting);
-                }
-                Ok(None) => {}
-                Err(error) => rows.row(REJECTED, side, order_id, user_id).code = error.number(),
-            }
+            let resting = outcome.map(|resting| resting.map(|lots| self.quantity(lots)));
+            rows.end(command.side, command.order_id, command.user_id, resting);
         }
     }
 

@@ -1,13 +1,15 @@
 //! The order book: price, then time.
 
 use crate::arena::{Arena, Cell, Order, Slot};
+use crate::change::ChangeKind;
 use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::ladder::Ladder;
 use crate::matching::Taker;
 use crate::order_index::{OrderIndex, Vacancy};
 use crate::orders::{Limit, Market, PostOnly, Terms};
-use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare, Rares};
+use crate::rare::{Class, Rare, Rares};
+use crate::special::Special;
 use crate::stops::Stops;
 use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks, TimeInForce};
 
@@ -24,6 +26,10 @@ pub struct Book {
     pub(crate) phase: Phase,
     pub(crate) now: Nanos,
     pub(crate) self_trade: SelfTrade,
+    pub(crate) trades: u64,
+    pub(crate) changes: u64,
+    /// What few books have; one without it pays a test for it, and no more.
+    pub(crate) special: Option<Box<Special>>,
 }
 
 /// Two empty sides.
@@ -45,6 +51,9 @@ impl Book {
             phase: Phase::Continuous,
             now: 0,
             self_trade,
+            trades: 0,
+            changes: 0,
+            special: None,
         }
     }
 
@@ -55,7 +64,7 @@ impl Book {
     /// would overflow.
     #[inline]
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        if !order.terms.plain() || self.phase != Phase::Continuous {
+        if !order.terms.plain() || self.phase != Phase::Continuous || self.special.is_some() {
             return self.add_with_terms(order, sink);
         }
         // Nearly all orders are plain, and most of those only rest: nothing here asks what others may be.
@@ -65,7 +74,7 @@ impl Book {
         let Limit { id, user, side, price, quantity, .. } = *order;
         let vacancy = self.vacancy(id)?;
         self.check_room(side, quantity)?;
-        self.settle(vacancy, side, price, Cell { id, user, quantity, ..Cell::default() });
+        self.settle(vacancy, side, price, Cell { id, user, quantity, ..Cell::default() }, sink);
         Ok(quantity)
     }
 
@@ -80,7 +89,7 @@ impl Book {
         let mut left = taker.quantity;
         if left > 0 && order.terms.tif.rests() {
             let vacancy = self.vacancy(id)?;
-            self.settle(vacancy, side, price, Cell { id, user, quantity: left, ..Cell::default() });
+            self.settle(vacancy, side, price, Cell { id, user, quantity: left, ..Cell::default() }, sink);
         } else if left > 0 {
             taker.tell_cancel(left, CancelReason::Unfilled, sink);
             left = 0;
@@ -101,10 +110,15 @@ impl Book {
 
     /// Put an order at the end of its queue, at a vacancy for its id.
     #[inline(always)]
-    fn settle(&mut self, vacancy: Vacancy, side: Side, price: Ticks, cell: Cell) {
+    fn settle(&mut self, vacancy: Vacancy, side: Side, price: Ticks, cell: Cell, sink: &mut impl Sink) {
         let (ladder, arena) = self.side_mut(side);
         let (id, slot) = (cell.id, ladder.push(arena, price, Cell { entry: vacancy.entry(), ..cell }));
         self.ids.put(vacancy, id, slot);
+        self.changes += 1;
+        if sink.wants_changes() {
+            let order = self.arena.get(slot);
+            self.tell_change(ChangeKind::Add, &order, order.quantity, sink);
+        }
     }
 
     #[inline(never)]
@@ -119,6 +133,9 @@ impl Book {
 
     /// `add_limit` after its checks, and before what it fires.
     pub(crate) fn enter_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        if self.special.is_some() || order.terms.special() {
+            return self.enter_special(order, sink);
+        }
         self.check_room(order.side, order.quantity)?;
         let mut order = *order;
         let Limit { id, user, side, price, quantity, .. } = order;
@@ -157,6 +174,7 @@ impl Book {
                 ..taker.rest()
             },
             rare,
+            sink,
         );
         Ok(left)
     }
@@ -208,10 +226,12 @@ impl Book {
     /// # Errors
     /// No such live order.
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        match self.ids.get(&self.arena, id) {
-            Some(slot) => Ok(self.cancel_slot(slot, CancelReason::User, sink)),
-            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id)),
-        }
+        let left = match self.ids.get(&self.arena, id) {
+            Some(slot) => self.cancel_slot(slot, CancelReason::User, sink),
+            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id))?,
+        };
+        self.carry_out_fired(sink);
+        Ok(left)
     }
 
     /// Take `by` lots off an order, which keeps its place; what does not show goes first. All of it goes, if it has no
@@ -225,14 +245,15 @@ impl Book {
         let open = self.open(&order);
         if by >= open {
             self.cancel_slot(slot, CancelReason::User, sink);
+            self.carry_out_fired(sink);
             return Ok(0);
         }
         let drawn = if order.rare { self.rares.draw(id, order.side, by) } else { 0 };
         if by > drawn {
-            let (ladder, arena) = self.side_mut(order.side);
-            ladder.reduce(arena, slot, by - drawn);
+            self.lessen(slot, by - drawn, sink);
         }
         order.tell_cancel(by, CancelReason::User, sink);
+        self.carry_out_fired(sink);
         Ok(open - by)
     }
 
@@ -249,6 +270,9 @@ impl Book {
         sink: &mut impl Sink,
     ) -> Result<Lots, BookError> {
         let slot = self.resting(id)?;
+        if self.special.is_some() {
+            return self.modify_special(slot, price, quantity, sink);
+        }
         let old = self.arena.get(slot);
         let open = self.open(&old);
         let price = price.unwrap_or(old.price);
@@ -261,20 +285,8 @@ impl Book {
         if old.post_only && self.crosses(old.side, price) {
             return Err(BookError::WouldTake(id));
         }
-        let rare = self.rare(&old);
-        self.remove(slot);
-        let terms = Terms {
-            tif: match rare.expires {
-                0 => TimeInForce::Gtc,
-                END_OF_DAY => TimeInForce::Day,
-                END_OF_AUCTION => TimeInForce::AtOpen,
-                _ => TimeInForce::Gtd,
-            },
-            post_only: if old.post_only { PostOnly::Reject } else { PostOnly::No },
-            display: (rare.display != 0).then_some(rare.display),
-            min_quantity: 0,
-            expires: rare.expires,
-        };
+        let terms = self.rare(&old).terms(old.post_only);
+        self.remove(slot, sink);
         let order = Limit { id, user: old.user, side: old.side, price, quantity, terms };
         let left = self.enter_limit(&order, sink)?;
         self.carry_out_fired(sink);
@@ -303,7 +315,7 @@ impl Book {
 
     #[inline]
     pub(crate) fn check_terms(&self, order: &Limit) -> Result<(), BookError> {
-        let Terms { tif, post_only, display, min_quantity, expires } = order.terms;
+        let Terms { tif, post_only, display, min_quantity, .. } = order.terms;
         if !tif.rests() {
             if post_only != PostOnly::No {
                 return Err(BookError::NeverRests { field: "post_only" });
@@ -329,10 +341,10 @@ impl Book {
         if min_quantity > order.quantity {
             return Err(BookError::MinQuantity(min_quantity));
         }
-        if tif == TimeInForce::Gtd && (expires <= self.now || expires >= END_OF_AUCTION) {
-            return Err(BookError::Expired(expires, self.now));
+        if order.terms.special() {
+            self.check_special(&order.terms)?;
         }
-        Ok(())
+        self.check_date(&order.terms)
     }
 
     /// Whether an order of this side and price would take.
@@ -360,36 +372,70 @@ impl Book {
 
     /// Put an order at the end of its queue.
     #[inline]
-    pub(crate) fn rest(&mut self, order: &Order, rare: Option<Rare>) {
+    pub(crate) fn rest(&mut self, order: &Order, rare: Option<Rare>, sink: &mut impl Sink) {
         if let Some(rare) = rare {
+            if rare.class != Class::Shown || rare.reduce_only {
+                return self.rest_special(order, rare, sink);
+            }
             self.rares.insert(order.id, order.side, rare);
         }
-        self.link(&Order { rare: rare.is_some(), ..*order });
+        self.link(&Order { rare: rare.is_some(), ..*order }, sink);
     }
 
     /// Put an order, with its uncommon part at hand, at the end of its queue.
-    pub(crate) fn link(&mut self, order: &Order) {
+    pub(crate) fn link(&mut self, order: &Order, sink: &mut impl Sink) {
         let Order { id, user, price, quantity, side, post_only, rare } = *order;
-        self.ids.make_room(&mut self.arena);
-        let vacancy = self.ids.vacancy(&self.arena, id).expect("a new id");
-        self.settle(vacancy, side, price, Cell { id, user, quantity, entry: 0, post_only, rare });
+        let vacancy = self.ids.new_vacancy(&mut self.arena, id);
+        self.settle(vacancy, side, price, Cell { id, user, quantity, entry: 0, post_only, rare }, sink);
+    }
+
+    /// Take `by` off what an order has in its queue, which is more.
+    #[inline]
+    pub(crate) fn lessen(&mut self, slot: Slot, by: Lots, sink: &mut impl Sink) {
+        let order = self.arena.get(slot);
+        if self.is_apart(&order) {
+            return self.lessen_apart(slot, by);
+        }
+        self.lessen_shown(order.side, slot, by, sink);
+    }
+
+    /// `lessen` of an order that shows, on this side.
+    #[inline(always)]
+    pub(crate) fn lessen_shown(&mut self, side: Side, slot: Slot, by: Lots, sink: &mut impl Sink) {
+        let (ladder, arena) = self.side_mut(side);
+        ladder.reduce(arena, slot, by);
+        self.changes += 1;
+        if sink.wants_changes() {
+            let order = self.arena.get(slot);
+            self.tell_change(ChangeKind::Reduce, &order, order.quantity, sink);
+        }
     }
 
     /// Forget a resting order.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: Slot) {
-        self.remove_from(self.arena.place(slot).0, slot);
+    pub(crate) fn remove(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let (side, rare) = (self.arena.place(slot).0, self.arena.cell(slot).rare);
+        if rare && self.is_apart(&self.arena.get(slot)) {
+            self.remove_apart(slot);
+            return;
+        }
+        self.remove_shown(side, slot, sink);
     }
 
-    /// Forget a resting order of this side.
+    /// Forget a resting order that shows, on this side.
     #[inline(always)]
-    pub(crate) fn remove_from(&mut self, side: Side, slot: Slot) {
-        let &Cell { id, entry, rare, .. } = self.arena.cell(slot);
+    pub(crate) fn remove_shown(&mut self, side: Side, slot: Slot, sink: &mut impl Sink) {
+        let (price, &Cell { id, user, entry, post_only, rare, .. }) = (self.arena.place(slot).1, self.arena.cell(slot));
         let Self { sides, arena, ids, .. } = self;
         ids.remove(entry, id);
         sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
         if rare {
-            self.rares.remove(id, side);
+            self.forget_rare(id, side);
+        }
+        self.changes += 1;
+        if sink.wants_changes() {
+            let order = Order { id, user, price, quantity: 0, side, post_only, rare };
+            self.tell_change(ChangeKind::Remove, &order, 0, sink);
         }
     }
 
@@ -398,7 +444,7 @@ impl Book {
     pub(crate) fn cancel_slot(&mut self, slot: Slot, reason: CancelReason, sink: &mut impl Sink) -> Lots {
         let order = self.arena.get(slot);
         let open = self.open(&order);
-        self.remove(slot);
+        self.remove(slot, sink);
         order.tell_cancel(open, reason, sink);
         open
     }

@@ -2,6 +2,7 @@
 
 use crate::arena::{Cell, Order, Slot};
 use crate::book::Book;
+use crate::change::ChangeKind;
 use crate::event::{CancelReason, Event, Fill, Sink};
 use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
 
@@ -20,12 +21,14 @@ pub struct Taker {
     pub quantity: Lots,
     /// Whether meeting its owner has ended it.
     pub stopped: bool,
+    /// Whether it passes over all-or-none orders.
+    pub passes_whole: bool,
 }
 
 impl Taker {
     /// An order that takes at any price.
     pub(crate) const fn new(id: OrderId, user: UserId, side: Side, quantity: Lots) -> Self {
-        Self { id, user, side, limit: None, quantity, stopped: false }
+        Self { id, user, side, limit: None, quantity, stopped: false, passes_whole: false }
     }
 
     /// The order that what is left would be, if it rested.
@@ -50,61 +53,67 @@ impl Book {
     /// Match until the taker is done, its limit is reached or the other side is empty.
     #[inline(never)]
     pub(crate) fn take(&mut self, taker: &mut Taker, sink: &mut impl Sink) {
+        if self.special.is_some() {
+            return self.take_special(taker, sink);
+        }
         let maker_side = taker.side.opposite();
         let ladder = self.ladder(maker_side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
         while taker.quantity > 0 {
             let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { return };
             let price = self.arena.place(slot).1;
-            let &Cell { id: maker, user: maker_user, quantity: shown, .. } = self.arena.cell(slot);
+            let &Cell { id: maker, user: maker_user, quantity: shown, rare, .. } = self.arena.cell(slot);
             if self.self_trade != SelfTrade::Allow && maker_user == taker.user {
                 self.prevent(taker, slot, sink);
                 continue;
             }
             let quantity = taker.quantity.min(shown);
             taker.quantity -= quantity;
-            self.consume_from(maker_side, slot, quantity);
+            if quantity < shown {
+                self.lessen_shown(maker_side, slot, quantity, sink);
+            } else if rare && self.rares.get(maker).reserve > 0 {
+                self.replenish(slot, sink);
+            } else {
+                self.remove_shown(maker_side, slot, sink);
+            }
             self.traded(price);
             let Taker { id: taker, user: taker_user, side, .. } = *taker;
-            sink.emit(Event::Fill(Fill { price, quantity, maker, maker_user, taker, taker_user, side }));
+            let fill = Fill { price, quantity, maker, maker_user, taker, taker_user, side };
+            self.count_trade(&fill, sink);
+            sink.emit(Event::Fill(fill));
         }
     }
 
     /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.
     #[inline]
-    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots) {
-        self.consume_from(self.arena.place(slot).0, slot, quantity);
-    }
-
-    /// `consume` of an order of this side.
-    #[inline(always)]
-    fn consume_from(&mut self, side: Side, slot: Slot, quantity: Lots) {
+    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots, sink: &mut impl Sink) {
         let &Cell { id, quantity: shown, rare, .. } = self.arena.cell(slot);
         if quantity < shown {
-            let (ladder, arena) = self.side_mut(side);
-            ladder.reduce(arena, slot, quantity);
+            self.lessen(slot, quantity, sink);
         } else if rare && self.rares.get(id).reserve > 0 {
-            self.replenish(slot);
+            self.replenish(slot, sink);
         } else {
-            self.remove_from(side, slot);
+            self.remove(slot, sink);
         }
     }
 
     #[cold]
-    fn replenish(&mut self, slot: Slot) {
-        let (side, price) = self.arena.place(slot);
-        let cell = *self.arena.cell(slot);
-        let display = self.rares.get(cell.id).display;
-        let shown = self.rares.draw(cell.id, side, display);
+    fn replenish(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let (order, cell) = (self.arena.get(slot), *self.arena.cell(slot));
+        let Order { id, side, price, .. } = order;
+        let display = self.rares.get(id).display;
+        let shown = self.rares.draw(id, side, display);
         let Self { sides, arena, ids, .. } = self;
-        let ladder = &mut sides[side as usize];
-        ladder.unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
-        ids.moved(cell.entry, ladder.push(arena, price, Cell { quantity: shown, ..cell }));
+        sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
+        self.changed(ChangeKind::Remove, &order, 0, sink);
+        let Self { sides, arena, ids, .. } = self;
+        ids.moved(cell.entry, sides[side as usize].push(arena, price, Cell { quantity: shown, ..cell }));
+        self.changed(ChangeKind::Add, &order, shown, sink);
     }
 
     /// The user met themself: do what the book's mode says.
     #[cold]
-    fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
+    pub(crate) fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
         let maker = self.arena.get(slot);
         match self.self_trade {
             SelfTrade::Allow => {}
@@ -121,7 +130,7 @@ impl Book {
             }
             SelfTrade::Decrement => {
                 let both = taker.quantity.min(maker.quantity);
-                self.consume(slot, both);
+                self.consume(slot, both, sink);
                 maker.tell_cancel(both, CancelReason::SelfTrade, sink);
                 taker.tell_cancel(both, CancelReason::SelfTrade, sink);
                 taker.quantity -= both;
@@ -131,6 +140,9 @@ impl Book {
 
     /// Whether at least `wanted` of the taker would trade: what fill-or-kill asks before it touches anything.
     pub(crate) fn can_fill(&self, taker: &Taker, mut wanted: Lots) -> bool {
+        if self.special.is_some() {
+            return self.can_fill_special(taker, wanted);
+        }
         let side = taker.side.opposite();
         let ladder = self.ladder(side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));

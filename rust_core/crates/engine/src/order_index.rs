@@ -165,6 +165,12 @@ impl OrderIndex {
         }
     }
 
+    /// Where an id that is known to be new may go.
+    pub fn new_vacancy(&mut self, arena: &mut Arena, id: OrderId) -> Vacancy {
+        self.make_room(arena);
+        self.vacancy(arena, id).expect("a new id")
+    }
+
     /// Room for one more. Tells where everybody is if they had to move; every vacancy is void then.
     #[inline]
     pub fn make_room(&mut self, arena: &mut Arena) {

@@ -1,6 +1,6 @@
 //! What can be asked of a book.
 
-use crate::arena::Order;
+use crate::arena::{Order, Slot};
 use crate::book::Book;
 use crate::ladder::Level;
 use crate::rare::Rare;
@@ -62,11 +62,20 @@ impl Book {
         if order.rare { order.quantity + self.rares.get(order.id).reserve } else { order.quantity }
     }
 
-    /// How many orders, and how many lots that show, come before an order at its price.
+    /// How many orders, and how many lots that could trade before any reserve, come before an order at its price: all of
+    /// the classes before its own, too. `None` for a pegged order without a price.
     #[must_use]
     pub fn ahead(&self, id: OrderId) -> Option<(usize, Lots)> {
         let slot = self.ids.get(&self.arena, id)?;
-        Some(self.arena.ahead(slot).fold((0, 0), |(n, lots), order| (n + 1, lots + order.quantity)))
+        if self.is_apart(&self.arena.get(slot)) {
+            return self.ahead_apart(slot);
+        }
+        Some(self.lots_ahead(slot))
+    }
+
+    /// How many orders, and how many lots, come before an order in its own queue.
+    pub(crate) fn lots_ahead(&self, slot: Slot) -> (usize, Lots) {
+        self.arena.ahead(slot).fold((0, 0), |(n, lots), order| (n + 1, lots + order.quantity))
     }
 
     /// The best price of a side.

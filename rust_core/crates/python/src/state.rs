@@ -1,5 +1,6 @@
 //! What stands behind a `FastOrderBook`.
 
+use cift_engine::change::Change;
 use cift_engine::event::{self, Event, Sink};
 use cift_engine::instrument::Instrument;
 use cift_engine::types::OrderId;
@@ -18,9 +19,35 @@ pub struct Outcome {
     fills: Vec<event::Fill>,
     cancels: Vec<event::Cancel>,
     triggers: Vec<event::Trigger>,
+    /// What changed since somebody asked last, if anybody wants to know.
+    changes: Option<Vec<Change>>,
+}
+
+impl Outcome {
+    /// An empty one; with `changes` it collects those, too.
+    pub fn new(changes: bool) -> Self {
+        Self { changes: changes.then(Vec::new), ..Self::default() }
+    }
+
+    /// Where changes go, if anybody wants to know.
+    pub fn changes(&mut self) -> Option<&mut Vec<Change>> {
+        self.changes.as_mut()
+    }
 }
 
 impl Sink for Outcome {
+    #[inline]
+    fn wants_changes(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    #[cold]
+    fn change(&mut self, change: Change) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change);
+        }
+    }
+
     #[inline]
     fn emit(&mut self, event: Event) {
         match event {
