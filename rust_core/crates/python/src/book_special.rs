@@ -100,7 +100,7 @@ impl FastOrderBook {
             let class = book.class(&order);
             let kind = match class {
                 Class::Whole => "all_or_none",
-                _ if book.peg(order).is_some() => "pegged",
+                _ if book.peg(&order).is_some() => "pegged",
                 _ => "hidden",
             };
             let price = (class != Class::Asleep).then(|| instrument.price(order.price));
