@@ -2,8 +2,8 @@
 
 use cift_engine::wire::{
     Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames,
-    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderType, Side, TickColumns, TickLayout, TimeInForce, Trade,
-    WireError,
+    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Side, TickColumns, TickLayout,
+    TimeInForce, Trade, WireError,
 };
 
 fn command(body: CommandBody<'static>) -> Command<'static> {
@@ -19,12 +19,27 @@ fn commands() -> Vec<Command<'static>> {
         tif: TimeInForce::Fok,
         post_only: true,
         client_order_id: Some("ünïcode"),
+        options: None,
+    };
+    let options = OrderOptions {
+        display_quantity: 1.0,
+        min_quantity: 2.0,
+        expires: u64::MAX,
+        trigger_price: 3.0,
+        trail: 4.0,
+        offset: -5.0,
+        peg: Peg::Mid,
+        reprice: true,
+        hidden: true,
+        all_or_none: true,
+        reduce_only: true,
     };
     let market = NewOrder { order_type: OrderType::Market, price: None, client_order_id: Some(""), ..order };
     [
         CommandBody::NewOrder(order),
         CommandBody::NewOrder(NewOrder { client_order_id: None, ..market }),
         CommandBody::NewOrder(market),
+        CommandBody::NewOrder(NewOrder { options: Some(options), order_type: OrderType::Pegged, ..order }),
         CommandBody::CancelOrder { order_id: 1 },
         CommandBody::ReduceOrder { order_id: 2, by: 0.5 },
         CommandBody::SetInstrument { tick_size: 0.01, lot_size: 1.0 },

@@ -86,6 +86,7 @@ impl State {
             maker_user_id: fill.maker_user,
             taker_order_id: fill.taker,
             taker_user_id: fill.taker_user,
+            taker_side: fill.side,
         });
         fills.collect()
     }
