@@ -140,10 +140,10 @@ fn everything_survives_the_journey() {
 fn one_of_a_batch_is_read_alone() {
     let (commands, events) = (commands(), events());
     let data = bytes(CommandBatch::encode(&commands));
-    assert_eq!(CommandBatch::len(&data), Ok(7));
+    assert_eq!(CommandBatch::len(&data), Ok(8));
     CommandBatch::read(&data, 3..4, |got| same(&got, &commands[3])).expect("a command");
-    let error = CommandBatch::read(&data, 7..8, |_| Ok(())).expect_err("there is none");
-    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 7 is not below its length 7");
+    let error = CommandBatch::read(&data, 8..9, |_| Ok(())).expect_err("there is none");
+    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 8 is not below its length 8");
     let data = bytes(EventBatch::encode(&events));
     let mut seen = Vec::new();
     EventBatch::read(&data, 0..6, |got| {
