@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from cift.benchmarks.core import words
@@ -16,10 +15,9 @@ _STYLE = """
 .bg{fill:#fff}.t{font:600 15px system-ui,sans-serif;fill:#1d2a3a}.s{font:12px system-ui,sans-serif;fill:#43526a}
 .v{font:600 12px system-ui,sans-serif;fill:#1d2a3a}.e{text-anchor:end}.m{text-anchor:middle}
 .grid{stroke:#dfe5ec}.peer{fill:#9aa8ba}.book{fill:#c9d2dd}.ours{fill:#2b6cb0}
-.line{fill:none;stroke:#2b6cb0;stroke-width:2.5}.want{stroke:#2f855a;stroke-width:1.5;stroke-dasharray:5 4}
-.wt{font:12px system-ui,sans-serif;fill:#2f855a}
+.line{fill:none;stroke-width:2.5}.ours-line{stroke:#2b6cb0}.peer-line{stroke:#9aa8ba}
 @media(prefers-color-scheme:dark){.bg{fill:#0f1722}.t,.v{fill:#e8eef5}.s{fill:#a9b6c5}.grid{stroke:#2a3848}
-.peer{fill:#64748b}.book{fill:#3b4a5d}.ours{fill:#63a4e8}.line{stroke:#63a4e8}.want{stroke:#5fbf8a}.wt{fill:#5fbf8a}}
+.peer{fill:#64748b}.book{fill:#3b4a5d}.ours{fill:#63a4e8}.ours-line{stroke:#63a4e8}.peer-line{stroke:#64748b}}
 """
 
 
@@ -41,9 +39,7 @@ def bars(title: str, rows: Sequence[Row]) -> str:
         parts.append(f'<text class="s m" x="{at:.1f}" y="{height - 18}">{10.0**power:,.0f} ns</text>')
     for number, (row, value) in enumerate(zip(shown, values, strict=True)):
         y = _TOP + number * _BAR
-        kind = (
-            "ours" if row.ours else "book" if "does not match" in row.note or "tells no fills" in row.note else "peer"
-        )
+        kind = _kind(row)
         bar = max(2.0, x(value) - _LEFT)
         parts.append(f'<text class="s e" x="{_LEFT - 8}" y="{y + 14}">{escape(row.name)}</text>')
         hint = f"<title>{escape(row.name)}: {escape(row.note)}</title>"
@@ -56,35 +52,45 @@ def bars(title: str, rows: Sequence[Row]) -> str:
 
 
 def curve(title: str, rows: Sequence[Row]) -> str:
-    """Draw value over `at`, a logarithmic axis to the right, an even one up."""
-    shown = sorted((row for row in rows if row.value and row.at), key=lambda row: row.at or 0)
-    points = [(row.at or 1.0, row.value or 0.0) for row in shown]
-    height, bottom, left = 320, 270, 70
-    first, last = (points[0][0], points[-1][0]) if points else (1.0, 10.0)
-    most = max((value for _, value in points), default=1.0)
-    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1_000, 10**9) if most <= 6 * step)
-    highest = step * math.ceil(most * 1.15 / step)
+    """Draw value over `at`, both on logarithmic axes: a line for each series, its name at its end."""
+    series: dict[str, list[Row]] = {}
+    for row in sorted((row for row in rows if row.value and row.at), key=lambda row: row.at or 0):
+        series.setdefault(row.series, []).append(row)
+    places = sorted({row.at or 1.0 for line in series.values() for row in line}) or [1.0, 10.0]
+    values = [row.value or 1.0 for line in series.values() for row in line] or [1.0, 10.0]
+    lowest, highest = _decade(min(values), down=True), _decade(max(values), down=False)
+    height, bottom, left, right = 400, 350, 70, 190
 
     def x(at: float) -> float:
-        span = math.log10(last / first) or 1.0
-        return left + 40 + (_WIDTH - left - 140) * math.log10(at / first) / span
+        span = math.log10(places[-1] / places[0]) or 1.0
+        return left + 40 + (_WIDTH - left - right - 60) * math.log10(at / places[0]) / span
 
     def y(value: float) -> float:
-        return bottom - (bottom - _TOP) * value / highest
+        return bottom - (bottom - _TOP) * (math.log10(value) - lowest) / max(1, highest - lowest)
 
     parts = []
-    for mark in range(0, highest + 1, step):
-        parts.append(f'<line class="grid" x1="{left}" x2="{_WIDTH - 60}" y1="{y(mark):.1f}" y2="{y(mark):.1f}"/>')
-        parts.append(f'<text class="s e" x="{left - 8}" y="{y(mark) + 4:.1f}">{mark} ns</text>')
-    for (here, value), (there, next_value) in pairwise(points):
-        parts.append(f'<path class="line" d="M{x(here):.1f} {y(value):.1f}L{x(there):.1f} {y(next_value):.1f}"/>')
-    for at, value in points:
-        parts.append(f'<circle class="ours" cx="{x(at):.1f}" cy="{y(value):.1f}" r="4.5"/>')
-        parts.append(f'<text class="v m" x="{x(at):.1f}" y="{y(value) - 11:.1f}">{words.figure(value)}</text>')
+    for mark in (digit * 10**power for power in range(lowest, highest) for digit in (1, 2, 5)):
+        parts.append(f'<line class="grid" x1="{left}" x2="{_WIDTH - right}" y1="{y(mark):.1f}" y2="{y(mark):.1f}"/>')
+        parts.append(f'<text class="s e" x="{left - 8}" y="{y(mark) + 4:.1f}">{mark:,} ns</text>')
+    for at in places:
         parts.append(f'<text class="s m" x="{x(at):.1f}" y="{bottom + 20}">{at:,.0f}</text>')
-    parts.append(f'<text class="s m" x="{_WIDTH / 2}" y="{bottom + 40}">resting orders</text>')
-    described = "; ".join(f"{at:,.0f} resting: {words.figure(value)} ns" for at, value in points)
+    for name, line in series.items():
+        parts += _line(name, line, x, y)
+    parts.append(f'<text class="s m" x="{(_WIDTH + left - right) / 2}" y="{bottom + 40}">resting orders</text>')
+    described = "; ".join(f"{row.name}: {words.figure(row.value)} ns" for line in series.values() for row in line)
     return _document(title, described, height, parts)
+
+
+def _line(name: str, rows: Sequence[Row], x: Callable[[float], float], y: Callable[[float], float]) -> Iterator[str]:
+    kind = _kind(rows[0])
+    points = [(x(row.at or 1.0), y(row.value or 1.0), row) for row in rows]
+    path = "L".join(f"{across:.1f} {up:.1f}" for across, up, _ in points)
+    yield f'<path class="line {kind}-line" d="M{path}"/>'
+    for across, up, row in points:
+        yield f'<circle class="{kind}" cx="{across:.1f}" cy="{up:.1f}" r="4.5"/>'
+        yield f'<text class="v m" x="{across:.1f}" y="{up - 11:.1f}">{words.figure(row.value)}</text>'
+    across, up, _ = points[-1]
+    yield f'<text class="s" x="{across + 28:.1f}" y="{up + 4:.1f}">{escape(name)}</text>'
 
 
 def _kind(row: Row) -> str:

@@ -31,7 +31,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One thing measured: `value` is the median of whole runs, `best` the run that others disturbed least.
 
     Percentiles are medians of the runs' own; they have the clock's cost in them. `ours` tells the core from its peers,
-    `at` places a row on a curve. A row that could not be measured has no figures and says `why`.
+    `at` places a row on a curve, of which there is one for each `series`. A row that could not be measured has no
+    figures and says `why`.
     """
 
     section: str
@@ -48,6 +49,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     p999: float | None = None
     max: float | None = None
     at: float | None = None
+    series: str = ""
     targets: list[Target] = []
     why: str = ""
 
