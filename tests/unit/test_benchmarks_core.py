@@ -186,7 +186,7 @@ def test_a_plot_of_nothing_is_still_a_plot(draw: Callable[[str, list[Row]], str]
 
 def test_sections_come_in_the_order_of_their_files() -> None:
     found = all_sections()
-    assert list(found)[:4] == ["rust", "python", "batches", "resting"]
+    assert list(found)[:5] == ["machine", "rust", "python", "batches", "resting"]
     assert all(section.TITLE and section.ABOUT for section in found.values())
 
 

@@ -37,7 +37,7 @@ def python(setting: Setting, package: str, extra: str = "") -> Path:
 
 
 def contest(setting: Setting, book: str, program: str = "speed") -> Path:
-    """Return a program of rust_core/contest, `speed` or `allocations`, built with one book as its feature.
+    """Return a program of rust_core/contest (its src/bin), built with one book as its feature.
 
     A book has programs of its own: one that does not build here does not stand in the way of others.
     """
@@ -51,7 +51,7 @@ def _built(setting: Setting, book: str) -> Path:
     command = ["cargo", "build", "--quiet", "--release", "--locked", "--bins", "--features", book]
     _run(command, cwd=CONTEST, CARGO_TARGET_DIR=str(target))
     keep.mkdir(parents=True, exist_ok=True)
-    for program in ("speed", "allocations"):
+    for program in ("speed", "allocations", "machine"):
         shutil.copy2(target / "release" / program, keep)
     return keep
 
