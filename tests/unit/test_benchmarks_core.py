@@ -206,7 +206,7 @@ def test_an_unknown_section_is_named_and_nothing_is_measured(tmp_path: Path) -> 
     app.command()(program.main)
     ended = CliRunner().invoke(app, ["--only", "nonsense", "--output", str(tmp_path / "out.json")])
     assert ended.exit_code == 2
-    assert "nonsense: no such section; there are rust, python" in ended.output
+    assert "nonsense: no such section; there are machine, rust, python" in ended.output
     assert not (tmp_path / "out.json").exists()
 
 

@@ -93,8 +93,8 @@ def _beside_the_peers(rows: list[Row]) -> Iterator[str]:
     if len(mine) == 1 and peers and mine[0].value:
         fastest = min(peers)
         times = fastest / mine[0].value
-        yield f"In this run {mine[0].name} was {times:.1f} times as fast as {peers[fastest].name}, the fastest peer that"
-        yield "matches and tells its fills."
+        yield f"In this run {mine[0].name} was {times:.1f} times as fast as {peers[fastest].name}, the fastest peer"
+        yield "that matches and tells its fills."
         yield ""
 
 

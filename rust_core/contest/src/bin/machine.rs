@@ -40,7 +40,7 @@ fn median(rounds: usize, run: impl Fn()) -> f64 {
 fn multiplications() {
     let (mut value, factor) = black_box((3_u64, 0x9E37_79B9_7F4A_7C15_u64));
     for _ in 0..STEPS {
-        value = value.wrapping_mul(factor);
+        value = value.wrapping_mul(black_box(factor));
     }
     black_box(value);
 }
