@@ -26,8 +26,10 @@ def write(result: Result, folder: Path) -> list[Path]:
     for part in result.parts:
         if part.title in _PLOTS and any(row.value for row in part.rows):
             name, title = _PLOTS[part.title]
-            draw = plot.curve if any(row.at for row in part.rows) else plot.bars
-            (folder / name).write_text(draw(title, part.rows))
+            # A part may have a second table, in another unit: the plot is of its first.
+            rows = [row for row in part.rows if row.section == part.title]
+            draw = plot.curve if any(row.at for row in rows) else plot.bars
+            (folder / name).write_text(draw(title, rows))
             written.append(folder / name)
     page = folder / "performance-core.md"
     page.write_text("\n".join(_lines(result)))

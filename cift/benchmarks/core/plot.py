@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from cift.benchmarks.core import words
@@ -15,7 +15,7 @@ _STYLE = """
 .bg{fill:#fff}.t{font:600 15px system-ui,sans-serif;fill:#1d2a3a}.s{font:12px system-ui,sans-serif;fill:#43526a}
 .v{font:600 12px system-ui,sans-serif;fill:#1d2a3a}.e{text-anchor:end}.m{text-anchor:middle}
 .grid{stroke:#dfe5ec}.peer{fill:#9aa8ba}.book{fill:#c9d2dd}.ours{fill:#2b6cb0}
-.line{fill:none;stroke-width:2.5}.ours-line{stroke:#2b6cb0}.peer-line{stroke:#9aa8ba}
+.line{fill:none;stroke-width:2.5}.again{stroke-dasharray:7 5}.ours-line{stroke:#2b6cb0}.peer-line{stroke:#9aa8ba}
 @media(prefers-color-scheme:dark){.bg{fill:#0f1722}.t,.v{fill:#e8eef5}.s{fill:#a9b6c5}.grid{stroke:#2a3848}
 .peer{fill:#64748b}.book{fill:#3b4a5d}.ours{fill:#63a4e8}.ours-line{stroke:#63a4e8}.peer-line{stroke:#64748b}}
 """
@@ -74,23 +74,27 @@ def curve(title: str, rows: Sequence[Row]) -> str:
         parts.append(f'<text class="s e" x="{left - 8}" y="{y(mark) + 4:.1f}">{mark:,} ns</text>')
     for at in places:
         parts.append(f'<text class="s m" x="{x(at):.1f}" y="{bottom + 20}">{at:,.0f}</text>')
+    lowest_there = {
+        at: min((row.value or 0 for line in series.values() for row in line if row.at == at), default=0)
+        for at in places
+    }
+    drawn: set[str] = set()
     for name, line in series.items():
-        parts += _line(name, line, x, y)
+        kind = _kind(line[0])
+        points = [(x(row.at or 1.0), y(row.value or 1.0), row) for row in line]
+        path = "L".join(f"{across:.1f} {up:.1f}" for across, up, _ in points)
+        parts.append(f'<path class="line {kind}-line{" again" if kind in drawn else ""}" d="M{path}"/>')
+        for across, up, row in points:
+            # The lowest figure stands below its point, out of the way of the line above.
+            down = 20 if row.value == lowest_there[row.at or 1.0] else -11
+            parts.append(f'<circle class="{kind}" cx="{across:.1f}" cy="{up:.1f}" r="4.5"/>')
+            parts.append(f'<text class="v m" x="{across:.1f}" y="{up + down:.1f}">{words.figure(row.value)}</text>')
+        across, up, _ = points[-1]
+        parts.append(f'<text class="s" x="{across + 28:.1f}" y="{up + 4:.1f}">{escape(name)}</text>')
+        drawn.add(kind)
     parts.append(f'<text class="s m" x="{(_WIDTH + left - right) / 2}" y="{bottom + 40}">resting orders</text>')
     described = "; ".join(f"{row.name}: {words.figure(row.value)} ns" for line in series.values() for row in line)
     return _document(title, described, height, parts)
-
-
-def _line(name: str, rows: Sequence[Row], x: Callable[[float], float], y: Callable[[float], float]) -> Iterator[str]:
-    kind = _kind(rows[0])
-    points = [(x(row.at or 1.0), y(row.value or 1.0), row) for row in rows]
-    path = "L".join(f"{across:.1f} {up:.1f}" for across, up, _ in points)
-    yield f'<path class="line {kind}-line" d="M{path}"/>'
-    for across, up, row in points:
-        yield f'<circle class="{kind}" cx="{across:.1f}" cy="{up:.1f}" r="4.5"/>'
-        yield f'<text class="v m" x="{across:.1f}" y="{up - 11:.1f}">{words.figure(row.value)}</text>'
-    across, up, _ = points[-1]
-    yield f'<text class="s" x="{across + 28:.1f}" y="{up + 4:.1f}">{escape(name)}</text>'
 
 
 def _kind(row: Row) -> str:
