@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import ansible.module_utils
 import pytest
@@ -17,7 +16,7 @@ import pytest
 ROOM = Path(__file__).parents[2] / "roles/setting"
 ansible.module_utils.__path__.append(str(ROOM / "module_utils"))
 
-from ansible.module_utils import setting_checks, setting_rows, setting_sysctl  # noqa: E402
+from ansible.module_utils import setting_checks, setting_rows  # noqa: E402
 
 
 def verdict(check: dict[str, object]) -> str:
@@ -138,62 +137,3 @@ class TestCommand:
         (row,) = setting_checks.check_command(check | {"environment_file": str(secrets)})
         assert row["verdict"] == "pass"
         assert "sesame" not in str({key: row[key] for key in ("wanted", "live", "persistent")})
-
-
-class TestSysctl:
-    @pytest.fixture
-    def kernel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Stand in for /proc/sys and /etc/sysctl.d: a test must not change the machine's kernel."""
-        proc, folder = tmp_path / "proc", tmp_path / "sysctl.d"
-        (proc / "net/core").mkdir(parents=True)
-        folder.mkdir()
-        (proc / "net/core/somaxconn").write_text("8192\n")
-        (folder / "60-cift-base.conf").write_text("net.core.somaxconn = 8192\n")
-        monkeypatch.setattr(setting_checks, "Kernel", lambda: setting_sysctl.Kernel(str(proc)))
-        monkeypatch.setattr(setting_checks, "persistent", lambda: setting_sysctl.persistent((str(folder),)))
-        monkeypatch.setattr(setting_checks, "container", lambda: None)
-        return tmp_path
-
-    CHECK: ClassVar = {"kind": "sysctl", "name": "net.core.somaxconn", "value": 8192}
-
-    def test_right(self, kernel: Path) -> None:
-        assert verdict(self.CHECK) == "pass"
-
-    def test_right_in_the_file_alone_needs_a_reboot(self, kernel: Path) -> None:
-        (kernel / "proc/net/core/somaxconn").write_text("4096\n")
-        assert verdict(self.CHECK) == "reboot"
-
-    def test_right_in_the_kernel_alone_fails(self, kernel: Path) -> None:
-        (kernel / "sysctl.d/60-cift-base.conf").unlink()
-        assert verdict(self.CHECK) == "fail"
-
-    def test_a_later_file_that_undoes_it_fails(self, kernel: Path) -> None:
-        (kernel / "sysctl.d/99-local.conf").write_text("net/core/somaxconn=128\n")
-        assert verdict(self.CHECK) == "fail"
-
-    def test_a_container_skips_what_belongs_to_the_machine(self, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (kernel / "proc/net/core/somaxconn").unlink()
-        monkeypatch.setattr(setting_checks, "container", lambda: "systemd-nspawn")
-        (row,) = setting_checks.check_sysctl(self.CHECK)
-        assert row["verdict"] == "skip"
-        assert "systemd-nspawn" in row["why"]
-
-
-def test_persistent_follows_systemd_s_precedence(tmp_path: Path) -> None:
-    etc, vendor = tmp_path / "etc", tmp_path / "usr"
-    for folder, name, text in (
-        (vendor, "10-a.conf", "vm.swappiness = 60\nvm.overcommit_memory = 0"),
-        (etc, "10-a.conf", "# takes the place of the vendor's whole file\n-vm.swappiness = 10"),
-        (vendor, "90-z.conf", "net.ipv4.tcp_rmem = 4096\t87380  6291456"),
-    ):
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    found = setting_sysctl.persistent((str(etc), str(vendor)))
-    assert found == {"vm.swappiness": "10", "net.ipv4.tcp_rmem": "4096 87380 6291456"}
-
-
-def test_dots_in_an_interface_name() -> None:
-    kernel = setting_sysctl.Kernel("/proc/sys")
-    assert kernel.path("net.ipv4.conf.eth0/7.forwarding") == Path("/proc/sys/net/ipv4/conf/eth0.7/forwarding")
-    assert kernel.path("net/ipv4/conf/eth0.7/forwarding") == Path("/proc/sys/net/ipv4/conf/eth0.7/forwarding")
-    assert kernel.read("no.such.setting") is None

@@ -14,8 +14,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from ansible.module_utils.setting_machine import Machine
 from ansible.module_utils.setting_rows import Check, Row, missing_texts, row, shorten
-from ansible.module_utils.setting_sysctl import Kernel, container, normal, persistent
+from ansible.module_utils.setting_sysctl import normal
 
 # The unit file's name of a limit, and the kernel's in /proc/PID/limits.
 LIMITS = {
@@ -97,7 +98,7 @@ def check_unit(check: Check) -> list[Row]:
         else {"disabled", "masked", "not-found"}
     )
     verdict, why = ("pass" if enabled and state[1] == wanted[1] else "fail"), ""
-    if enabled and verdict == "fail" and found.get("ConditionResult") == "no" and (kind := container()):
+    if enabled and verdict == "fail" and found.get("ConditionResult") == "no" and (kind := Machine().container()):
         verdict, why = "skip", f"container ({kind}): a condition of the unit keeps it from starting here"
     rows = [row(check, unit, " ".join(wanted), persistent=state[0], live=state[1], verdict=verdict, why=why)]
     for name, value in properties.items():
@@ -144,20 +145,6 @@ def check_http(check: Check) -> list[Row]:
     return [row(check, check["url"], " ".join(wanted), live=live, verdict="fail" if problems else "pass")]
 
 
-def check_sysctl(check: Check) -> list[Row]:
-    """A kernel setting, in the drop-in files and in the running kernel."""
-    name, wanted, kernel, kind = check["name"], normal(check["value"]), Kernel(), container()
-    stored, live = persistent().get(name), kernel.read(name)
-    verdict, why = "pass", ""
-    if stored != wanted:
-        verdict = "fail"
-    elif live != wanted and kind and (live is None or not kernel.writable(name)):
-        verdict, why = "skip", f"container ({kind}): the setting belongs to the machine's kernel, the file is in place"
-    elif live != wanted:
-        verdict, why = "reboot", "the file is right, the running kernel has another value"
-    return [row(check, name, wanted, persistent=stored, live=live, verdict=verdict, why=why)]
-
-
 def check_process_limit(check: Check) -> list[Row]:
     """A resource limit: as the unit says, and as the kernel holds the running process to."""
     unit, limit, wanted = check["unit"], check["limit"], str(check["value"])
@@ -171,7 +158,7 @@ def check_process_limit(check: Check) -> list[Row]:
     soft = next(line[len(LIMITS[limit]) :].split()[0] for line in lines if line.startswith(LIMITS[limit]))
     live, why = ("infinity" if soft == "unlimited" else soft), ""
     verdict = "pass" if live == wanted == stored else "fail"
-    if verdict == "fail" and stored == wanted and (kind := container()):
+    if verdict == "fail" and stored == wanted and (kind := Machine().container()):
         verdict, why = "skip", f"container ({kind}): capped by the machine, which lacks CAP_SYS_RESOURCE"
     return [row(check, f"{unit} {limit}", wanted, persistent=stored, live=live, verdict=verdict, why=why)]
 
@@ -210,7 +197,6 @@ READERS: dict[str, Callable[[Check], list[Row]]] = {
     "unit": check_unit,
     "listen": check_listen,
     "http": check_http,
-    "sysctl": check_sysctl,
     "process_limit": check_process_limit,
     "package": check_package,
     "command": check_command,

@@ -13,7 +13,6 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "unit": ({"unit"}, {"active", "enabled", "properties"}),
     "listen": ({"port"}, {"address"}),
     "http": ({"url"}, {"status", "contains", "headers", "request_headers", "ca", "timeout"}),
-    "sysctl": ({"name", "value"}, set()),
     "process_limit": ({"unit", "limit", "value"}, set()),
     "package": ({"name"}, {"version"}),
     "command": ({"argv"}, {"rc", "contains", "environment_file", "timeout"}),
