@@ -88,9 +88,8 @@ def _apply(machine: Machine, setting: Setting, area: str, done: Done, check: boo
         done.skipped[name] = _container(machine)
         return
     if found is None:
-        done.failed.append(
-            f"{name}: {setting_kinds.live_place(setting)} is not there; correct the row, or give it needs"
-        )
+        place = setting_kinds.live_place(setting)
+        done.failed.append(f"{name}: {place} is not there; correct the row, or say what it needs")
         return
     done.applied[name] = found
     if check:

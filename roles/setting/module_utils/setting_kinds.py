@@ -26,7 +26,7 @@ def argument(row: Setting) -> str:
 
 
 def paths(row: Setting) -> list[str]:
-    """Return the kernel files (or patterns of them) of a sysfs row: one for each of its `cpus`, or the one that it names."""
+    """Return the kernel files (or patterns) of a sysfs row: one for each of its `cpus`, or the one that it names."""
     if "cpus" not in row:
         return [row["path"]]
     cpus = row["cpus"] if isinstance(row["cpus"], list) else parse_list(str(row["cpus"] or ""))

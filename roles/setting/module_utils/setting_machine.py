@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import platform
 import shutil
@@ -42,8 +41,7 @@ class Machine:
 
     def glob(self, pattern: str) -> list[str]:
         """Return the machine's names that a pattern matches, sorted."""
-        found = glob.glob(str(self.path(pattern)))
-        return sorted("/" + str(Path(path).relative_to(self.root)) for path in found)
+        return sorted("/" + str(path.relative_to(self.root)) for path in self.root.glob(pattern.lstrip("/")))
 
     def program(self, name: str) -> str | None:
         """Return a program's path, looked for in the folders of the administrator's programs as well."""

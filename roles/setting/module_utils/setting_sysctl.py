@@ -1,4 +1,4 @@
-"""What the kernel's settings are for good: as the drop-in files say, in the order in which systemd-sysctl reads them."""
+"""What the kernel's settings are for good: as the drop-in files say, in the order that systemd-sysctl has."""
 
 from __future__ import annotations
 
