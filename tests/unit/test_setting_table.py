@@ -142,7 +142,7 @@ class TestPresent:
     def test_masks_are_written_as_masks_and_read_as_lists(self, machine: FakeMachine) -> None:
         path = "/sys/devices/virtual/workqueue/cpumask"
         machine.have(path, "ffffffff,ffffffff\n")
-        row = {"name": "workqueues", "kind": "sysfs", "path": path, "value": "0,32", "form": "mask"}
+        row = {"name": "workqueues", "kind": "sysfs", "path": path, "value": [0, 32], "form": "mask"}
         assert apply(machine, row).applied == {"workqueues": "0-63"}
         assert machine.read(path) == "00000001,00000001"
         assert verdicts(machine, row) == [("pass", "because")]
@@ -169,6 +169,17 @@ class TestCommandLine:
     def test_a_later_word_of_the_same_name_wins(self, machine: FakeMachine) -> None:
         machine.have("/proc/cmdline", "ro isolcpus=managed_irq,domain,2-3 isolcpus=1\n")
         assert setting_kinds.live(machine, ARGUMENT) == "isolcpus=1"
+
+    def test_what_the_kernel_made_of_it(self, machine: FakeMachine) -> None:
+        """Words that a kernel doesn't know, or can't follow, stand on its command line all the same."""
+        row = ARGUMENT | {"effect": {"path": "/sys/devices/system/cpu/isolated", "form": "cpus", "value": [2, 3]}}
+        apply(machine, row)
+        machine.have("/proc/cmdline", "ro isolcpus=managed_irq,domain,2-3\n")
+        assert verdicts(machine, row)[0][0] == "pass"  # nothing to look at
+        machine.have("/sys/devices/system/cpu/isolated", "\n")
+        assert verdicts(machine, row)[0][0] == "fail"
+        machine.have("/sys/devices/system/cpu/isolated", "2-3\n")
+        assert verdicts(machine, row)[0][0] == "pass"
 
     def test_pages_are_two_words_of_one_setting(self, machine: FakeMachine) -> None:
         row = {"name": "hugepagesz", "kind": "argument", "value": "1G hugepages=0:2"}

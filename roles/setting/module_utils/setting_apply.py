@@ -207,7 +207,8 @@ def _judge(
     if stored != wanted:
         return "fail", f"not there for the next boot: {setting_files.place(setting, '') if stored is None else stored}"
     if found == wanted:
-        return "pass", ""
+        problem = setting_kinds.effect(machine, setting)
+        return ("fail", f"the command line has it, but {problem}") if problem else ("pass", "")
     if reason:
         return "skip", _reason(machine, setting, reason)
     if container and (kind == "argument" or (kind in OF_THE_KERNEL | {"mount"} and not _writable(machine, setting))):

@@ -14,6 +14,11 @@ def parse_list(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def cpus_of(value: object) -> frozenset[int]:
+    """Return the CPUs of a table's value: a list of numbers, or a text as the kernel writes it."""
+    return frozenset(int(cpu) for cpu in value) if isinstance(value, list) else parse_list(str(value))
+
+
 def parse_mask(text: str) -> frozenset[int]:
     """Return the CPUs of a mask in words of 32 bits, the last of which has the lowest CPUs."""
     bits = 0

@@ -70,7 +70,8 @@ def stored(machine: Machine, row: Setting, area: str) -> str | None:
         return _stored_argument(machine, row, text)
     if kind == "ini":
         values = ini(text).get(row["section"], {}).get(row["key"], [])
-        return wanted(row | {"value": values if isinstance(row["value"], list) else " ".join(values)}) or None
+        repeated = isinstance(row["value"], list) and row.get("form", "plain") == "plain"
+        return wanted(row | {"value": values if repeated else " ".join(values)}) or None
     # Lines of our own format: they are there to the letter, or they aren't.
     lines = text.splitlines()
     missing = [line for line in _TEXTS[kind]([row]).splitlines() if line and line not in lines]
@@ -123,7 +124,8 @@ def _sysfs_text(rows: list[Setting]) -> str:
 def _ini_text(rows: list[Setting]) -> str:
     sections: dict[str, list[str]] = {}
     for row in rows:
-        values = row["value"] if isinstance(row["value"], list) else [row["value"]]
+        repeated = isinstance(row["value"], list) and row.get("form", "plain") == "plain"
+        values = row["value"] if repeated else [wanted(row)]
         sections.setdefault(row["section"], []).extend(f"{row['key']}={normal(value)}\n" for value in values)
     return "\n".join(f"[{name}]\n{''.join(lines)}" for name, lines in sections.items())
 

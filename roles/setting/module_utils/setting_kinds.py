@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.setting_cpus import format_list, format_mask, parse_list, parse_mask
+from ansible.module_utils.setting_cpus import cpus_of, format_list, format_mask, parse_list, parse_mask
 from ansible.module_utils.setting_machine import Machine
 from ansible.module_utils.setting_rows import shorten
 from ansible.module_utils.setting_sysctl import live_path, normal
@@ -13,10 +13,10 @@ def wanted(row: Setting) -> str:
     """Return a row's value as the place that it lives in would show it."""
     if row["kind"] == "argument":
         return argument(row)
+    if row.get("form") in ("cpus", "mask"):
+        return format_list(cpus_of(row["value"]))
     if isinstance(row["value"], list):
         return "; ".join(normal(item) for item in row["value"])
-    if row.get("form") in ("cpus", "mask"):
-        return format_list(parse_list(str(row["value"])))
     return normal(row["value"])
 
 
@@ -29,13 +29,12 @@ def paths(row: Setting) -> list[str]:
     """Return the kernel files (or patterns) of a sysfs row: one for each of its `cpus`, or the one that it names."""
     if "cpus" not in row:
         return [row["path"]]
-    cpus = row["cpus"] if isinstance(row["cpus"], list) else parse_list(str(row["cpus"] or ""))
-    return [row["path"].replace("{cpu}", str(cpu)) for cpu in sorted(cpus)]
+    return [row["path"].replace("{cpu}", str(cpu)) for cpu in sorted(cpus_of(row["cpus"] or ""))]
 
 
 def written(row: Setting) -> str:
     """Return what is written into a kernel file for a row's value."""
-    return format_mask(parse_list(str(row["value"]))) if row.get("form") == "mask" else normal(row["value"])
+    return format_mask(cpus_of(row["value"])) if row.get("form") == "mask" else wanted(row)
 
 
 def live_place(row: Setting) -> str:
@@ -83,15 +82,31 @@ def on_line(words: list[str], row: Setting) -> str | None:
     return " ".join(found[-len(own) :]) or None
 
 
+def effect(machine: Machine, row: Setting) -> str | None:
+    """Return how the kernel shows a wrong effect of an argument that its command line has, None where all is well."""
+    wants = row.get("effect")
+    if not wants or machine.read(wants["path"]) is None:
+        return None
+    shown = read_file(machine, wants["path"], wants.get("form"))
+    good = wanted({"kind": "sysfs", "value": wants["value"], "form": wants.get("form")})
+    return None if shown == good else f"{wants['path']} has {shown}, expected {good}"
+
+
+def read_file(machine: Machine, name: str, form: str | None) -> str | None:
+    """Return a kernel file's value: the chosen one of several, CPUs as a list."""
+    text = machine.read(name)
+    if text is None:
+        return None
+    if form == "mask":
+        return format_list(parse_mask(text))
+    return format_list(parse_list(text)) if form == "cpus" else chosen(text)
+
+
 def _live_sysfs(machine: Machine, row: Setting) -> str | None:
-    values = {}
-    for pattern in paths(row):
-        for name in machine.glob(pattern):
-            text = machine.read(name)
-            if text is not None:
-                values[name] = format_list(parse_mask(text)) if row.get("form") == "mask" else chosen(text)
-                if row.get("form") == "cpus":
-                    values[name] = format_list(parse_list(values[name]))
+    found = {
+        name: read_file(machine, name, row.get("form")) for pattern in paths(row) for name in machine.glob(pattern)
+    }
+    values = {name: value for name, value in found.items() if value is not None}
     if len(set(values.values())) <= 1:
         return next(iter(values.values()), None)
     return shorten(", ".join(f"{name}: {value}" for name, value in values.items()))

@@ -6,6 +6,7 @@ A row is data, so that what applies it, what reads it back and what prints it ca
 * `unset`: why nothing is wanted where `value` comes out empty (the plan isolates no CPU);
 * `reboot`: only the next boot brings it (always so for kernel arguments);
 * `needs`: what must be there, else the row is skipped with the reason;
+* `effect`: of a kernel argument, the file that shows what the kernel made of it: path, value, form;
 * `value_is`: in words, what a computed value is, for the printed tables;
 * `group`: the settings that are tried together when their effect is measured.
 """
@@ -23,7 +24,7 @@ Setting = dict[str, Any]
 # What each kind needs and may have beside the columns that every row has.
 KINDS: dict[str, tuple[set[str], set[str]]] = {
     "sysctl": (set(), set()),
-    "argument": (set(), set()),
+    "argument": (set(), {"effect"}),
     "sysfs": ({"path"}, {"cpus", "form", "udev"}),
     "ini": ({"path", "section", "key"}, {"live", "form"}),
     "unit": ({"unit"}, set()),
