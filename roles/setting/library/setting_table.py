@@ -62,7 +62,7 @@ applied:
   description: Settings set in the running host, with the value before.
   type: dict
   returned: when state is present
-skipped:
+left_out:
   description: Settings that this host can't have, with the reason.
   type: dict
   returned: when state is present
@@ -138,7 +138,7 @@ def main() -> None:
     result = {
         "changed": bool(done.files or done.applied or done.actions),
         "applied": done.applied,
-        "skipped": done.skipped,
+        "left_out": done.skipped,  # `skipped` would be Ansible's word for the whole task
         "reboot": done.reboot,
         "files": sorted(done.files),
         "actions": done.actions,
