@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -190,6 +190,44 @@ class TestCommandLine:
         assert verdicts(machine, row)[0][0] == "reboot"
 
 
+class TestPages:
+    """1 GB pages are the outcome of the command line: too few, or on another node, is no matter of a reboot."""
+
+    PATH = "/sys/devices/system/node/node{item}/hugepages/hugepages-1048576kB/nr_hugepages"
+    ROW: ClassVar = {
+        "name": "1 GB pages of node {item}", "kind": "outcome", "path": PATH, "argument": "hugepages", "value": 0,
+        "each": {"0": 0, "1": 2},
+    }  # fmt: skip
+    ARGUMENT: ClassVar = {"name": "hugepagesz", "kind": "argument", "value": "1G hugepages=1:2"}
+
+    def verdicts(self, machine: FakeMachine, *pages: int) -> list[str]:
+        for node, count in enumerate(pages):
+            machine.have(self.PATH.replace("{item}", str(node)), f"{count}\n")
+        table = setting_table.expand(rows(self.ROW))
+        return [row["verdict"] for row in verified(machine, table, "test")]
+
+    def test_before_and_after_the_reboot(self, machine: FakeMachine) -> None:
+        assert self.verdicts(machine, 0, 0) == ["pass", "fail"]  # nothing asks for it
+        apply(machine, self.ARGUMENT)
+        assert self.verdicts(machine, 0, 0) == ["pass", "reboot"]
+        machine.have("/proc/cmdline", "ro hugepagesz=1G hugepages=1:2\n")
+        assert self.verdicts(machine, 0, 2) == ["pass", "pass"]
+
+    def test_too_few_or_elsewhere(self, machine: FakeMachine) -> None:
+        apply(machine, self.ARGUMENT)
+        machine.have("/proc/cmdline", "ro hugepagesz=1G hugepages=1:2\n")
+        assert self.verdicts(machine, 0, 1) == ["pass", "fail"]
+        assert self.verdicts(machine, 2, 0) == ["fail", "fail"]
+        done = present(machine, setting_table.expand(rows(self.ROW)), "pages", check=False, write=machine.put)
+        assert done.failed[1] == "1 GB pages of node 1: asked for 2 at boot by hugepages=, the kernel has 0"
+
+    def test_each_of_none(self) -> None:
+        (row,) = setting_table.expand(rows(self.ROW | {"each": {}}))
+        assert (row["name"], row["value"]) == ("1 GB pages of node any", None)
+        names = [row["name"] for row in setting_table.expand(rows(SYSFS | {"name": "x of {item}", "each": ["a", "b"]}))]
+        assert names == ["x of a", "x of b"]
+
+
 class TestSkips:
     def test_a_container_writes_everything_and_sets_what_is_its_own(self, machine: FakeMachine) -> None:
         machine.have("/run/systemd/container", "systemd-nspawn\n")
@@ -268,13 +306,20 @@ class TestVerified:
         node = base | {
             "name": "node", "key": "NUMAMask", "value": 0, "live": {"unit": "nats.service", "property": "NUMAMask"}
         }  # fmt: skip
-        apply(machine, pinned, node)
+        assert apply(machine, pinned, node).restart == []
         machine.have("/proc/77/status", "Cpus_allowed_list:\t2,3\n")
+        assert verdicts(machine, node)[0] == (
+            "skip",
+            "nats.service is not installed on this host, the file is in place",
+        )
         machine.answers = {
+            "systemctl show nats.service --property=LoadState": "loaded\n",
             "systemctl show nats.service --property=MainPID": "77\n",
             "systemctl show nats.service --property=NUMAMask": "0\n",
         }
         assert verdicts(machine, pinned, node) == [("pass", "because")] * 2
+        machine.have("/proc/77/status", "Cpus_allowed_list:\t0\n")
+        assert apply(machine, pinned, node).restart == ["nats.service"]
 
     def test_repeated_keys_and_mounts(self, machine: FakeMachine) -> None:
         path = "/etc/systemd/network/60-cift.link"

@@ -78,6 +78,10 @@ actions:
   description: Commands that were run for the files.
   type: list
   returned: when state is present
+restart:
+  description: Units that run with other values than their files have now.
+  type: list
+  returned: when state is present
 rows:
   description: One row for each setting, with host, area, setting, wanted, persistent, live, verdict, why and source.
   type: list
@@ -92,7 +96,7 @@ from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 from ansible.module_utils.setting_apply import present, verified  # noqa: E402
 from ansible.module_utils.setting_files import HEADER  # noqa: E402
 from ansible.module_utils.setting_machine import Machine  # noqa: E402
-from ansible.module_utils.setting_table import BadTableError, override, validate  # noqa: E402
+from ansible.module_utils.setting_table import BadTableError, expand, override, validate  # noqa: E402
 
 
 def put(module: AnsibleModule, path: str, text: str) -> None:
@@ -122,8 +126,9 @@ def main() -> None:
     )
     area, machine = module.params["area"], Machine()
     try:
-        validate(module.params["table"])
-        table = override(module.params["table"], module.params["overrides"])
+        table = expand(module.params["table"])
+        validate(table)
+        table = override(table, module.params["overrides"])
     except BadTableError as error:
         module.fail_json(msg=f"table of {area}: {error}")
     if module.params["state"] == "verified":
@@ -142,6 +147,7 @@ def main() -> None:
         "reboot": done.reboot,
         "files": sorted(done.files),
         "actions": done.actions,
+        "restart": sorted(set(done.restart)),
         "diff": [
             {"before": before, "after": after, "before_header": path, "after_header": path}
             for path, (before, after) in sorted(done.files.items())

@@ -24,6 +24,7 @@ class Done:
     reboot: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
+    restart: list[str] = field(default_factory=list)
 
 
 def written_here(machine: Machine, setting: Setting) -> bool:
@@ -73,14 +74,19 @@ def _apply(machine: Machine, setting: Setting, area: str, done: Done, check: boo
         _apply_unit(machine, setting, area, done, check)
         return
     if kind == "ini":  # systemd has read its files; what runs already is its role's to restart
+        unit = setting.get("live", {}).get("unit")
+        if unit and setting_kinds.live(machine, setting) not in (wanted, "not running", None):
+            done.restart.append(unit)
         return
     found = setting_kinds.live(machine, setting)
     if found == wanted:
         return
-    if kind == "argument" or setting.get("reboot"):
+    if waits(setting):
         # A container's command line is its machine's: no reboot of the container brings the words.
         if machine.container():
             done.skipped[name] = _container(machine)
+        elif asked_at_boot(machine, setting):
+            done.failed.append(_not_given(setting, wanted, found))
         else:
             done.reboot.append(name)
         return
@@ -102,6 +108,21 @@ def _apply(machine: Machine, setting: Setting, area: str, done: Done, check: boo
     after = setting_kinds.live(machine, setting)
     if after != wanted:
         done.failed.append(f"{name}: asked for {wanted}, the kernel has {after} (before: {found})")
+
+
+def waits(setting: Setting) -> bool:
+    """Return whether only a boot brings a setting."""
+    return setting["kind"] in ("argument", "outcome") or bool(setting.get("reboot"))
+
+
+def asked_at_boot(machine: Machine, setting: Setting) -> bool:
+    """Return whether this boot was asked for an outcome; if it isn't there then, another boot won't bring it."""
+    words = (machine.read("/proc/cmdline") or "").split()
+    return setting["kind"] == "outcome" and any(word.startswith(f"{setting['argument']}=") for word in words)
+
+
+def _not_given(setting: Setting, wanted: str, found: str | None) -> str:
+    return f"{setting['name']}: asked for {wanted} at boot by {setting['argument']}=, the kernel has {found}"
 
 
 def _apply_unit(machine: Machine, setting: Setting, area: str, done: Done, check: bool) -> None:
@@ -211,8 +232,12 @@ def _judge(
         return ("fail", f"the command line has it, but {problem}") if problem else ("pass", "")
     if reason:
         return "skip", _reason(machine, setting, reason)
-    if container and (kind == "argument" or (kind in OF_THE_KERNEL | {"mount"} and not _writable(machine, setting))):
+    if kind == "ini" and found is None:
+        return "skip", f"{setting['live']['unit']} is not installed on this host, the file is in place"
+    if container and (waits(setting) or (kind in OF_THE_KERNEL | {"mount"} and not _writable(machine, setting))):
         return "skip", _container(machine)
-    if kind == "argument" or setting.get("reboot"):
+    if asked_at_boot(machine, setting):
+        return "fail", _not_given(setting, wanted, found)
+    if waits(setting):
         return "reboot", "right for the next boot, which has not come yet"
     return "fail", "right for the next boot, but the running host has another value: something changed it"

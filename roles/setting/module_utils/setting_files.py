@@ -31,6 +31,7 @@ def place(row: Setting, area: str) -> str:
     places = {
         "sysctl": f"/etc/sysctl.d/60-cift-{area}.conf",
         "argument": GRUB,
+        "outcome": GRUB,
         "sysfs": f"/etc/udev/rules.d/60-cift-{area}.rules" if "udev" in row else f"/etc/tmpfiles.d/60-cift-{area}.conf",
         "ini": str(row.get("path")),
         "unit": f"/etc/systemd/system/{row.get('unit')}",
@@ -43,7 +44,8 @@ def render(table: list[Setting], area: str) -> dict[str, str]:
     """Return `{path: text}` of all files that the rows make; the rows are those that are wanted here."""
     by_path: dict[str, list[Setting]] = {}
     for row in table:
-        if row["kind"] != "unit":  # systemd itself keeps whether a unit is masked or enabled
+        # systemd itself keeps whether a unit is masked or enabled; an outcome has its argument's row.
+        if row["kind"] not in ("unit", "outcome"):
             by_path.setdefault(place(row, area), []).append(row)
     return {path: HEADER + _TEXTS[rows[0]["kind"]](rows) for path, rows in sorted(by_path.items())}
 
@@ -64,6 +66,9 @@ def stored(machine: Machine, row: Setting, area: str) -> str | None:
         off = row["value"] == "disabled" and state in ("not-found", "", "masked", "static")
         return str(row["value"]) if off else state or "not-found"
     text = machine.read(place(row, area))
+    if kind == "outcome":
+        asked = text is not None and f" {row['argument']}=" in text
+        return wanted(row) if asked or not row["value"] else None
     if text is None:
         return None
     if kind == "argument":

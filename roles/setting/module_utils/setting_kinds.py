@@ -49,6 +49,8 @@ def live_place(row: Setting) -> str:
         if "property" in live:
             return f"systemctl show {live['unit']} --property={live['property']}"
         return f"/proc/{live.get('process', 'PID of ' + str(live.get('unit')))}/status" if live else ""
+    if kind == "outcome":
+        return str(row["path"])
     return {"argument": "/proc/cmdline", "unit": f"systemctl status {row.get('unit')}", "mount": "/proc/mounts"}[kind]
 
 
@@ -114,12 +116,12 @@ def _live_sysfs(machine: Machine, row: Setting) -> str | None:
 
 def _live_ini(machine: Machine, row: Setting) -> str | None:
     probe = row.get("live")
-    if not probe:
+    if not probe or ("unit" in probe and not installed(machine, probe["unit"])):
         return None
     if "property" in probe:
-        text = machine.run("systemctl", "show", probe["unit"], f"--property={probe['property']}", "--value").stdout
+        text = _property(machine, probe["unit"], probe["property"])
     else:
-        pid = str(probe.get("process", "")) or _main_pid(machine, probe["unit"])
+        pid = str(probe.get("process", "")) or _property(machine, probe["unit"], "MainPID") or "0"
         if pid == "0":
             return "not running"
         lines = (machine.read(f"/proc/{pid}/status") or "").splitlines()
@@ -129,8 +131,13 @@ def _live_ini(machine: Machine, row: Setting) -> str | None:
     return normal(text)
 
 
-def _main_pid(machine: Machine, unit: str) -> str:
-    return machine.run("systemctl", "show", unit, "--property=MainPID", "--value").stdout.strip() or "0"
+def installed(machine: Machine, unit: str) -> bool:
+    """Return whether systemd has the unit; drop-ins alone don't make one, but for slices, which need no file."""
+    return _property(machine, unit, "LoadState") not in ("not-found", "")
+
+
+def _property(machine: Machine, unit: str, name: str) -> str:
+    return machine.run("systemctl", "show", unit, f"--property={name}", "--value").stdout.strip()
 
 
 def _live_unit(machine: Machine, row: Setting) -> str | None:
@@ -150,6 +157,7 @@ def _live_mount(machine: Machine, row: Setting) -> str | None:
 _LIVE = {
     "sysctl": _live_sysctl,
     "argument": _live_argument,
+    "outcome": _live_sysfs,
     "sysfs": _live_sysfs,
     "ini": _live_ini,
     "unit": _live_unit,

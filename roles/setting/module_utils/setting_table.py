@@ -7,6 +7,8 @@ A row is data, so that what applies it, what reads it back and what prints it ca
 * `reboot`: only the next boot brings it (always so for kernel arguments);
 * `needs`: what must be there, else the row is skipped with the reason;
 * `effect`: of a kernel argument, the file that shows what the kernel made of it: path, value, form;
+* `each`: what the row is repeated for, as items with their values or as a list of items that share one; `{item}` stands
+  for it in the name and in the places;
 * `value_is`: in words, what a computed value is, for the printed tables;
 * `group`: the settings that are tried together when their effect is measured.
 """
@@ -25,13 +27,14 @@ Setting = dict[str, Any]
 KINDS: dict[str, tuple[set[str], set[str]]] = {
     "sysctl": (set(), set()),
     "argument": (set(), {"effect"}),
+    "outcome": ({"path", "argument"}, {"form"}),
     "sysfs": ({"path"}, {"cpus", "form", "udev"}),
     "ini": ({"path", "section", "key"}, {"live", "form"}),
     "unit": ({"unit"}, set()),
     "mount": ({"path"}, set()),
 }
 NEEDED = {"name", "kind", "value", "what", "why", "source"}
-OPTIONAL = {"unset", "reboot", "needs", "value_is", "group"}
+OPTIONAL = {"unset", "reboot", "needs", "value_is", "group", "each"}
 NEEDS = {
     "path": "a file or pattern that must be there",
     "contains": "a word that the file `path` must have",
@@ -44,7 +47,7 @@ NEEDS = {
     "absent": "a file or pattern that must not be there",
 }
 # The kinds that a kernel keeps: a container has its machine's.
-OF_THE_KERNEL = {"sysctl", "argument", "sysfs"}
+OF_THE_KERNEL = {"sysctl", "argument", "outcome", "sysfs"}
 UNITS = {"masked", "enabled", "disabled"}
 FORMS = {"plain", "cpus", "mask"}
 
@@ -77,6 +80,31 @@ def validate(table: list[Setting]) -> None:
         if row["name"] in seen:
             raise BadTableError(f"{name}: is there twice; a setting has one row")
         seen.add(row["name"])
+
+
+def expand(table: list[Setting]) -> list[Setting]:
+    """Return the table with a row for every item of `each`; without items one row stays, which asks for nothing."""
+    rows: list[Setting] = []
+    for row in table:
+        if "each" not in row:
+            rows.append(row)
+            continue
+        plain = {column: value for column, value in row.items() if column != "each"}
+        items = row["each"] or {}
+        for item in items:
+            filled = {column: _fill(value, str(item)) for column, value in plain.items() if column != "value"}
+            rows.append(filled | {"value": items[item] if isinstance(items, dict) else row["value"]})
+        if not items:
+            rows.append(plain | {"name": row["name"].replace("{item}", "any"), "value": None})
+    return rows
+
+
+def _fill(value: Any, item: str) -> Any:
+    if isinstance(value, str):
+        return value.replace("{item}", item)
+    if isinstance(value, dict):
+        return {key: _fill(inner, item) for key, inner in value.items()}
+    return [_fill(inner, item) for inner in value] if isinstance(value, list) else value
 
 
 def override(table: list[Setting], values: dict[str, Any]) -> list[Setting]:
