@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def verdict(check: dict[str, object]) -> str:
 @pytest.mark.parametrize(
     ("check", "expected"),
     [
-        ({"kind": "colour"}, "expected one of command, file"),
+        ({"kind": "colour"}, "expected one of clock, command"),
         ({"kind": "file"}, "a file check needs path"),
         ({"kind": "listen", "port": 1, "adress": "x"}, "unknown key adress, expected address"),
         ({}, "kind is None"),
@@ -120,6 +121,31 @@ class TestHttp:
             server.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         assert verdict({"kind": "http", "url": url}) == "fail"
+
+
+class TestClock:
+    """`chronyc -c tracking` prints 14 fields; the fifth is the offset in seconds."""
+
+    LINE = "A9FEA97B,169.254.169.123,4,1764098324.1,{offset},0.000000116,0.0000087,-4.8,0.0,0.03,0.0004,0.0003,1,{leap}"
+
+    def read(self, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
+        answer = subprocess.CompletedProcess([], 0, text, "")
+        monkeypatch.setattr(setting_checks, "_run", lambda *_: answer)
+        monkeypatch.setattr(setting_checks.Machine, "container", lambda self: None)
+        return verdict({"kind": "clock", "limit_us": 100})
+
+    def test_offset_and_source(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.read(monkeypatch, self.LINE.format(offset="-0.000007", leap="Normal")) == "pass"
+        assert self.read(monkeypatch, self.LINE.format(offset="-0.000700", leap="Normal")) == "fail"
+        assert self.read(monkeypatch, self.LINE.format(offset="0.0", leap="Not synchronised")) == "fail"
+        assert self.read(monkeypatch, "506 Cannot talk to daemon") == "fail"
+
+
+def test_the_file_system_that_a_path_lies_on(tmp_path: Path) -> None:
+    asked = ["findmnt", "-no", "FSTYPE", "--target", str(tmp_path)]
+    kind = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs", kind]}) == "pass"
+    assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs"]}) == "fail"
 
 
 class TestCommand:

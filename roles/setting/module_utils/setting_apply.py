@@ -151,7 +151,10 @@ def _set(machine: Machine, setting: Setting) -> None:
             for path in machine.glob(pattern):
                 machine.write(path, setting_kinds.written(setting))
     elif setting["kind"] == "mount":
-        answer = machine.run("mount", "-o", f"remount,{setting_kinds.wanted(setting)}", setting["path"])
+        target = machine.run(
+            "findmnt", "--noheadings", "--output", "TARGET", "--target", setting["path"]
+        ).stdout.strip()
+        answer = machine.run("mount", "-o", f"remount,{setting_kinds.wanted(setting)}", target)
         if answer.returncode != 0:
             raise OSError(answer.stderr.strip())
 
@@ -172,7 +175,8 @@ def _actions(machine: Machine, done: Done, kept: list[Setting], area: str) -> li
         actions.append("systemctl daemon-reload")
     if any(path.startswith("/etc/systemd/system.conf.d/") for path in done.files):
         actions.append("systemctl daemon-reexec")
-    if any(path.startswith(("/etc/udev/", "/etc/systemd/network/")) for path in done.files):
+    # No udev runs in a container: its devices are the machine's.
+    if not machine.container() and any(path.startswith(("/etc/udev/", "/etc/systemd/network/")) for path in done.files):
         actions.append("udevadm control --reload")
     if done.files.get(setting_files.MOUNTS, ("", ""))[1]:
         actions.append("systemctl enable cift-mounts.service")

@@ -192,6 +192,28 @@ def check_command(check: Check) -> list[Row]:
     return [row(check, shorten(" ".join(map(str, check["argv"])), 60), wanted, live=live, verdict=verdict)]
 
 
+def check_filesystem(check: Check) -> list[Row]:
+    """The kind of file system that a path lies on is one of `types`."""
+    asked = _run(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", check["path"]])
+    kind, types = asked.stdout.strip(), check["types"]
+    verdict = "pass" if kind in types else "fail"
+    return [row(check, f"file system of {check['path']}", " or ".join(types), live=kind or "none", verdict=verdict)]
+
+
+def check_clock(check: Check) -> list[Row]:
+    """How far the clock is off by chrony's own account: it has a source, and the offset is within `limit_us`."""
+    name, wanted = "offset of the clock", f"at most {check['limit_us']} us, with a source"
+    if kind := Machine().container():
+        return [row(check, name, wanted, verdict="skip", why=f"container ({kind}): the clock is the machine's")]
+    fields = _run(["chronyc", "-c", "tracking"]).stdout.strip().split(",")
+    if len(fields) < 14:
+        return [row(check, name, wanted, live="chronyc gave no answer", verdict="fail")]
+    offset, source = abs(float(fields[4])) * 1e6, fields[1] or fields[0]
+    good = offset <= float(check["limit_us"]) and fields[13] != "Not synchronised"
+    live = f"{offset:.1f} us from {source}, {fields[13]}"
+    return [row(check, name, wanted, live=live, verdict="pass" if good else "fail")]
+
+
 READERS: dict[str, Callable[[Check], list[Row]]] = {
     "file": check_file,
     "unit": check_unit,
@@ -199,5 +221,7 @@ READERS: dict[str, Callable[[Check], list[Row]]] = {
     "http": check_http,
     "process_limit": check_process_limit,
     "package": check_package,
+    "filesystem": check_filesystem,
+    "clock": check_clock,
     "command": check_command,
 }

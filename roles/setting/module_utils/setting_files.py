@@ -19,6 +19,7 @@ DefaultDependencies=no
 Conflicts=shutdown.target
 After=local-fs.target
 Before=sysinit.target shutdown.target
+ConditionVirtualization=!container
 
 [Service]
 Type=oneshot
@@ -136,7 +137,9 @@ def _ini_text(rows: list[Setting]) -> str:
 
 
 def _mount_text(rows: list[Setting]) -> str:
-    commands = "".join(f"ExecStart=/usr/bin/mount -o remount,{wanted(row)} {row['path']}\n" for row in rows)
+    # The file system that a folder lies on: it need not be mounted there. `$$` is systemd's way to write `$`.
+    command = "ExecStart=/bin/sh -c 'mount -o remount,{} \"$$(findmnt -no TARGET --target {})\"'\n"
+    commands = "".join(command.format(wanted(row), row["path"]) for row in rows)
     return f"{_MOUNTS_HEAD}{commands}\n[Install]\nWantedBy=sysinit.target\n"
 
 

@@ -15,6 +15,8 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "http": ({"url"}, {"status", "contains", "headers", "request_headers", "ca", "timeout"}),
     "process_limit": ({"unit", "limit", "value"}, set()),
     "package": ({"name"}, {"version"}),
+    "filesystem": ({"path", "types"}, set()),
+    "clock": ({"limit_us"}, set()),
     "command": ({"argv"}, {"rc", "contains", "environment_file", "timeout"}),
 }
 COMMON = {"kind", "setting", "why", "source"}
