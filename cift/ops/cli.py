@@ -40,6 +40,7 @@ if find_spec("ansible_runner") is not None:
     from cift.ops.plan import cli as plan
     from cift.ops.report import cli as report
     from cift.ops.sandbox import cli as sandbox
+    from cift.ops.tune import cli as tune
     from cift.ops.up import cli as up
     from cift.ops.verify import verify
 
@@ -47,4 +48,5 @@ if find_spec("ansible_runner") is not None:
         app.command()(verb)
 
     app.add_typer(sandbox.app, name="sandbox")
+    app.add_typer(tune.app, name="tune")
     app.command()(plan.plan)
