@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import os
 import socket
 import subprocess
@@ -146,6 +147,17 @@ def test_the_file_system_that_a_path_lies_on(tmp_path: Path) -> None:
     kind = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs", kind]}) == "pass"
     assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs"]}) == "fail"
+
+
+def test_a_program_of_ours_prints_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = [{"setting": "x", "wanted": 1, "persistent": None, "live": 2, "verdict": "fail", "why": "", "source": ""}]
+    (tmp_path / "rows.json").write_text(json.dumps(printed))
+    check = {"kind": "rows", "argv": ["cat", str(tmp_path / "rows.json")], "skip_in_container": "it is the machine's"}
+    monkeypatch.setattr(setting_checks.Machine, "container", lambda self: None)
+    assert setting_checks.check_rows(check) == printed
+    assert verdict(check | {"argv": ["cat", str(tmp_path / "nothing")]}) == "fail"
+    monkeypatch.setattr(setting_checks.Machine, "container", lambda self: "docker")
+    assert verdict(check) == "skip"
 
 
 class TestCommand:

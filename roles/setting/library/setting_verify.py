@@ -29,6 +29,7 @@ options:
       - C(package) name, version (a prefix).
       - C(filesystem) path, types (file systems that it may lie on).
       - C(clock) limit_us (how far chrony may say that the clock is off).
+      - C(rows) argv (a program of ours that prints rows as JSON), skip_in_container (why it can't be read there).
       - C(command) argv, rc (0), contains, environment_file, timeout.
     type: list
     elements: dict

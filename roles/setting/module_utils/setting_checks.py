@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import hashlib
+import json
 import os
 import pwd
 import ssl
@@ -214,6 +215,17 @@ def check_clock(check: Check) -> list[Row]:
     return [row(check, name, wanted, live=live, verdict="pass" if good else "fail")]
 
 
+def check_rows(check: Check) -> list[Row]:
+    """What a program of ours reads back by itself: it prints rows as JSON."""
+    if check.get("skip_in_container") and (kind := Machine().container()):
+        why = f"container ({kind}): {check['skip_in_container']}"
+        return [row(check, Path(check["argv"][0]).name, "read back", verdict="skip", why=why)]
+    done = _run(check["argv"])
+    if done.returncode != 0:
+        return [row(check, check["argv"][0], "rows", live=shorten(done.stderr or "no message"), verdict="fail")]
+    return list(json.loads(done.stdout))
+
+
 READERS: dict[str, Callable[[Check], list[Row]]] = {
     "file": check_file,
     "unit": check_unit,
@@ -223,5 +235,6 @@ READERS: dict[str, Callable[[Check], list[Row]]] = {
     "package": check_package,
     "filesystem": check_filesystem,
     "clock": check_clock,
+    "rows": check_rows,
     "command": check_command,
 }

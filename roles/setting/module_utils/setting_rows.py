@@ -16,6 +16,7 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "process_limit": ({"unit", "limit", "value"}, set()),
     "package": ({"name"}, {"version"}),
     "filesystem": ({"path", "types"}, set()),
+    "rows": ({"argv"}, {"skip_in_container"}),
     "clock": ({"limit_us"}, set()),
     "command": ({"argv"}, {"rc", "contains", "environment_file", "timeout"}),
 }
