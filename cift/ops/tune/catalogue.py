@@ -45,7 +45,7 @@ class Entry:
             return f"{self.defaults.get(found.group(1))} ({found.group(1)})"
         if value is True:
             return "given"
-        return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return ", ".join(map(str, value)) if isinstance(value, list) else self.fill(str(value))
 
     @property
     def reboot(self) -> bool:

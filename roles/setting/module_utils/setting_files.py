@@ -37,6 +37,7 @@ def place(row: Setting, area: str) -> str:
         "ini": str(row.get("path")),
         "unit": f"/etc/systemd/system/{row.get('unit')}",
         "mount": MOUNTS,
+        "nic": "/etc/cift/nic.json",
     }
     return places[row["kind"]]
 

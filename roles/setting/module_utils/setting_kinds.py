@@ -46,11 +46,15 @@ def live_place(row: Setting) -> str:
         return str(row["path"])
     if kind == "ini":
         live = row.get("live", {})
+        if "file" in live:
+            return str(live["file"])
         if "property" in live:
             return f"systemctl show {live['unit']} --property={live['property']}"
         return f"/proc/{live.get('process', 'PID of ' + str(live.get('unit')))}/status" if live else ""
     if kind == "outcome":
         return str(row["path"])
+    if kind == "nic":
+        return f"cift-nic verify ({row['of']})"
     return {"argument": "/proc/cmdline", "unit": f"systemctl status {row.get('unit')}", "mount": "/proc/mounts"}[kind]
 
 
@@ -62,7 +66,8 @@ def chosen(text: str) -> str:
 
 def live(machine: Machine, row: Setting) -> str | None:
     """Return the value that the running host has, None where there is nothing to read."""
-    return _LIVE[row["kind"]](machine, row)
+    reader = _LIVE.get(row["kind"])
+    return None if reader is None else reader(machine, row)
 
 
 def _live_sysctl(machine: Machine, row: Setting) -> str | None:
@@ -118,6 +123,8 @@ def _live_ini(machine: Machine, row: Setting) -> str | None:
     probe = row.get("live")
     if not probe or ("unit" in probe and not installed(machine, probe["unit"])):
         return None
+    if "file" in probe:  # of a device's file the first word: `802.3ad 4`
+        return next(iter((machine.read(probe["file"]) or "").split()), "not there")
     if "property" in probe:
         text = _property(machine, probe["unit"], probe["property"])
     else:

@@ -32,6 +32,8 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "ini": ({"path", "section", "key"}, {"live", "form"}),
     "unit": ({"unit"}, set()),
     "mount": ({"path"}, set()),
+    # Not of this module: the role nic's program applies and reads these, also at boot.
+    "nic": ({"of", "key"}, {"drivers"}),
 }
 NEEDED = {"name", "kind", "value", "what", "why", "source"}
 OPTIONAL = {"unset", "reboot", "needs", "value_is", "group", "each"}
@@ -92,8 +94,8 @@ def expand(table: list[Setting]) -> list[Setting]:
         plain = {column: value for column, value in row.items() if column != "each"}
         items = row["each"] or {}
         for item in items:
-            filled = {column: _fill(value, str(item)) for column, value in plain.items() if column != "value"}
-            rows.append(filled | {"value": items[item] if isinstance(items, dict) else row["value"]})
+            filled = {column: _fill(value, str(item)) for column, value in plain.items()}
+            rows.append(filled | ({"value": items[item]} if isinstance(items, dict) else {}))
         if not items:
             rows.append(plain | {"name": row["name"].replace("{item}", "any"), "value": None})
     return rows
