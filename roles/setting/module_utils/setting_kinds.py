@@ -104,9 +104,12 @@ def read_file(machine: Machine, name: str, form: str | None) -> str | None:
     text = machine.read(name)
     if text is None:
         return None
-    if form == "mask":
-        return format_list(parse_mask(text))
-    return format_list(parse_list(text)) if form == "cpus" else chosen(text)
+    try:
+        if form == "mask":
+            return format_list(parse_mask(text))
+        return format_list(parse_list(text)) if form == "cpus" else chosen(text)
+    except ValueError:  # `(null)`: the kernel's word for no nohz_full
+        return chosen(text)
 
 
 def _live_sysfs(machine: Machine, row: Setting) -> str | None:
