@@ -178,6 +178,8 @@ def _actions(machine: Machine, done: Done, kept: list[Setting], area: str) -> li
     # No udev runs in a container: its devices are the machine's.
     if not machine.container() and any(path.startswith(("/etc/udev/", "/etc/systemd/network/")) for path in done.files):
         actions.append("udevadm control --reload")
+    if any(path.endswith((".netdev", ".network")) for path in done.files) and machine.glob("/run/systemd/netif"):
+        actions.append("networkctl reload")
     if done.files.get(setting_files.MOUNTS, ("", ""))[1]:
         actions.append("systemctl enable cift-mounts.service")
     arguments = [setting for setting in kept if setting["kind"] == "argument"]
