@@ -113,10 +113,13 @@ def first_proven(live: Live) -> Words:
     """
     if has(live.words, live.wanted.line):
         return live.wanted
-    own = ("BOOT_IMAGE=", "root=", "rootflags=", "initrd=", f"{TRIAL}=")
-    return Words(
-        " ".join(word for word in live.cmdline.split() if word not in ("ro", "rw") and not word.startswith(own))
-    )
+    return Words(" ".join(own_words(live.cmdline)))
+
+
+def own_words(cmdline: str) -> list[str]:
+    """Return the words of a running kernel's command line but for those that the boot loader adds."""
+    added = ("BOOT_IMAGE=", "root=", "rootflags=", "initrd=", f"{TRIAL}=")
+    return [word for word in cmdline.split() if word not in ("ro", "rw") and not word.startswith(added)]
 
 
 def has(words: list[str], line: str) -> bool:
