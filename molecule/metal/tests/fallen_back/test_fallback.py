@@ -1,0 +1,27 @@
+"""After a command line with which no host comes up: the old one is live by itself, proven by one more boot."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def test_the_old_command_line_is_live(words: list[str]) -> None:
+    assert "nohz_full=2-3" in words
+    assert "root=/dev/nonexistent" not in words
+    assert not any(word.startswith("cift.trial=") for word in words), "the default entry was booted, not the trial's"
+
+
+def test_the_next_boot_tries_nothing(host: Any, menu: str) -> None:
+    assert "next_entry=" not in host.check_output("grub-editenv list").replace("next_entry=\n", "")
+    assert "nonexistent" not in menu
+
+
+def test_the_host_remembers_nothing_bad_of_the_good_one(host: Any) -> None:
+    record = json.loads(host.check_output("cat /var/lib/cift/boot/state.json"))
+    assert "nohz_full=2-3" in record["proven"]["default"]
+    assert record["armed"] == ""
+
+
+def test_every_setting_is_as_wanted_after_another_boot(report: list[dict[str, Any]]) -> None:
+    assert [row for row in report if row["verdict"] not in ("pass", "skip")] == []
