@@ -85,7 +85,7 @@ def values(root: Path, run: Run) -> dict[str, str]:
     found = {f"sysctl:{name}": text for name, text in _sysctls(root / "proc/sys")}
     for pattern in LIVE:
         for path in root.glob(pattern):
-            if (text := read(path)) is not None and path.stat().st_mode & stat.S_IWUSR:
+            if _writable(path) and (text := read(path)) is not None:
                 found[f"kernel:/{path.relative_to(root)}"] = chosen(text)
     found |= {f"irq:{name}": text for name, (_, text) in irqs(root).items()}
     for interface in nics(root):
@@ -102,11 +102,19 @@ def _sysctls(base: Path) -> Iterator[tuple[str, str]]:
             path = Path(folder) / name
             # A dot in a part of the name (`eth0.7`) stands as a slash, as in sysctl.d(5).
             dotted = "/".join(path.relative_to(base).parts).translate(str.maketrans("./", "/."))
-            both = stat.S_IRUSR | stat.S_IWUSR
-            if NOT_SYSCTL.fullmatch(dotted) or path.stat().st_mode & both != both:
+            if NOT_SYSCTL.fullmatch(dotted) or not _writable(path):
                 continue
             if (text := read(path)) is not None:
                 yield dotted, " ".join(text.split())
+
+
+def _writable(path: Path) -> bool:
+    """Whether root may read and write a kernel file; one that has gone meanwhile can't be."""
+    both = stat.S_IRUSR | stat.S_IWUSR
+    try:
+        return path.stat().st_mode & both == both
+    except OSError:
+        return False
 
 
 def read(path: Path) -> str | None:
