@@ -71,6 +71,7 @@ class Host:
         self.write("etc/sysctl.d/10-own.conf", "vm.swappiness = 10\n")
         self.write("etc/sysctl.d/60-cift-kernel.conf", "vm.swappiness = 10\n")
         self.write("etc/default/grub.d/60-cift.cfg", "X=1\n")
+        self.write("etc/systemd/system/cift-irq.timer", "[Timer]\n")
         (self.root / "etc/systemd/system/irqbalance.service").unlink()
         (self.root / "etc/systemd/system/irqbalance.service").symlink_to("/dev/null")
         self.write("proc/sys/vm/swappiness", "10\n")
@@ -94,7 +95,7 @@ def test_only_what_the_run_changed_is_remembered(host: Host) -> None:
     assert changed == {
         "files": [
             "/etc/default/grub.d", "/etc/default/grub.d/60-cift.cfg", "/etc/sysctl.d/10-own.conf",
-            "/etc/sysctl.d/60-cift-kernel.conf", "/etc/systemd/system/irqbalance.service",
+            "/etc/sysctl.d/60-cift-kernel.conf", "/etc/systemd/system/cift-irq.timer", "/etc/systemd/system/irqbalance.service",
         ],
         "values": [
             "irq:eth0-rx-0", "kernel:/sys/kernel/mm/transparent_hugepage/enabled", "nic:eth0:rings:rx",
@@ -125,7 +126,7 @@ def test_a_restore_gives_all_of_it_back_and_removes_the_rest(host: Host) -> None
     assert host.now() == before
     assert {row["verdict"] for row in restore.rows(host.root, copy, host.run)} == {"pass"}
     assert "update-grub" in host.called
-    assert "systemctl daemon-reload" in host.called
+    assert host.called.index("systemctl stop cift-irq.timer") < host.called.index("systemctl daemon-reload")
     assert "systemctl start irqbalance.service" in host.called
 
     again = restore.Restore(host.root, copy, host.run)

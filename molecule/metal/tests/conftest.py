@@ -11,28 +11,28 @@ import pytest
 Report = list[dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def words(host: Any) -> list[str]:
     """What the kernel was started with."""
     line: str = host.check_output("cat /proc/cmdline")
     return line.split()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def menu(host: Any) -> str:
     """The boot menu."""
     text: str = host.check_output("cat /boot/grub/grub.cfg")
     return text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def report(host: Any) -> Report:
     """Rows of the verify report."""
     rows: Report = json.loads(host.check_output("cat /var/lib/cift/reports/verify.json"))["rows"]
     return rows
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def area(report: Report) -> Callable[[str], Report]:
     """Rows of one area; one that the play had no role for is said to be so."""
 

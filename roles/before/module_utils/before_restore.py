@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible.module_utils.before_watch import Run
 
 GRUB = ("/etc/default/grub", "/etc/grub.d/")
 SYSTEMD = "/etc/systemd/"
+UNIT = re.compile(r"/etc/systemd/system/([^/@]+\.(?:service|timer|socket|path))")
 OPTIONS = {"channels": "-L", "rings": "-G", "coalescing": "-C"}
 
 
@@ -29,6 +31,7 @@ class Restore:
         for entry in first["files"].values():
             if entry and entry["kind"] == "file":
                 self.store.content(entry["sha256"])
+        self._stop(first["files"])
         self._files(first["files"])
         self._reload()
         for section in OPTIONS:
@@ -55,6 +58,13 @@ class Restore:
                     self.changed.append(name)
                 except OSError:
                     self.problems.append(f"{name} was not there, and now has files of others: it stays")
+
+    def _stop(self, files: dict[str, Any]) -> None:
+        """Stop the units that tuning brought, while systemd still knows them."""
+        for name, entry in files.items():
+            match = UNIT.fullmatch(name)
+            if match and not entry and self._path(name).is_file() and not self._path(name).is_symlink():
+                self._do(["systemctl", "stop", match[1]])
 
     def _put(self, name: str, entry: dict[str, Any]) -> None:
         path = self._path(name)
