@@ -48,7 +48,7 @@ class Host:
             return 0, "".join(f"{name} enabled enabled\n" for name in self.active), ""
         if words[:2] == ["systemctl", "list-units"]:
             return 0, "".join(f"{name} loaded {state} x A unit\n" for name, state in self.active.items()), ""
-        if words[0] == "systemctl" and words[1] in ("start", "stop"):
+        if words[0] == "systemctl" and words[1] in ("start", "stop") and words[2] in self.active:
             self.active[words[2]] = "active" if words[1] == "start" else "inactive"
         if words[:2] == ["ethtool", "-g"]:
             text = "".join(f"{name.upper()}:\t\t{value}\n" for name, value in self.rings.items())
@@ -95,7 +95,8 @@ def test_only_what_the_run_changed_is_remembered(host: Host) -> None:
     assert changed == {
         "files": [
             "/etc/default/grub.d", "/etc/default/grub.d/60-cift.cfg", "/etc/sysctl.d/10-own.conf",
-            "/etc/sysctl.d/60-cift-kernel.conf", "/etc/systemd/system/cift-irq.timer", "/etc/systemd/system/irqbalance.service",
+            "/etc/sysctl.d/60-cift-kernel.conf", "/etc/systemd/system/cift-irq.timer",
+            "/etc/systemd/system/irqbalance.service",
         ],
         "values": [
             "irq:eth0-rx-0", "kernel:/sys/kernel/mm/transparent_hugepage/enabled", "nic:eth0:rings:rx",
