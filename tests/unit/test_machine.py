@@ -90,11 +90,10 @@ def test_the_seed_has_the_machines_name_keys_and_addresses(tmp_path: Path) -> No
         assert all(member.isfile() and member.uid == 0 for member in members.values())
         assert members["etc/ssh/ssh_host_ed25519_key"].mode & 0o077 == 0
         assert "etc/machine-id" not in members
-        link = tar.extractfile("etc/systemd/network/20-igb.network")
-        assert link is not None
-        text = link.read().decode()
-    assert f"MACAddress={machine.mac('igb')}" in text
-    assert "Address=198.18.1.11/24" in text
+        rules = tar.extractfile("etc/udev/rules.d/90-machine.rules")
+        assert rules is not None
+        igb = next(line for line in rules.read().decode().splitlines() if machine.mac("igb") in line)
+    assert "ip address replace 198.18.1.11/24 dev $name" in igb
     key = (layout.host("metal-1") / "seed/etc/ssh/ssh_host_ed25519_key").read_bytes()
     seed.write(layout, record, machine, subnet)
     assert (layout.host("metal-1") / "seed/etc/ssh/ssh_host_ed25519_key").read_bytes() == key

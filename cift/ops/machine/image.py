@@ -30,12 +30,12 @@ PACKAGES = (
 )
 GUEST = Path(__file__).parent / "guest"
 EARLY = ("etc/initramfs-tools/conf.d/cift", "etc/initramfs-tools/modules")
-ENABLED = ("cift-seed.service", "systemd-networkd.service", "ssh.service")
-DISABLED = ("systemd-networkd-wait-online.service", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
+ENABLED = ("cift-seed.service", "ssh.service")
+DISABLED = ("systemd-networkd.service", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
 # What no test looks at and emulated CPUs take seconds for, at each boot and some at each login.
 MASKED = (
     *("e2scrub_reap.service", "systemd-pstore.service", "systemd-binfmt.service", "systemd-logind.service"),
-    *("systemd-networkd-persistent-storage.service", "grub-common.service", "getty@tty1.service"),
+    *("grub-common.service", "getty@tty1.service"),
     *(f"modprobe@{module}.service" for module in ("drm", "efi_pstore", "fuse", "loop", "dm_mod")),
 )
 
