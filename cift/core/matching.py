@@ -12,9 +12,11 @@ import struct
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
 from cift_core import FastOrderBook, FastRiskEngine, OrderError
 from cift_core import Fill as CoreFill
 
+from cift.core.entering import Refused, check_special, enter, is_special, price_to_judge
 from cift.core.messages import (
     Accepted,
     AnyCommand,
@@ -32,12 +34,6 @@ from cift.core.messages import (
 )
 
 
-class _Refused(Exception):
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 @dataclass(slots=True)
 class _Market:
     """One symbol's book, and its lots: positions are counted in whole lots, so that no sum ever drifts."""
@@ -45,6 +41,8 @@ class _Market:
     book: FastOrderBook
     lot_size: float
     decimals: int
+    special: bool = False
+    """Whether any order was more than plain: others' orders may trade, shrink or expire in its commands."""
 
     def lots(self, quantity: float) -> int:
         return round(quantity / self.lot_size)
@@ -65,6 +63,7 @@ class Matcher:
         self._risk: FastRiskEngine | None = None
         self._names: dict[tuple[int, str], int] = {}
         self._named: dict[int, tuple[int, str]] = {}
+        self._owners: dict[int, int] = {}  # of orders that may leave without being asked
 
     @property
     def limits(self) -> SetLimits | None:
@@ -96,10 +95,14 @@ class Matcher:
                 self._limits = command
                 self._risk = FastRiskEngine(command.max_position, command.max_notional, command.max_leverage)
                 return []
+        expired: list[AnyEvent] = []
         try:
             market = self._markets.get(command.symbol)
             if market is None:
-                raise _Refused("unknown_symbol", f"{command.symbol} is not open for trading")
+                raise Refused("unknown_symbol", f"{command.symbol} is not open for trading")
+            if market.special:
+                market.book.advance_time(max(0, command.ts))
+                expired = self._followed(seq, command, market, [])
             match command:
                 case NewOrder():
                     events = self._new(seq, command, market)
@@ -107,12 +110,14 @@ class Matcher:
                     events = [self._cancel(seq, command, market)]
                 case ReduceOrder():
                     events = [self._reduce(seq, command, market)]
-        except (_Refused, OrderError) as refusal:
-            return [self._rejected(seq, command, refusal.code, str(refusal))]
+            if market.special and not isinstance(command, NewOrder):
+                events += self._followed(seq, command, market, market.book.fills(), command.order_id)
+        except (Refused, OrderError) as refusal:
+            return _numbered([*expired, self._rejected(seq, command, refusal.code, str(refusal))])
         except ValueError as error:  # a number that the core cannot even hold
-            return [self._rejected(seq, command, "out_of_range", str(error))]
+            return _numbered([*expired, self._rejected(seq, command, "out_of_range", str(error))])
         self.touched.add(command.symbol)
-        return events
+        return _numbered(expired + events) if market.special else events
 
     @staticmethod
     def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
@@ -168,38 +173,39 @@ class Matcher:
         """Refuse what the book would not: a second live order of one name, and what risk forbids."""
         name = command.client_order_id
         if name is not None and (taken := self._names.get((command.user_id, name))) is not None:
-            raise _Refused("duplicate_client_order_id", f"client_order_id {name!r} is that of live order {taken}")
+            raise Refused("duplicate_client_order_id", f"client_order_id {name!r} is that of live order {taken}")
         if command.order_type == "limit" and command.price is None:
-            raise _Refused("price_missing", "a limit order needs a price")
+            raise Refused("price_missing", "a limit order needs a price")
+        check_special(command)
         for field, value in (("quantity", command.quantity), ("price", command.price)):
             if value is None:
                 continue
             if not math.isfinite(value):
-                raise _Refused("not_finite", f"{field} {value} is no finite number")
+                raise Refused("not_finite", f"{field} {value} is no finite number")
             if value <= 0:
-                raise _Refused("not_positive", f"{field} {value} is not above zero")
+                raise Refused("not_positive", f"{field} {value} is not above zero")
         if self._risk is None or self._limits is None:
-            raise _Refused("no_limits", "no risk limits are set: nothing may be traded")
-        price = command.price
-        if command.order_type == "market":
-            price = market.book.best_ask() if command.side == "buy" else market.book.best_bid()
+            raise Refused("no_limits", "no risk limits are set: nothing may be traded")
+        price = price_to_judge(command, market.book)
         if price is None:
             return  # a market order that meets nobody trades nothing
         passed, code = self._risk.check_order(
             command.symbol,
             command.side,
-            command.quantity,
+            command.quantity / price if command.order_type == "notional" else command.quantity,
             price,
             market.quantity(self._positions.get((command.user_id, command.symbol), 0)),
             self._limits.account_value,
         )
         if not passed:
-            raise _Refused(code, f"risk: {code.replace('_', ' ')} would be exceeded")
+            raise Refused(code, f"risk: {code.replace('_', ' ')} would be exceeded")
 
     def _new(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
         self._check(command, market)
         book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
         fills: list[CoreFill]
+        if market.special or is_special(command):
+            return self._new_special(seq, command, market)
         if command.price is None or command.order_type == "market":
             fills = book.add_market_order(seq, side, command.quantity, user_id)
             reason = "no_liquidity"
@@ -246,13 +252,79 @@ class Matcher:
             )  # fmt: skip
         return events
 
+    def _new_special(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
+        """Open an order in a book where what happens to one order may move others."""
+        book, user_id = market.book, command.user_id
+        if command.reduce_only:
+            book.set_position(user_id, self.position(user_id, command.symbol))
+        fills = enter(book, seq, command)
+        market.special = True
+        order = book.order(seq)
+        parked = command.order_type == "stop" and any(stop[0] == seq for stop in book.stops())
+        if order or parked:
+            self._owners[seq] = user_id
+            if command.client_order_id is not None:
+                self._names[user_id, command.client_order_id] = seq
+                self._named[seq] = (user_id, command.client_order_id)
+        accepted = Accepted(
+            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=user_id, order_id=seq, side=command.side,
+            quantity=command.quantity, price=command.price, resting=order.quantity if order else 0.0,
+            client_order_id=command.client_order_id,
+        )  # fmt: skip
+        return [accepted, *self._followed(seq, command, market, fills)]
+
+    def _followed(
+        self,
+        seq: int,
+        command: NewOrder | CancelOrder | ReduceOrder,
+        market: _Market,
+        fills: list[CoreFill],
+        told: int | None = None,
+    ) -> list[AnyEvent]:
+        """Return what the last command of the book caused, whoever's orders; `told` has its own event already."""
+        book, symbol, ts = market.book, command.symbol, command.ts
+        events: list[AnyEvent] = []
+        gone: set[int] = set()
+        for fill in fills:
+            taker, maker, side = fill.taker_user_id, fill.maker_user_id, fill.taker_side
+            events.append(
+                Fill(
+                    symbol=symbol, ts=ts, seq=seq, pos=0, user_id=taker, order_id=fill.taker_order_id, side=side,
+                    price=fill.price, quantity=fill.quantity,
+                    maker_order_id=fill.maker_order_id, maker_user_id=maker,
+                )
+            )  # fmt: skip
+            lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
+            self._move(taker, symbol, lots)
+            self._move(maker, symbol, -lots)
+            gone |= {fill.taker_order_id, fill.maker_order_id}
+        for order_id, quantity, reason in book.cancelled():
+            gone.add(order_id)
+            if order_id != told:
+                owner = self._owners.get(order_id, command.user_id)
+                events.append(
+                    Cancelled(
+                        symbol=symbol, ts=ts, seq=seq, pos=0, user_id=owner, order_id=order_id,
+                        quantity=quantity, reason=reason,
+                    )
+                )  # fmt: skip
+        for order_id in gone:
+            if book.order(order_id) is None:
+                self._forget(order_id)
+                self._owners.pop(order_id, None)
+        return events
+
     def _owned(self, command: CancelOrder | ReduceOrder, market: _Market) -> float:
         """Return what is left of the named order; refuse an order that is not there or not theirs."""
         order = market.book.order(command.order_id)
+        if order is None and isinstance(command, CancelOrder):
+            for order_id, _, _, quantity, owner in market.book.stops() if market.special else ():
+                if order_id == command.order_id and owner == command.user_id:
+                    return quantity
         if order is None:
-            raise _Refused("unknown_order", f"order {command.order_id} is not in the book")
+            raise Refused("unknown_order", f"order {command.order_id} is not in the book")
         if order.user_id != command.user_id:
-            raise _Refused("not_owner", f"order {command.order_id} belongs to another account")
+            raise Refused("not_owner", f"order {command.order_id} belongs to another account")
         return order.quantity
 
     def _cancel(self, seq: int, command: CancelOrder, market: _Market) -> Cancelled:
@@ -282,3 +354,9 @@ class Matcher:
         name = self._named.pop(order_id, None)
         if name is not None:
             del self._names[name]
+
+
+def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:
+    """Return a command's events with their positions among each other."""
+    last = len(events) - 1
+    return [msgspec.structs.replace(event, pos=pos, last=pos == last) for pos, event in enumerate(events)]

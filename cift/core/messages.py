@@ -33,15 +33,30 @@ class Command(Message, frozen=True, kw_only=True):
 
 
 class NewOrder(Command, frozen=True, kw_only=True, tag="new"):
-    """Open an order; `price` is None for a market order."""
+    """Open an order; `price` is None for a market order, and for a stop or a pegged order without a limit.
+
+    A stop has `trigger_price` or `trail`; a pegged order `peg` and `offset`. `quantity` of a notional order is an
+    amount of money. `expires` is for GTD, in nanoseconds since 1970 (UTC).
+    """
 
     side: Side
-    order_type: Literal["limit", "market"]
+    order_type: Literal["limit", "market", "market_to_limit", "stop", "pegged", "notional"]
     quantity: float
     price: float | None = None
-    tif: Literal["GTC", "IOC", "FOK"] = "GTC"
+    tif: Literal["GTC", "IOC", "FOK", "DAY", "GTD", "ATO", "ATC"] = "GTC"
     post_only: bool = False
     client_order_id: str | None = None
+    display_quantity: float | None = None
+    min_quantity: float | None = None
+    expires: int | None = None
+    trigger_price: float | None = None
+    trail: float | None = None
+    offset: float = 0.0
+    peg: Literal["primary", "mid", "market"] | None = None
+    reprice: bool = False
+    hidden: bool = False
+    all_or_none: bool = False
+    reduce_only: bool = False
 
 
 class CancelOrder(Command, frozen=True, kw_only=True, tag="cancel"):

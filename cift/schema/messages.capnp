@@ -12,8 +12,24 @@
 const schemaVersion :UInt16 = 1;
 
 enum Side { buy @0; sell @1; }
-enum OrderType { limit @0; market @1; }
-enum TimeInForce { gtc @0; ioc @1; fok @2; }
+enum OrderType { limit @0; market @1; marketToLimit @2; stop @3; pegged @4; notional @5; }
+enum TimeInForce { gtc @0; ioc @1; fok @2; day @3; gtd @4; ato @5; atc @6; }
+enum Peg { none @0; primary @1; mid @2; market @3; }
+
+# What few orders ask for. Zero, or false, is "not said".
+struct OrderOptions {
+  displayQuantity @0 :Float64;
+  minQuantity @1 :Float64;
+  expires @2 :UInt64;  # nanoseconds since 1970, for gtd
+  triggerPrice @3 :Float64;
+  trail @4 :Float64;
+  offset @5 :Float64;  # added to what a pegged order follows
+  peg @6 :Peg;
+  reprice @7 :Bool;
+  hidden @8 :Bool;
+  allOrNone @9 :Bool;
+  reduceOnly @10 :Bool;
+}
 
 struct Command {
   version @0 :UInt16;
@@ -29,6 +45,7 @@ struct Command {
       quantity @8 :Float64;
       price :union { none @9 :Void; some @10 :Float64; }
       clientOrderId @11 :Text;  # absent: none
+      options @21 :OrderOptions;  # absent: a plain order
     }
     cancelOrder :group { orderId @12 :UInt64; }
     reduceOrder :group { orderId @13 :UInt64; by @14 :Float64; }

@@ -16,13 +16,15 @@ from tests.property.book_commands import (
     apply_core,
     apply_reference,
     core_queue,
+    core_unseen,
     random_command,
     reference_queue,
+    reference_unseen,
 )
 from tests.property.reference_book import ReferenceBook
 
 # CIFT_DIFFERENTIAL_COMMANDS=1000000 makes it a soak.
-COMMANDS = int(os.environ.get("CIFT_DIFFERENTIAL_COMMANDS", "6000"))
+COMMANDS = int(os.environ.get("CIFT_DIFFERENTIAL_COMMANDS", "3000"))
 
 
 def play(stp: str, seed: int, count: int, **ranges: int) -> None:
@@ -37,6 +39,9 @@ def play(stp: str, seed: int, count: int, **ranges: int) -> None:
             assert [(i, round(lots), why) for i, lots, why in core.cancelled()] == slow.cancels, (seed, number, command)
         for side in ("buy", "sell"):
             assert core_queue(core, side) == reference_queue(slow, side), (seed, number, command)
+            assert core_unseen(core, side) == reference_unseen(slow, side), (seed, number, command)
+        held = {user: position for user in range(4) if (position := core.position(user)) is not None}
+        assert held == slow.positions, (seed, number, command)
         stops = [(i, round(trigger / TICK), round(lots)) for i, _, trigger, lots, _ in core.stops()]
         assert stops == [(stop.id, stop.trigger, stop.quantity) for stop in slow.stops], (seed, number, command)
 

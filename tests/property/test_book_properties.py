@@ -16,6 +16,7 @@ from tests.property.book_commands import STP_MODES, apply_core, random_command
 
 SEEDS = st.integers(min_value=0, max_value=2**32)
 MODES = st.sampled_from(STP_MODES)
+SIDES: tuple[Any, ...] = ("buy", "sell")
 quick = settings(max_examples=80, deadline=None)
 
 
@@ -50,9 +51,24 @@ def test_never_crossed_and_depth_is_the_sum_of_orders(stp: Any, seed: int) -> No
 
 def open_quantities(book: FastOrderBook) -> dict[int, float]:
     """What is left of every resting order, whether it shows or not, and of every stop."""
-    ids = [i for side in ("buy", "sell") for i, *_ in book.orders(side)]
+    ids = _ids(book)
     resting = {i: order.quantity for i in ids if (order := book.order(i))}
     return resting | {i: quantity for i, _, _, quantity, _ in book.stops()}
+
+
+def asked(command: Any, before: dict[int, float], book: FastOrderBook) -> float:
+    """How much a command that was carried out brought into the book."""
+    match command:
+        case ("limit" | "stop", _, _, _, quantity, *_) | ("pegged" | "market" | "to limit", _, _, quantity, *_):
+            return float(quantity)
+        case ("modify", order_id, _, quantity):
+            came = 0.0 if quantity is None else quantity - before[order_id]
+            return came + sum(lots for i, lots, why in book.cancelled() if i == order_id and why == "user")
+        case ("notional", order_id, *_):
+            # The order is as large as what it took, with or without a trade.
+            taken = sum(fill.quantity for fill in book.fills() if fill.taker_order_id == order_id)
+            return taken + sum(lots for i, lots, _ in book.cancelled() if i == order_id)
+    return 0.0
 
 
 @given(MODES, SEEDS)
@@ -65,22 +81,10 @@ def test_quantity_is_conserved(stp: Any, seed: int) -> None:
         command = random_command(chance)
         outcome = apply_core(book, command)
         came = 0.0
-        if isinstance(outcome, tuple):
-            came -= 2 * sum(fill.quantity for fill in outcome[1])
-        elif isinstance(outcome, list):
-            name, order_id = command[:2]
-            if name == "modify":
-                came = 0.0 if command[3] is None else command[3] - before[order_id]
-                came += sum(lots for i, lots, why in book.cancelled() if i == order_id and why == "user")
-            elif name == "notional":
-                # The order is as large as what it took, with or without a trade.
-                came = sum(fill.quantity for fill in outcome if fill.taker == order_id)
-                came += sum(lots for i, lots, _ in book.cancelled() if i == order_id)
-            else:
-                came = command[4] if name in ("limit", "stop") else command[3]
-            came -= 2 * sum(fill.quantity for fill in outcome)
         if not isinstance(outcome, str):
-            came -= sum(lots for _, lots, _ in book.cancelled())
+            gone = book.cancelled()
+            came = asked(command, before, book) - 2 * sum(fill.quantity for fill in book.fills())
+            came -= sum(lots for _, lots, _ in gone)
         assert sum(before.values()) + came == sum(open_quantities(book).values())
 
 
@@ -161,12 +165,76 @@ def test_a_damaged_snapshot_is_refused_and_changes_nothing(seed: int, data: st.D
 BAD_NUMBERS = (math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300, 0.005)
 BAD: dict[str, Callable[[FastOrderBook, float], object]] = {
     "price": lambda book, bad: book.add_limit_order(999, "buy", bad, 1, 1),
+    "pegged quantity": lambda book, bad: book.add_pegged_order(999, "buy", bad, 1, peg="mid"),
+    "pegged limit_price": lambda book, bad: book.add_pegged_order(999, "buy", 1, 1, peg="mid", limit_price=bad),
+    "reduce only quantity": lambda book, bad: book.add_market_order(999, "sell", bad, 1, reduce_only=True),
     "quantity": lambda book, bad: book.add_limit_order(999, "buy", 1.0, bad, 1),
     "market quantity": lambda book, bad: book.add_market_order(999, "sell", bad, 1),
     "reduce": lambda book, bad: book.reduce_order(_any_order(book), bad),
     "modify price": lambda book, bad: book.modify_order(_any_order(book), price=bad),
     "modify quantity": lambda book, bad: book.modify_order(_any_order(book), quantity=bad),
 }
+
+
+def _ids(book: FastOrderBook) -> list[int]:
+    return [i for side in SIDES for i, *_ in (*book.orders(side), *book.unseen_orders(side))]
+
+
+def unseen_crossings(book: FastOrderBook) -> list[Any]:
+    """Hidden and pegged orders that should have traded with something on the other side."""
+    best = {"buy": book.best_bid(), "sell": book.best_ask()}
+    for side, better in (("buy", max), ("sell", min)):
+        rows = [row[1] for row in book.unseen_orders(side) if row[4] != "all_or_none" and row[1] is not None]
+        prices = [price for price in (best[side], *rows) if price is not None]
+        best[side] = better(prices) if prices else None
+    bid, ask = best["buy"], best["sell"]
+    return [(bid, ask)] if bid is not None and ask is not None and bid >= ask else []
+
+
+@given(MODES, SEEDS)
+@quick
+def test_what_is_special_is_at_rest_after_every_command(stp: Any, seed: int) -> None:
+    """Nothing that trades crosses, pegs stand where they belong, reduce-only orders fit their owners' positions."""
+    book, chance = FastOrderBook("X", stp=stp), random.Random(seed)
+    for _ in range(150):
+        apply_core(book, random_command(chance))
+        if book.phase == "continuous":
+            assert unseen_crossings(book) == []
+        sums: dict[tuple[int, str], float] = {}
+        for order in (book.order(order_id) for order_id in _ids(book)):
+            assert order is not None
+            if order.reduce_only:
+                key = order.user_id, order.side
+                sums[key] = sums.get(key, 0.0) + order.quantity
+            if order.peg is not None and book.phase != "continuous":
+                assert math.isnan(order.price)
+            if order.peg == "primary" and not math.isnan(order.price):
+                best = book.best_bid() if order.side == "buy" else book.best_ask()
+                assert best is not None
+        for (user, side), lots in sums.items():
+            position = book.position(user) or 0.0
+            assert lots <= (position if side == "sell" else -position)
+
+
+@given(MODES, SEEDS)
+@quick
+def test_a_refused_command_changes_nothing(stp: Any, seed: int) -> None:
+    book, chance = FastOrderBook("X", stp=stp), random.Random(seed)
+    for _ in range(150):
+        before = book.state_hash()
+        if isinstance(apply_core(book, random_command(chance)), str):
+            assert book.state_hash() == before
+
+
+@given(SEEDS)
+@quick
+def test_every_removal_leaves_the_best_price_right(seed: int) -> None:
+    book = played("none", seed)
+    for order_id in random.Random(seed).sample(ids := _ids(book), len(ids)):
+        book.cancel_order(order_id)
+        for side, best in (("buy", book.best_bid()), ("sell", book.best_ask())):
+            prices = [price for _, price, _, _ in book.orders(side)]  # type: ignore[arg-type]
+            assert best == ((max if side == "buy" else min)(prices) if prices else None)
 
 
 def _any_order(book: FastOrderBook) -> int:

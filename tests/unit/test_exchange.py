@@ -7,7 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 from cift_core import EXCHANGE_COMMAND_DTYPE, EXCHANGE_EVENT_DTYPE, Exchange
-from cift_core.exchange import EVERY_SIDE, EVERY_SYMBOL, EVERY_USER, REDUCE_ONLY, EventKind, Op, commands
+from cift_core.exchange import (
+    ALL_OR_NONE,
+    EVERY_SIDE,
+    EVERY_SYMBOL,
+    EVERY_USER,
+    HIDDEN,
+    PEG_MARKET,
+    PEG_MID,
+    PEG_PRIMARY,
+    REDUCE_ONLY,
+    EventKind,
+    Op,
+    commands,
+)
 
 CODES = {name: number for number, (name, _) in Exchange.reasons().items()}
 
@@ -148,12 +161,112 @@ def test_states(desk: Desk) -> None:
         desk.exchange.set_state("open")  # type: ignore[arg-type]
 
 
-def test_a_reduce_only_order_may_not_open(desk: Desk) -> None:
+def test_a_reduce_only_order_is_cut_to_the_position(desk: Desk) -> None:
     assert desk.limit(1, 1, 10.0, 5, flags=REDUCE_ONLY) == refused("reduce_only")
     desk.limit(1, 0, 10.0, 5)
     desk.limit(2, 1, 10.0, 5)
-    assert desk.limit(1, 1, 10.0, 6, flags=REDUCE_ONLY) == refused("reduce_only")
-    assert desk.limit(1, 1, 10.0, 5, flags=REDUCE_ONLY)[0][0] == "accepted"
+    assert desk.limit(1, 0, 10.0, 6, flags=REDUCE_ONLY) == refused("reduce_only")
+    assert desk.limit(1, 1, 10.0, 6, flags=REDUCE_ONLY) == [("cancelled", 5, 1.0), ("accepted", 5, 5.0)]
+    user = desk.exchange.user(1)
+    assert user is not None
+    assert (user.held, user.open_orders) == (0.0, 1), "what only reduces holds nothing back"
+    # A plain order reduces the position as well: the resting one shrinks with it.
+    desk.limit(2, 0, 9.0, 2)
+    assert desk.send(Op.MARKET, 1, side=1, quantity=2) == [
+        ("fill", 7, 2.0),
+        ("cancelled", 5, 2.0),
+        ("accepted", 7, 0.0),
+    ]
+    assert desk.exchange.account(1, "AAPL").open_sell == 3.0
+    assert desk.send(Op.MARKET_TO_LIMIT, 2, side=0, quantity=9)[0] == ("fill", 8, 3.0)
+    assert desk.exchange.account(1, "AAPL").position == 0.0
+    assert desk.send(Op.MARKET, 1, side=1, quantity=2, flags=REDUCE_ONLY) == refused("reduce_only")
+
+
+def test_a_refused_reduce_only_order_leaves_no_trace(desk: Desk) -> None:
+    desk.limit(1, 0, 10.0, 5)
+    desk.limit(2, 1, 10.0, 5)
+    desk.limit(3, 0, 9.0, 5)
+    before, time = desk.exchange.state_hash(), {"time": 0}
+    # The id is taken: the book refuses, and does not watch the user's position from then on.
+    assert desk.limit(1, 1, 9.5, 5, flags=REDUCE_ONLY, order_id=3, **time)[0][0] == "rejected"
+    again = Exchange()
+    again.restore(desk.exchange.snapshot())
+    assert again.state_hash() == desk.exchange.state_hash() != before, "the event alone was counted"
+
+
+def test_a_stop_that_only_reduces_is_measured_when_it_fires(desk: Desk) -> None:
+    desk.send(Op.STOP, 1, side=1, quantity=9, trigger=9.0, flags=REDUCE_ONLY)
+    desk.limit(1, 0, 10.0, 5)
+    desk.limit(2, 1, 10.0, 5)
+    desk.limit(3, 0, 9.0, 20)
+    desk.limit(2, 1, 9.0, 1)
+    assert desk.exchange.account(1, "AAPL").position == 0.0
+    assert desk.exchange.account(3, "AAPL").position == 6.0
+    assert desk.exchange.user(1).open_orders == 0  # type: ignore[union-attr]
+
+
+def test_every_order_type_goes_through_an_exchange(desk: Desk) -> None:
+    assert desk.limit(1, 0, 10.0, 5, flags=HIDDEN) == [("accepted", 1, 5.0)]
+    assert desk.limit(1, 0, 10.0, 50, flags=ALL_OR_NONE) == [("accepted", 2, 50.0)]
+    assert desk.exchange.depth("AAPL") == ([], [])
+    desk.limit(1, 0, 9.0, 5)
+    desk.limit(2, 1, 11.0, 5)
+    pegged = {"side": 0, "quantity": 5, "order_id": 100, "flags": PEG_MARKET, "trail": -0.5, "price": 10.2}
+    assert desk.send(Op.PEGGED, 3, **pegged) == [("accepted", 100, 5.0)]
+    assert desk.exchange.user(3).held == 51.0  # type: ignore[union-attr]
+    # The peg takes the first five at its limit, the hidden order the rest: the large one is passed over.
+    fills = desk.limit(4, 1, 10.0, 7)
+    assert fills == [("fill", 5, 5.0), ("fill", 5, 2.0), ("accepted", 5, 0.0)]
+    assert desk.exchange.user(3).open_orders == 0  # type: ignore[union-attr]
+    desk.limit(2, 1, 11.0, 5)
+    assert desk.send(Op.NOTIONAL, 5, side=0, quantity=65.0, order_id=101) == [
+        ("fill", 101, 5.0),
+        ("accepted", 101, 0.0),
+    ]
+    assert desk.send(Op.NOTIONAL, 5, side=0, quantity=1.0, order_id=102) == [("accepted", 102, 0.0)]
+    assert desk.send(Op.SET_POSITION, 5, quantity=1.0)[0][0] == "rejected"
+    assert desk.send(Op.PEGGED, 3, side=0, quantity=5, order_id=103, flags=0)[0][0] == "rejected"
+
+
+def test_money_trades_no_further_than_the_collar(desk: Desk) -> None:
+    desk.limit(1, 1, 10.5, 5)
+    desk.limit(1, 1, 12.0, 5)
+    desk.exchange.set_limit("collar_reference", 0.1)
+    desk.exchange.set_reference("AAPL", 10.0)
+    assert desk.send(Op.NOTIONAL, 2, side=0, quantity=100.0, order_id=50) == [("fill", 50, 5.0), ("accepted", 50, 0.0)]
+
+
+def test_a_kill_takes_every_order_before_any_peg_moves(desk: Desk) -> None:
+    desk.limit(1, 0, 10.0, 5)
+    desk.limit(1, 0, 9.0, 5)
+    desk.send(Op.PEGGED, 1, side=0, quantity=5, order_id=100, flags=PEG_PRIMARY)
+    desk.limit(2, 1, 11.0, 5)
+    kinds = [event["kind"] for event in desk.exchange.kill(user_id=1)]
+    assert kinds == [EventKind.CANCELLED] * 3 + [EventKind.ACCEPTED]
+
+
+def test_a_volatility_interruption_comes_and_goes_by_command(desk: Desk) -> None:
+    """Orders that cross gather, special ones wait in their own ways; the uncrossing lets all of them go on."""
+    desk.limit(1, 0, 10.0, 5)
+    desk.limit(1, 1, 11.0, 5)
+    desk.send(Op.PEGGED, 3, side=0, quantity=5, order_id=100, flags=PEG_MID)
+    assert desk.send(Op.SET_PHASE, flags=4) == [("accepted", 0, 0.0)]
+    assert desk.limit(2, 1, 9.5, 2) == [("accepted", 3, 2.0)]
+    assert desk.limit(2, 1, 9.5, 2, flags=HIDDEN) == [("accepted", 4, 2.0)]
+    assert desk.limit(4, 0, 11.0, 4, flags=ALL_OR_NONE) == [("accepted", 5, 4.0)]
+    assert desk.send(Op.SET_PHASE, flags=0)[0][0] == "rejected", "crossed: it needs to be uncrossed"
+    assert desk.send(Op.UNCROSS) == [
+        ("fill", 1, 2.0),
+        ("fill", 1, 2.0),
+        ("fill", 5, 4.0),
+        ("accepted", 0, 0.0),
+    ]
+    # Mass cancels reach what does not show.
+    assert desk.send(Op.MASS_CANCEL, EVERY_USER, side=0, price=10.4) == [("cancelled", 100, 5.0), ("accepted", 0, 0.0)]
+    assert desk.send(Op.SET_PHASE, flags=1) == [("accepted", 0, 0.0)]
+    assert desk.limit(2, 1, 9.5, 2)[0][0] == "rejected"
+    assert desk.send(Op.SET_PHASE, flags=0) == [("accepted", 0, 0.0)]
 
 
 def test_orders_that_expire_give_back_what_they_held(desk: Desk) -> None:

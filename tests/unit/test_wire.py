@@ -100,6 +100,29 @@ def test_a_journal_is_messages_in_a_row_and_an_error_says_where() -> None:
     assert (caught.value.offset, caught.value.field) == (len(journal) - 1, "")
 
 
+OPTIONS = [
+    NewOrder(
+        **WHO, side="buy", order_type="limit", quantity=3.0, price=1.5, tif="GTD", expires=2**63, display_quantity=1.0,
+        min_quantity=2.0, reprice=True, hidden=True, all_or_none=True, reduce_only=True,
+    ),
+    NewOrder(**WHO, side="buy", order_type="pegged", quantity=3.0, peg="mid", offset=-0.5, tif="DAY"),
+    NewOrder(**WHO, side="sell", order_type="stop", quantity=3.0, trigger_price=9.0, price=8.0),
+    NewOrder(**WHO, side="sell", order_type="stop", quantity=3.0, trail=0.25),
+    NewOrder(**WHO, side="sell", order_type="market_to_limit", quantity=3.0),
+    NewOrder(**WHO, side="sell", order_type="notional", quantity=3000.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", OPTIONS)
+def test_orders_of_all_types_go_there_and_back(order: NewOrder) -> None:
+    assert wire.decode_command(wire.encode(order)) == order
+    plain = NewOrder(**WHO, side="buy", order_type="limit", quantity=3.0, price=1.5)
+    batch = wire.open_commands(wire.encode_commands([order, plain]))
+    assert list(batch) == [order, plain]
+    assert [batch.field(at, "peg") for at in (0, 1)] == [order.peg, None]
+    assert [batch.field(at, "hidden") for at in (0, 1)] == [order.hidden, False]
+
+
 def test_one_field_of_one_message_of_a_batch() -> None:
     batch = wire.open_events(wire.encode_events(EVENTS))
     assert len(batch) == len(EVENTS)
@@ -126,7 +149,10 @@ def test_one_field_of_one_message_of_a_batch() -> None:
     ("change", "field"),
     [
         ({"side": "up"}, "side"),
-        ({"tif": "GTD"}, "tif"),
+        ({"tif": "GFD"}, "tif"),
+        ({"peg": "last"}, "peg"),
+        ({"hidden": 1}, "hidden"),
+        ({"expires": -1}, "expires"),
         ({"quantity": "3"}, "quantity"),
         ({"user_id": -1}, "user_id"),
         ({"ts": 2**63}, "ts"),

@@ -14,15 +14,16 @@ fuzz_target!(|bytes: &[u8]| {
     let (mut single, mut events) = (instrument(*choice), Vec::new());
     for (number, command) in (0_u64..).zip(&commands) {
         let (before, mut caused) = (single.state_hash("X"), Vec::new());
-        single.submit_batch(std::slice::from_ref(command), &mut caused);
+        single.submit_wide(std::slice::from_ref(command), &mut caused, None);
         check(&single);
-        if let [EventRow { kind: REJECTED, .. }] = caused[..] {
+        // Time passes even when the command that brings it is refused.
+        if let ([EventRow { kind: REJECTED, .. }], 0) = (&caused[..], command.time) {
             assert_eq!(single.state_hash("X"), before, "a refusal changed the book: {command:?}");
         }
         events.extend(caused.into_iter().map(|event| EventRow { command: number, ..event }));
     }
     let (mut whole, mut at_once) = (instrument(*choice), Vec::new());
-    whole.submit_batch(&commands, &mut at_once);
+    whole.submit_wide(&commands, &mut at_once, None);
     assert_eq!(whole.state_hash("X"), single.state_hash("X"));
     assert_eq!(format!("{at_once:?}"), format!("{events:?}"));
     let mut restored = instrument(*choice);

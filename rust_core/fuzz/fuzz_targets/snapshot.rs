@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let [choice, count, bytes @ ..] = bytes else { return };
     let (build, damage) = bytes.split_at(bytes.len().min(usize::from(*count) * COMMAND));
     let mut built = instrument(*choice);
-    built.submit_batch(&commands(build), &mut Vec::new());
+    built.submit_wide(&commands(build), &mut Vec::new(), None);
 
     let mut state = built.book.snapshot();
     state.truncate(state.len() - 8);

@@ -1,25 +1,44 @@
 //! What the targets share: commands out of bytes, and what must hold in every book.
 
-use cift_engine::batch::CommandRow;
+use cift_engine::exchange::{Command, Op};
 use cift_engine::instrument::Instrument;
-use cift_engine::types::{SelfTrade, Side};
+use cift_engine::special::Class;
+use cift_engine::types::{Phase, SelfTrade, Side, Ticks};
 
 /// How many bytes make a command.
-pub const COMMAND: usize = 6;
+pub const COMMAND: usize = 8;
 
-/// Commands near each other, so that ids collide, prices cross and levels empty; some are nonsense.
+const PEG: u8 = 96;
+
+/// Commands of all kinds near each other, so that ids collide, prices cross and levels empty; some are nonsense.
 #[must_use]
-pub fn commands(bytes: &[u8]) -> Vec<CommandRow> {
-    let command = |bytes: &[u8]| CommandRow {
-        op: bytes[0] % 6,
-        side: bytes[0] >> 4 & 1,
-        tif: bytes[1] % 5,
-        flags: bytes[1] >> 6,
-        order_id: u64::from(bytes[2] % 64),
-        user_id: u64::from(bytes[2] >> 6),
-        price: if bytes[3] == 0 { f64::NAN } else { f64::from(bytes[3]) / 100.0 },
-        quantity: if bytes[4] == 0 { f64::NAN } else { f64::from(bytes[4] % 32) * f64::from(bytes[5] % 4) },
-        ..CommandRow::default()
+pub fn commands(bytes: &[u8]) -> Vec<Command> {
+    let price = |byte: u8| if byte == 0 { f64::NAN } else { f64::from(byte) / 100.0 };
+    let command = |bytes: &[u8]| {
+        let op = bytes[0] % 16;
+        let pegged = op == Op::Pegged as u8;
+        Command {
+            op,
+            side: bytes[0] >> 4 & 1,
+            tif: bytes[1] % 8,
+            flags: if pegged { bytes[5] & (PEG | 4) } else { bytes[5] & 31 },
+            order_id: u64::from(bytes[2] % 64),
+            user_id: u64::from(bytes[2] >> 6),
+            price: price(bytes[3]),
+            quantity: match bytes[4] {
+                0 => f64::NAN,
+                // Positions may be short.
+                byte if op == Op::SetPosition as u8 => f64::from(byte as i8),
+                byte => f64::from(byte % 64) * f64::from(byte / 64),
+            },
+            display_quantity: f64::from(bytes[6] % 4 * 3),
+            min_quantity: f64::from(bytes[6] >> 2 & 1) * 5.0,
+            trigger: if bytes[7] & 1 == 0 { price(bytes[7]) } else { f64::NAN },
+            trail: if pegged || bytes[7] & 1 == 1 { f64::from(bytes[7] as i8) / 100.0 } else { f64::NAN },
+            expires: u64::from(bytes[6]),
+            time: if bytes[1] > 250 { u64::from(bytes[6]) } else { 0 },
+            ..Command::default()
+        }
     };
     bytes.chunks_exact(COMMAND).map(command).collect()
 }
@@ -34,7 +53,7 @@ pub fn instrument(choice: u8) -> Instrument {
     Instrument::new(0.01, 1.0, self_trade, false).expect("positive steps")
 }
 
-/// Levels are sorted and add up to their orders, and the sides don't cross.
+/// Levels are sorted and add up to their orders, and the sides don't cross while the book trades, whether they show or not.
 ///
 /// # Panics
 /// When they don't.
@@ -53,7 +72,17 @@ pub fn check(instrument: &Instrument) {
         }
         assert!(queue.next().is_none());
     }
-    if let (Some(bid), Some(ask)) = (book.best(Side::Buy), book.best(Side::Sell)) {
-        assert!(bid < ask, "a crossed book: {bid} and {ask}");
+    if book.phase() == Phase::Continuous {
+        let best = |side| {
+            let better = |a: Ticks, b: Ticks| if side == Side::Buy { a.max(b) } else { a.min(b) };
+            let dark = book.queue_apart(Class::Dark, side).map(|order| order.price);
+            dark.chain(book.best(side)).reduce(better)
+        };
+        if let (Some(bid), Some(ask)) = (best(Side::Buy), best(Side::Sell)) {
+            assert!(bid < ask, "a crossed book: {bid} and {ask}");
+        }
+    }
+    for order in [Side::Buy, Side::Sell].into_iter().flat_map(|side| book.unseen(side)) {
+        assert!(order.quantity > 0 && book.order(order.id).is_some() && book.class(order) != Class::Shown);
     }
 }

@@ -16,7 +16,7 @@ from cift_core._native import (  # noqa: E402  the guard must run before the lib
     UserState,
     build_info,
 )
-from cift_core.dtypes import COMMAND_DTYPE, EVENT_DTYPE  # noqa: E402
+from cift_core.dtypes import CHANGE_DTYPE, COMMAND_DTYPE, EVENT_DTYPE  # noqa: E402
 from cift_core.exchange import EXCHANGE_COMMAND_DTYPE, EXCHANGE_EVENT_DTYPE  # noqa: E402
 from cift_core.feeds import (  # noqa: E402
     BinanceDepth,
@@ -29,6 +29,7 @@ from cift_core.feeds import (  # noqa: E402
 
 __version__: str = build_info()["version"]
 __all__ = [
+    "CHANGE_DTYPE",
     "COMMAND_DTYPE",
     "EVENT_DTYPE",
     "EXCHANGE_COMMAND_DTYPE",

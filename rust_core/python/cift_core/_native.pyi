@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from cift_core.market_data import FastMarketData as FastMarketData
 
 _Side: TypeAlias = Literal["buy", "sell"]
-_Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "DAY", "GTD", "ATO", "ATC"]
+_Tif: TypeAlias = Literal["GTC", "IOC", "FOK", "DAY", "GTD", "ATO", "ATC", "AON"]
 _Stp: TypeAlias = Literal["none", "cancel_taker", "cancel_maker", "cancel_both", "decrement"]
-_Reason: TypeAlias = Literal["user", "unfilled", "self_trade", "expired", "refused"]
+_Reason: TypeAlias = Literal["user", "unfilled", "self_trade", "expired", "refused", "reduce_only"]
+_Peg: TypeAlias = Literal["primary", "mid", "market"]
+_Unseen: TypeAlias = Literal["hidden", "pegged", "all_or_none"]
 _Phase: TypeAlias = Literal["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"]
 _Indication: TypeAlias = tuple[float, float, float]
 _Cancels: TypeAlias = list[tuple[int, float, _Reason]]
@@ -41,6 +43,8 @@ class Fill:
     def taker_order_id(self) -> int: ...
     @property
     def taker_user_id(self) -> int: ...
+    @property
+    def taker_side(self) -> _Side: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Any]: ...
     @overload
@@ -56,6 +60,10 @@ class RestingOrder:
     user_id: int
     post_only: bool
     visible: float
+    hidden: bool
+    all_or_none: bool
+    reduce_only: bool
+    peg: _Peg | None
 
 class FastOrderBook:
     def __new__(
@@ -66,6 +74,7 @@ class FastOrderBook:
         lot_size: float = 1.0,
         stp: _Stp = "none",
         negative_prices: bool = False,
+        changes: bool = False,
     ) -> FastOrderBook: ...
     @property
     def symbol(self) -> str: ...
@@ -89,10 +98,29 @@ class FastOrderBook:
         display_quantity: float | None = None,
         min_quantity: float | None = None,
         expires: int | None = None,
+        hidden: bool = False,
+        all_or_none: bool = False,
+        reduce_only: bool = False,
     ) -> tuple[int, list[Fill]]: ...
-    def add_market_order(self, order_id: int, side: _Side, quantity: float, user_id: int) -> list[Fill]: ...
+    def add_pegged_order(
+        self,
+        order_id: int,
+        side: _Side,
+        quantity: float,
+        user_id: int,
+        *,
+        peg: _Peg,
+        offset: float = 0.0,
+        limit_price: float | None = None,
+        tif: _Tif = "GTC",
+        expires: int | None = None,
+        reduce_only: bool = False,
+    ) -> tuple[int, list[Fill]]: ...
+    def add_market_order(
+        self, order_id: int, side: _Side, quantity: float, user_id: int, *, reduce_only: bool = False
+    ) -> list[Fill]: ...
     def add_market_to_limit_order(
-        self, order_id: int, side: _Side, quantity: float, user_id: int
+        self, order_id: int, side: _Side, quantity: float, user_id: int, *, reduce_only: bool = False
     ) -> tuple[int, list[Fill]]: ...
     def add_market_notional_order(self, order_id: int, side: _Side, notional: float, user_id: int) -> list[Fill]: ...
     def add_stop_order(
@@ -111,6 +139,9 @@ class FastOrderBook:
         display_quantity: float | None = None,
         min_quantity: float | None = None,
         expires: int | None = None,
+        hidden: bool = False,
+        all_or_none: bool = False,
+        reduce_only: bool = False,
     ) -> tuple[int, list[Fill]]: ...
     def cancel_order(self, order_id: int) -> bool: ...
     def cancel_orders(
@@ -124,7 +155,16 @@ class FastOrderBook:
     def advance_time(self, now: int) -> _Cancels: ...
     def end_of_day(self) -> _Cancels: ...
     def cancelled(self) -> _Cancels: ...
+    def fills(self) -> list[Fill]: ...
     def triggered(self) -> list[int]: ...
+    def set_position(self, user_id: int, position: float | None) -> _Cancels: ...
+    def position(self, user_id: int) -> float | None: ...
+    def unseen_orders(self, side: _Side) -> list[tuple[int, float | None, float, int, _Unseen]]: ...
+    @property
+    def trade_number(self) -> int: ...
+    @property
+    def change_number(self) -> int: ...
+    def changes(self) -> NDArray[np.void]: ...
     def stops(self) -> list[tuple[int, _Side, float, float, int]]: ...
     def last_price(self) -> float | None: ...
     @property

@@ -1,4 +1,8 @@
-"""The rows of `FastOrderBook.submit_batch`: the same layout as `crates/engine/src/batch.rs`."""
+"""The rows of `FastOrderBook`: the same layout as `crates/engine/src/batch.rs` and `change.rs`.
+
+`submit_batch` takes rows of `EXCHANGE_COMMAND_DTYPE` (`cift_core.exchange`) as well, which can say all that an order
+can be.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,9 @@ COMMAND_DTYPE: np.dtype[Any] = np.dtype(
     ]
 )
 
+ADD, REDUCED, REMOVE, TRADE = range(4)
+"""Values of a change's `kind`."""
+
 EVENT_DTYPE: np.dtype[Any] = np.dtype(
     [
         ("kind", "<u1"),
@@ -49,5 +56,20 @@ EVENT_DTYPE: np.dtype[Any] = np.dtype(
         ("quantity", "<f8"),
         ("maker_order_id", "<u8"),
         ("maker_user_id", "<u8"),
+    ]
+)
+
+CHANGE_DTYPE: np.dtype[Any] = np.dtype(
+    [
+        ("number", "<u8"),
+        ("order_id", "<u8"),
+        ("user_id", "<u8"),
+        ("price", "<f8"),
+        ("quantity", "<f8"),
+        ("level_quantity", "<f8"),
+        ("level_orders", "<u4"),
+        ("kind", "<u1"),
+        ("side", "<u1"),
+        ("reserved", "<u2"),
     ]
 )

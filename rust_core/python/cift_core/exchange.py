@@ -1,4 +1,7 @@
-"""The rows of `Exchange.submit_batch`: the same layout as `crates/engine/src/exchange/command.rs`, and their codes."""
+"""The rows of `Exchange.submit_batch`, which `FastOrderBook.submit_batch` takes too.
+
+The same layout as `crates/engine/src/exchange/command.rs`, and the meaning of its codes.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ EVERY_USER = 2**64 - 1
 EVERY_SIDE = 255
 """A mass cancel's `side`, where it is about both."""
 
-POST_ONLY, REPRICE, REDUCE_ONLY = 1, 2, 4
+POST_ONLY, REPRICE, REDUCE_ONLY, HIDDEN, ALL_OR_NONE = 1, 2, 4, 8, 16
 """Bits of an order's `flags`."""
+
+PEG_PRIMARY, PEG_MID, PEG_MARKET = 32, 64, 96
+"""What a PEGGED order follows, in its `flags`."""
 
 
 class Op(IntEnum):
@@ -31,11 +37,14 @@ class Op(IntEnum):
     MODIFY = 4
     MARKET_TO_LIMIT = 5
     STOP = 6
+    NOTIONAL = 7
     MASS_CANCEL = 8
     ADVANCE = 9
     END_OF_DAY = 10
     SET_PHASE = 11
     UNCROSS = 12
+    PEGGED = 13
+    SET_POSITION = 14
     SET_STATE = 20
     KILL = 21
     ENABLE = 22

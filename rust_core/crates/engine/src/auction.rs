@@ -1,8 +1,11 @@
 //! Call auctions: orders gather without trading, then trade all at once at one price.
 
+use std::cmp::Reverse;
+
 use crate::book::Book;
 use crate::error::BookError;
 use crate::event::{CancelReason, Event, Fill, Sink};
+use crate::rare::Class;
 use crate::types::{Auction, Lots, Phase, Side, Ticks};
 
 /// What an auction would do if it ended now.
@@ -17,15 +20,16 @@ pub struct Indication {
 }
 
 impl Book {
-    /// Stop or resume trading, or let orders gather.
+    /// Stop or resume trading, or let orders gather. Orders that slept, or waited to trade whole, may trade at once.
     ///
     /// # Errors
     /// Continuous trading with a crossed book: it needs `uncross`.
-    pub fn set_phase(&mut self, phase: Phase) -> Result<(), BookError> {
+    pub fn set_phase(&mut self, phase: Phase, sink: &mut impl Sink) -> Result<(), BookError> {
         if phase == Phase::Continuous && self.crossed() {
             return Err(BookError::Crossed);
         }
         self.phase = phase;
+        self.carry_out_fired(sink);
         Ok(())
     }
 
@@ -36,7 +40,7 @@ impl Book {
         if !self.crossed() {
             return None;
         }
-        let (low, high) = (self.best(Side::Sell)?, self.best(Side::Buy)?);
+        let (low, high) = (self.best_of_all(Side::Sell)?, self.best_of_all(Side::Buy)?);
         let reference = reference.or(self.last).map(|price| price.clamp(low, high));
         let bids = self.volumes(Side::Buy, |price| price >= low);
         let asks = self.volumes(Side::Sell, |price| price <= high);
@@ -92,14 +96,14 @@ impl Book {
 
     fn trade_at(&mut self, price: Ticks, mut volume: Lots, sink: &mut impl Sink) {
         while volume > 0 {
-            let (bid, ask) = (self.bids.first(i64::MIN), self.asks.first(i64::MIN));
+            let (bid, ask) = (self.first_of_all(Side::Buy), self.first_of_all(Side::Sell));
             let (bid, ask) = (bid.expect("bids cover the volume"), ask.expect("asks cover the volume"));
-            let (buyer, seller) = (*self.arena.get(bid), *self.arena.get(ask));
+            let (buyer, seller) = (self.arena.get(bid), self.arena.get(ask));
             let quantity = volume.min(buyer.quantity).min(seller.quantity);
-            self.consume(bid, quantity);
-            self.consume(ask, quantity);
+            self.consume(bid, quantity, sink);
+            self.consume(ask, quantity, sink);
             volume -= quantity;
-            sink.emit(Event::Fill(Fill {
+            let fill = Fill {
                 price,
                 quantity,
                 maker: seller.id,
@@ -107,22 +111,30 @@ impl Book {
                 taker: buyer.id,
                 taker_user: buyer.user,
                 side: Side::Buy,
-            }));
+            };
+            self.move_positions(&fill);
+            self.count_trade(&fill, sink);
+            sink.emit(Event::Fill(fill));
         }
     }
 
     pub(crate) fn crossed(&self) -> bool {
-        matches!((self.best(Side::Buy), self.best(Side::Sell)), (Some(bid), Some(ask)) if bid >= ask)
+        matches!((self.best_of_all(Side::Buy), self.best_of_all(Side::Sell)), (Some(bid), Some(ask)) if bid >= ask)
     }
 
     /// The prices that are willing, best first, each with what rests there or better, hidden or not.
     fn volumes(&self, side: Side, willing: impl Fn(Ticks) -> bool) -> Vec<(Ticks, u128)> {
-        let levels = self.levels(side).take_while(|(price, _)| willing(*price));
+        let mut levels: Vec<_> = self.levels(side).take_while(|(price, _)| willing(*price)).collect();
+        if let Some(dark) = self.apart(Class::Dark, side) {
+            levels.extend(dark.iter().take_while(|(price, _)| willing(*price)));
+            levels.sort_by_key(|(price, _)| Reverse(dark.key(*price)));
+        }
         let mut sum = 0;
         levels
+            .into_iter()
             .map(|(price, level)| {
-                let orders = self.walk(level.head, |order| order.next);
-                sum += orders.map(|order| u128::from(self.open(order))).sum::<u128>();
+                let orders = self.arena.queue(level.ends);
+                sum += orders.map(|order| u128::from(self.open(&order))).sum::<u128>();
                 (price, sum)
             })
             .collect()

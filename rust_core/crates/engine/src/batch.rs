@@ -2,11 +2,12 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::change::Change;
 use crate::error::BookError;
 use crate::event::{Event, Sink};
 use crate::grid::Grid;
 use crate::instrument::{Instrument, Options};
-use crate::orders::PostOnly;
+use crate::orders::{Limit, PostOnly, Terms};
 use crate::types::{Lots, Side, TimeInForce};
 
 /// One command: 40 bytes, no padding.
@@ -41,7 +42,8 @@ pub struct EventRow {
     pub kind: u8,
     /// The side of the order: 0 buy, 1 sell; a fill's is the taker's.
     pub side: u8,
-    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused), for a reject the number of its code.
+    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused, 5 reduce-only), for a reject the
+    /// number of its code.
     pub code: u16,
     /// Zero.
     pub reserved: u32,
@@ -68,51 +70,85 @@ const REJECTED: u8 = 3;
 const TRIGGERED: u8 = 4;
 const POST_ONLY: u8 = 1;
 const REPRICE: u8 = 2;
+/// A book with so many orders no longer fits the processor's nearer caches.
+const LARGE: usize = 16_384;
+/// How many commands ahead an order is fetched; its id's place is fetched at twice that.
+const AHEAD: usize = 6;
 
 /// A listener that writes rows.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     rows: &'a mut Vec<EventRow>,
     tick: Grid,
     lot: Grid,
     command: u64,
+    changes: Option<&'a mut Vec<Change>>,
+}
+
+impl<'a> Rows<'a> {
+    /// A listener to the book of `instrument`.
+    pub fn new(instrument: &Instrument, rows: &'a mut Vec<EventRow>, changes: Option<&'a mut Vec<Change>>) -> Self {
+        Self { rows, tick: instrument.tick, lot: instrument.lot, command: 0, changes }
+    }
+
+    /// The command with this number begins.
+    #[inline]
+    pub fn begin(&mut self, command: u64) {
+        self.command = command;
+    }
+
+    /// It has ended: with what rests, where that is news, or with a refusal.
+    #[inline(always)]
+    pub fn end(&mut self, side: u8, order_id: u64, user_id: u64, outcome: Result<Option<f64>, BookError>) {
+        match outcome {
+            Ok(Some(quantity)) => self.row(ACCEPTED, side, order_id, user_id).quantity = quantity,
+            Ok(None) => {}
+            Err(error) => self.row(REJECTED, side, order_id, user_id).code = error.number(),
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// A new row. It is filled in where it lies: put together elsewhere, it would have to wait to be copied.
+    #[inline(always)]
+    fn row(&mut self, kind: u8, side: u8, order_id: u64, user_id: u64) -> &mut EventRow {
+        let at = self.rows.len();
+        self.rows.push(EventRow::zeroed());
+        let row = &mut self.rows[at];
+        (row.kind, row.side, row.command, row.order_id, row.user_id) = (kind, side, self.command, order_id, user_id);
+        row
+    }
 }
 
 impl Sink for Rows<'_> {
     #[inline]
+    fn wants_changes(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    #[cold]
+    fn change(&mut self, change: Change) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change);
+        }
+    }
+
+    #[inline]
     fn emit(&mut self, event: Event) {
-        let command = self.command;
-        self.rows.push(match event {
-            Event::Fill(fill) => EventRow {
-                kind: FILL,
-                side: fill.side as u8,
-                command,
-                order_id: fill.taker,
-                user_id: fill.taker_user,
-                price: self.tick.value(fill.price),
-                quantity: self.lot.quantity(fill.quantity),
-                maker_order_id: fill.maker,
-                maker_user_id: fill.maker_user,
-                ..EventRow::default()
-            },
-            Event::Cancel(cancel) => EventRow {
-                kind: CANCELLED,
-                side: cancel.side as u8,
-                code: cancel.reason as u16,
-                command,
-                order_id: cancel.order,
-                user_id: cancel.user,
-                quantity: self.lot.quantity(cancel.quantity),
-                ..EventRow::default()
-            },
-            Event::Trigger(trigger) => EventRow {
-                kind: TRIGGERED,
-                side: trigger.side as u8,
-                command,
-                order_id: trigger.order,
-                user_id: trigger.user,
-                ..EventRow::default()
-            },
-        });
+        let (tick, lot) = (self.tick, self.lot);
+        match event {
+            Event::Fill(fill) => {
+                let row = self.row(FILL, fill.side as u8, fill.taker, fill.taker_user);
+                (row.price, row.quantity) = (tick.value(fill.price), lot.quantity(fill.quantity));
+                (row.maker_order_id, row.maker_user_id) = (fill.maker, fill.maker_user);
+            }
+            Event::Cancel(cancel) => {
+                let row = self.row(CANCELLED, cancel.side as u8, cancel.order, cancel.user);
+                (row.code, row.quantity) = (cancel.reason as u16, lot.quantity(cancel.quantity));
+            }
+            Event::Trigger(trigger) => {
+                self.row(TRIGGERED, trigger.side as u8, trigger.order, trigger.user);
+            }
+        }
     }
 }
 
@@ -120,25 +156,49 @@ impl Instrument {
     /// Carry out every command in order. Each ends in one row: accepted (a limit or a modify, after its fills, with what
     /// rests) or rejected; a command that cancels or reduces says so by the cancelled row alone.
     pub fn submit_batch(&mut self, commands: &[CommandRow], events: &mut Vec<EventRow>) {
-        let mut rows = Rows { rows: events, tick: self.tick, lot: self.lot, command: 0 };
+        self.submit_batch_telling(commands, events, None);
+    }
+
+    /// `submit_batch`, with the changes of the book behind `changes`, if given.
+    pub fn submit_batch_telling(
+        &mut self,
+        commands: &[CommandRow],
+        events: &mut Vec<EventRow>,
+        changes: Option<&mut Vec<Change>>,
+    ) {
+        let mut rows = Rows::new(self, events, changes);
+        let large = self.book.len() >= LARGE;
         for (number, command) in commands.iter().enumerate() {
-            rows.command = number as u64;
-            let end = EventRow {
-                side: command.side,
-                command: number as u64,
-                order_id: command.order_id,
-                user_id: command.user_id,
-                ..EventRow::default()
-            };
-            match self.submit(command, &mut rows) {
-                Ok(Some(resting)) => {
-                    let quantity = self.quantity(resting);
-                    rows.rows.push(EventRow { kind: ACCEPTED, quantity, ..end });
-                }
-                Ok(None) => {}
-                Err(error) => rows.rows.push(EventRow { kind: REJECTED, code: error.number(), ..end }),
+            if large {
+                self.look_ahead(&commands[number..]);
             }
+            rows.begin(number as u64);
+            let outcome = match command {
+                // What most commands are: nothing to be looked up.
+                CommandRow { op: 0, tif: 0, flags: 0, .. } => self.submit_plain(command, &mut rows).map(Some),
+                _ => self.submit(command, &mut rows),
+            };
+            let resting = outcome.map(|resting| resting.map(|lots| self.quantity(lots)));
+            rows.end(command.side, command.order_id, command.user_id, resting);
         }
+    }
+
+    /// Have the processor fetch what later commands will need, while this one is carried out.
+    #[inline]
+    fn look_ahead(&self, commands: &[CommandRow]) {
+        if let Some(command) = commands.get(2 * AHEAD) {
+            self.book.fetch_id(command.order_id);
+        }
+        if let Some(command) = commands.get(AHEAD).filter(|command| command.op > 1) {
+            self.book.fetch_order(command.order_id);
+        }
+    }
+
+    #[inline(always)]
+    fn submit_plain(&mut self, row: &CommandRow, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        let (id, user, side, terms) = (row.order_id, row.user_id, side(row)?, Terms::default());
+        let (price, quantity) = (self.ticks(row.price)?, self.lots("quantity", row.quantity)?);
+        self.book.add_limit(&Limit { id, user, side, price, quantity, terms }, sink)
     }
 
     /// Carry out one command; returns what rests where that is news.

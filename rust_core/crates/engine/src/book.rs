@@ -1,29 +1,40 @@
 //! The order book: price, then time.
 
-use crate::arena::{Arena, Order, Slot};
+use crate::arena::{Arena, Cell, Order, Slot};
+use crate::change::ChangeKind;
 use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
-use crate::ids::IdIndex;
 use crate::ladder::Ladder;
 use crate::matching::Taker;
+use crate::order_index::{OrderIndex, Vacancy};
 use crate::orders::{Limit, Market, PostOnly, Terms};
-use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare, Rares};
+use crate::rare::{Class, Rare, Rares};
+use crate::special::Special;
 use crate::stops::Stops;
 use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks, TimeInForce};
 
 /// One instrument's resting orders.
 #[derive(Clone, Debug)]
 pub struct Book {
-    pub(crate) bids: Ladder,
-    pub(crate) asks: Ladder,
+    /// Bids, then asks: by the side's number, so that sides drawn by chance mislead no branch.
+    pub(crate) sides: [Ladder; 2],
     pub(crate) arena: Arena,
-    pub(crate) ids: IdIndex,
+    pub(crate) ids: OrderIndex,
     pub(crate) rares: Rares,
     pub(crate) stops: Stops,
     pub(crate) last: Option<Ticks>,
     pub(crate) phase: Phase,
     pub(crate) now: Nanos,
     pub(crate) self_trade: SelfTrade,
+    pub(crate) trades: u64,
+    pub(crate) changes: u64,
+    /// What few books have; one without it pays a test for it, and no more.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// Two empty sides.
+pub(crate) fn sides() -> [Ladder; 2] {
+    [Ladder::new(Side::Buy), Ladder::new(Side::Sell)]
 }
 
 impl Book {
@@ -31,16 +42,18 @@ impl Book {
     #[must_use]
     pub fn new(self_trade: SelfTrade) -> Self {
         Self {
-            bids: Ladder::new(Side::Buy),
-            asks: Ladder::new(Side::Sell),
+            sides: sides(),
             arena: Arena::default(),
-            ids: IdIndex::default(),
+            ids: OrderIndex::default(),
             rares: Rares::default(),
             stops: Stops::default(),
             last: None,
             phase: Phase::Continuous,
             now: 0,
             self_trade,
+            trades: 0,
+            changes: 0,
+            special: None,
         }
     }
 
@@ -51,6 +64,65 @@ impl Book {
     /// would overflow.
     #[inline]
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        if !order.terms.plain() || self.phase != Phase::Continuous || self.special.is_some() {
+            return self.add_with_terms(order, sink);
+        }
+        // Nearly all orders are plain, and most of those only rest: nothing here asks what others may be.
+        if self.crosses(order.side, order.price) || !order.terms.tif.rests() {
+            return self.add_taking(order, sink);
+        }
+        let Limit { id, user, side, price, quantity, .. } = *order;
+        let vacancy = self.vacancy(id)?;
+        self.check_room(side, quantity)?;
+        self.settle(vacancy, side, price, Cell { id, user, quantity, ..Cell::default() }, sink);
+        Ok(quantity)
+    }
+
+    /// A plain order that takes.
+    #[inline(never)]
+    fn add_taking(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        let Limit { id, user, side, price, quantity, .. } = *order;
+        self.vacancy(id)?;
+        self.check_room(side, quantity)?;
+        let mut taker = Taker { limit: Some(price), ..Taker::new(id, user, side, quantity) };
+        self.take(&mut taker, sink);
+        let mut left = taker.quantity;
+        if left > 0 && order.terms.tif.rests() {
+            let vacancy = self.vacancy(id)?;
+            self.settle(vacancy, side, price, Cell { id, user, quantity: left, ..Cell::default() }, sink);
+        } else if left > 0 {
+            taker.tell_cancel(left, CancelReason::Unfilled, sink);
+            left = 0;
+        }
+        self.carry_out_fired(sink);
+        Ok(left)
+    }
+
+    /// A place for a new id.
+    #[inline(always)]
+    fn vacancy(&mut self, id: OrderId) -> Result<Vacancy, BookError> {
+        self.ids.make_room(&mut self.arena);
+        match self.ids.vacancy(&self.arena, id) {
+            Some(vacancy) if !self.stops.contains(id) => Ok(vacancy),
+            _ => Err(BookError::DuplicateOrderId(id)),
+        }
+    }
+
+    /// Put an order at the end of its queue, at a vacancy for its id.
+    #[inline(always)]
+    fn settle(&mut self, vacancy: Vacancy, side: Side, price: Ticks, cell: Cell, sink: &mut impl Sink) {
+        let (ladder, arena) = self.side_mut(side);
+        let (id, slot) = (cell.id, ladder.push(arena, price, Cell { entry: vacancy.entry(), ..cell }));
+        self.ids.put(vacancy, id, slot);
+        self.changes += 1;
+        if sink.wants_changes() {
+            let order = self.arena.get(slot);
+            self.tell_change(ChangeKind::Add, &order, order.quantity, sink);
+        }
+    }
+
+    #[inline(never)]
+    fn add_with_terms(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
         self.check_open()?;
         self.check_new(order.id)?;
         self.check_terms(order)?;
@@ -61,6 +133,9 @@ impl Book {
 
     /// `add_limit` after its checks, and before what it fires.
     pub(crate) fn enter_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
+        if self.special.is_some() || order.terms.special() {
+            return self.enter_special(order, sink);
+        }
         self.check_room(order.side, order.quantity)?;
         let mut order = *order;
         let Limit { id, user, side, price, quantity, .. } = order;
@@ -92,13 +167,14 @@ impl Book {
         }
         let rare = order.rare(left);
         self.rest(
-            Order {
+            &Order {
                 price: order.price,
                 quantity: left - rare.map_or(0, |rare| rare.reserve),
                 post_only: order.terms.post_only != PostOnly::No,
                 ..taker.rest()
             },
             rare,
+            sink,
         );
         Ok(left)
     }
@@ -150,10 +226,12 @@ impl Book {
     /// # Errors
     /// No such live order.
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        match self.ids.get(id) {
-            Some(slot) => Ok(self.cancel_slot(slot, CancelReason::User, sink)),
-            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id)),
-        }
+        let left = match self.ids.get(&self.arena, id) {
+            Some(slot) => self.cancel_slot(slot, CancelReason::User, sink),
+            None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id))?,
+        };
+        self.carry_out_fired(sink);
+        Ok(left)
     }
 
     /// Take `by` lots off an order, which keeps its place; what does not show goes first. All of it goes, if it has no
@@ -163,18 +241,19 @@ impl Book {
     /// No such live order, or a stop that has not fired.
     pub fn reduce(&mut self, id: OrderId, by: Lots, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let slot = self.resting(id)?;
-        let order = *self.arena.get(slot);
+        let order = self.arena.get(slot);
         let open = self.open(&order);
         if by >= open {
             self.cancel_slot(slot, CancelReason::User, sink);
+            self.carry_out_fired(sink);
             return Ok(0);
         }
         let drawn = if order.rare { self.rares.draw(id, order.side, by) } else { 0 };
         if by > drawn {
-            let (ladder, arena) = self.side_mut(order.side);
-            ladder.reduce(arena, slot, by - drawn);
+            self.lessen(slot, by - drawn, sink);
         }
         order.tell_cancel(by, CancelReason::User, sink);
+        self.carry_out_fired(sink);
         Ok(open - by)
     }
 
@@ -191,7 +270,10 @@ impl Book {
         sink: &mut impl Sink,
     ) -> Result<Lots, BookError> {
         let slot = self.resting(id)?;
-        let old = *self.arena.get(slot);
+        if self.special.is_some() {
+            return self.modify_special(slot, price, quantity, sink);
+        }
+        let old = self.arena.get(slot);
         let open = self.open(&old);
         let price = price.unwrap_or(old.price);
         let quantity = quantity.unwrap_or(open);
@@ -203,20 +285,8 @@ impl Book {
         if old.post_only && self.crosses(old.side, price) {
             return Err(BookError::WouldTake(id));
         }
-        let rare = self.rare(&old);
-        self.remove(slot);
-        let terms = Terms {
-            tif: match rare.expires {
-                0 => TimeInForce::Gtc,
-                END_OF_DAY => TimeInForce::Day,
-                END_OF_AUCTION => TimeInForce::AtOpen,
-                _ => TimeInForce::Gtd,
-            },
-            post_only: if old.post_only { PostOnly::Reject } else { PostOnly::No },
-            display: (rare.display != 0).then_some(rare.display),
-            min_quantity: 0,
-            expires: rare.expires,
-        };
+        let terms = self.rare(&old).terms(old.post_only);
+        self.remove(slot, sink);
         let order = Limit { id, user: old.user, side: old.side, price, quantity, terms };
         let left = self.enter_limit(&order, sink)?;
         self.carry_out_fired(sink);
@@ -224,7 +294,7 @@ impl Book {
     }
 
     fn resting(&self, id: OrderId) -> Result<Slot, BookError> {
-        self.ids.get(id).ok_or_else(|| match self.stops.contains(id) {
+        self.ids.get(&self.arena, id).ok_or_else(|| match self.stops.contains(id) {
             true => BookError::NotResting(id),
             false => BookError::UnknownOrder(id),
         })
@@ -237,7 +307,7 @@ impl Book {
 
     #[inline]
     pub(crate) fn check_new(&self, id: OrderId) -> Result<(), BookError> {
-        if self.ids.get(id).is_some() || self.stops.contains(id) {
+        if self.ids.get(&self.arena, id).is_some() || self.stops.contains(id) {
             return Err(BookError::DuplicateOrderId(id));
         }
         Ok(())
@@ -245,7 +315,7 @@ impl Book {
 
     #[inline]
     pub(crate) fn check_terms(&self, order: &Limit) -> Result<(), BookError> {
-        let Terms { tif, post_only, display, min_quantity, expires } = order.terms;
+        let Terms { tif, post_only, display, min_quantity, .. } = order.terms;
         if !tif.rests() {
             if post_only != PostOnly::No {
                 return Err(BookError::NeverRests { field: "post_only" });
@@ -271,17 +341,17 @@ impl Book {
         if min_quantity > order.quantity {
             return Err(BookError::MinQuantity(min_quantity));
         }
-        if tif == TimeInForce::Gtd && (expires <= self.now || expires >= END_OF_AUCTION) {
-            return Err(BookError::Expired(expires, self.now));
+        if order.terms.special() {
+            self.check_special(&order.terms)?;
         }
-        Ok(())
+        self.check_date(&order.terms)
     }
 
     /// Whether an order of this side and price would take.
     #[inline]
     fn crosses(&self, side: Side, price: Ticks) -> bool {
-        let other = self.ladder(side.opposite());
-        other.best().is_some_and(|best| best >= other.key(price))
+        // On the other side the same price has the opposite key.
+        self.ladder(side.opposite()).best_or_none() >= -self.ladder(side).key(price)
     }
 
     /// One tick before the price that the order would take; an order with a positive price keeps one.
@@ -302,59 +372,92 @@ impl Book {
 
     /// Put an order at the end of its queue.
     #[inline]
-    pub(crate) fn rest(&mut self, order: Order, rare: Option<Rare>) {
+    pub(crate) fn rest(&mut self, order: &Order, rare: Option<Rare>, sink: &mut impl Sink) {
         if let Some(rare) = rare {
+            if rare.class != Class::Shown || rare.reduce_only {
+                return self.rest_special(order, rare, sink);
+            }
             self.rares.insert(order.id, order.side, rare);
         }
-        self.link(Order { rare: rare.is_some(), ..order });
+        self.link(&Order { rare: rare.is_some(), ..*order }, sink);
     }
 
     /// Put an order, with its uncommon part at hand, at the end of its queue.
+    pub(crate) fn link(&mut self, order: &Order, sink: &mut impl Sink) {
+        let Order { id, user, price, quantity, side, post_only, rare } = *order;
+        let vacancy = self.ids.new_vacancy(&mut self.arena, id);
+        self.settle(vacancy, side, price, Cell { id, user, quantity, entry: 0, post_only, rare }, sink);
+    }
+
+    /// Take `by` off what an order has in its queue, which is more.
     #[inline]
-    pub(crate) fn link(&mut self, order: Order) {
-        let slot = self.arena.insert(order);
-        self.ids.insert(order.id, slot);
-        let (ladder, arena) = self.side_mut(order.side);
-        ladder.push(arena, slot);
+    pub(crate) fn lessen(&mut self, slot: Slot, by: Lots, sink: &mut impl Sink) {
+        let order = self.arena.get(slot);
+        if self.is_apart(&order) {
+            return self.lessen_apart(slot, by);
+        }
+        self.lessen_shown(order.side, slot, by, sink);
+    }
+
+    /// `lessen` of an order that shows, on this side.
+    #[inline(always)]
+    pub(crate) fn lessen_shown(&mut self, side: Side, slot: Slot, by: Lots, sink: &mut impl Sink) {
+        let (ladder, arena) = self.side_mut(side);
+        ladder.reduce(arena, slot, by);
+        self.changes += 1;
+        if sink.wants_changes() {
+            let order = self.arena.get(slot);
+            self.tell_change(ChangeKind::Reduce, &order, order.quantity, sink);
+        }
     }
 
     /// Forget a resting order.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: Slot) -> Order {
-        let order = *self.arena.get(slot);
-        let (ladder, arena) = self.side_mut(order.side);
-        ladder.unlink(arena, slot);
-        self.ids.remove(order.id);
-        self.arena.remove(slot);
-        if order.rare {
-            self.rares.remove(order.id, order.side);
+    pub(crate) fn remove(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let (side, rare) = (self.arena.place(slot).0, self.arena.cell(slot).rare);
+        if rare && self.is_apart(&self.arena.get(slot)) {
+            self.remove_apart(slot);
+            return;
         }
-        order
+        self.remove_shown(side, slot, sink);
+    }
+
+    /// Forget a resting order that shows, on this side.
+    #[inline(always)]
+    pub(crate) fn remove_shown(&mut self, side: Side, slot: Slot, sink: &mut impl Sink) {
+        let (price, &Cell { id, user, entry, post_only, rare, .. }) = (self.arena.place(slot).1, self.arena.cell(slot));
+        let Self { sides, arena, ids, .. } = self;
+        ids.remove(entry, id);
+        sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
+        if rare {
+            self.forget_rare(id, side);
+        }
+        self.changes += 1;
+        if sink.wants_changes() {
+            let order = Order { id, user, price, quantity: 0, side, post_only, rare };
+            self.tell_change(ChangeKind::Remove, &order, 0, sink);
+        }
     }
 
     /// Take an order out and say so; returns what was left of it.
     #[inline]
     pub(crate) fn cancel_slot(&mut self, slot: Slot, reason: CancelReason, sink: &mut impl Sink) -> Lots {
-        let open = self.open(self.arena.get(slot));
-        let order = self.remove(slot);
+        let order = self.arena.get(slot);
+        let open = self.open(&order);
+        self.remove(slot, sink);
         order.tell_cancel(open, reason, sink);
         open
     }
 
+    #[inline]
     pub(crate) const fn ladder(&self, side: Side) -> &Ladder {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
+        &self.sides[side as usize]
     }
 
     /// One side's ladder with the arena that its orders live in.
     #[inline]
     pub(crate) const fn side_mut(&mut self, side: Side) -> (&mut Ladder, &mut Arena) {
-        match side {
-            Side::Buy => (&mut self.bids, &mut self.arena),
-            Side::Sell => (&mut self.asks, &mut self.arena),
-        }
+        (&mut self.sides[side as usize], &mut self.arena)
     }
 }
 

@@ -103,6 +103,17 @@ pub enum BookError {
     /// A good-till-date order without a date in the future.
     #[error("expires {0} is not after the book's time {1}")]
     Expired(u64, u64),
+    /// A reduce-only order of a user whose position it can't reduce.
+    #[error("reduce_only order_id {0} has no position to reduce")]
+    NothingToReduce(OrderId),
+    /// Two options that can't go together.
+    #[error("{field} can't go together with {other}")]
+    Contradiction {
+        /// The argument's name.
+        field: &'static str,
+        /// The other one's.
+        other: &'static str,
+    },
 }
 
 impl BookError {
@@ -129,6 +140,8 @@ impl BookError {
             Self::NoTradeYet(_) => "no_trade_yet",
             Self::NotResting(_) => "not_resting",
             Self::TriggerOrTrail => "trigger_or_trail",
+            Self::NothingToReduce(_) => "nothing_to_reduce",
+            Self::Contradiction { .. } => "contradiction",
         }
     }
 
@@ -147,11 +160,13 @@ impl BookError {
             | Self::TooLarge { field, .. }
             | Self::NeverRests { field }
             | Self::InAuction { field }
+            | Self::Contradiction { field, .. }
             | Self::BadChoice { field, .. } => field,
             Self::SideOverflow(_) => "quantity",
             Self::WouldTake(_) => "post_only",
             Self::MinQuantity(_) => "min_quantity",
             Self::Expired(..) => "expires",
+            Self::NothingToReduce(_) => "reduce_only",
         }
     }
 
@@ -178,6 +193,8 @@ impl BookError {
             Self::NoTradeYet(_) => 17,
             Self::NotResting(_) => 18,
             Self::TriggerOrTrail => 19,
+            Self::NothingToReduce(_) => 20,
+            Self::Contradiction { .. } => 21,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a command causes, told to whoever listens.
 
+use crate::change::Change;
 use crate::types::{Lots, OrderId, Side, Ticks, UserId};
 
 /// One match, at the maker's price.
@@ -35,6 +36,8 @@ pub enum CancelReason {
     Expired = 3,
     /// It fired, and then could not be carried out.
     Refused = 4,
+    /// It was more than there is to reduce.
+    ReduceOnly = 5,
 }
 
 /// Quantity that left without a trade.
@@ -78,6 +81,21 @@ pub enum Event {
 pub trait Sink {
     /// Something happened.
     fn emit(&mut self, event: Event);
+
+    /// Whether to be told of changes, too. Where this is a constant, the telling costs nothing.
+    #[inline]
+    fn wants_changes(&self) -> bool {
+        false
+    }
+
+    /// The book changed, or two orders traded; asked for by `wants_changes`.
+    fn change(&mut self, _change: Change) {}
+}
+
+/// Nobody listens.
+impl Sink for () {
+    #[inline]
+    fn emit(&mut self, _event: Event) {}
 }
 
 impl Sink for Vec<Event> {

@@ -107,14 +107,6 @@ impl IdIndex {
         Some(slot)
     }
 
-    /// Room for that many ids in all, so that none of them has to wait for a larger table.
-    pub fn reserve(&mut self, ids: usize) {
-        let size = (ids * 2).next_power_of_two();
-        if size > self.table.len() {
-            self.resize(size);
-        }
-    }
-
     #[cold]
     fn resize(&mut self, size: usize) {
         let mut bigger = Self::with_size(size);

@@ -5,6 +5,7 @@ use crate::error::BookError;
 use crate::event::Sink;
 use crate::grid::Grid;
 use crate::orders::{Incoming, Limit, Market, Notional, PostOnly, Stop, Terms};
+use crate::special::{Peg, PegKind, Pegged};
 use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
 
 /// How a limit order is to be treated: `Terms`, with quantities as floats.
@@ -20,6 +21,12 @@ pub struct Options {
     pub min_quantity: Option<f64>,
     /// When a good-till-date order leaves.
     pub expires: Nanos,
+    /// Whether nothing of it ever shows.
+    pub hidden: bool,
+    /// Whether it trades whole or not at all.
+    pub all_or_none: bool,
+    /// Whether it may only reduce its owner's position.
+    pub reduce_only: bool,
 }
 
 /// One instrument: its grids and its book.
@@ -173,6 +180,15 @@ impl Instrument {
         user: UserId,
         sink: &mut impl Sink,
     ) -> Result<(), BookError> {
+        let amount = self.amount(notional)?;
+        self.book.add_notional(&Notional { id, user, side, amount, limit: None }, sink).map(|_| ())
+    }
+
+    /// An amount of money in ticks times lots.
+    ///
+    /// # Errors
+    /// One that is not positive and finite.
+    pub fn amount(&self, notional: f64) -> Result<u128, BookError> {
         if !notional.is_finite() {
             return Err(BookError::NotFinite { field: "notional", value: notional });
         }
@@ -181,8 +197,68 @@ impl Instrument {
         }
         let exact = self.lot.fraction(self.tick.fraction(notional));
         // Float noise must not cost the last lot; a real difference is far larger.
-        let amount = (exact + exact.abs().max(1.0) * 1e-12).floor() as u128;
-        self.book.add_notional(&Notional { id, user, side, amount }, sink).map(|_| ())
+        Ok((exact + exact.abs().max(1.0) * 1e-12).floor() as u128)
+    }
+
+    /// A market order that only reduces a position, with `to_limit` one that rests at the price it took; returns what
+    /// rests.
+    ///
+    /// # Errors
+    /// A quantity off the grid, and whatever the book refuses.
+    pub fn add_reducing(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        quantity: f64,
+        user: UserId,
+        to_limit: bool,
+        sink: &mut impl Sink,
+    ) -> Result<Lots, BookError> {
+        let quantity = self.lots("quantity", quantity)?;
+        self.book.add_reducing(&Market { id, user, side, quantity }, to_limit, sink)
+    }
+
+    /// An order that follows the market at `offset`, and takes at no worse price than `limit`; returns what rests.
+    ///
+    /// # Errors
+    /// Values off the grid, and whatever the book refuses.
+    #[allow(clippy::too_many_arguments)]
+    pub fn add_pegged(
+        &mut self,
+        id: OrderId,
+        side: Side,
+        quantity: f64,
+        user: UserId,
+        kind: PegKind,
+        offset: f64,
+        limit: Option<f64>,
+        options: Options,
+        sink: &mut impl Sink,
+    ) -> Result<Lots, BookError> {
+        let quantity = self.lots("quantity", quantity)?;
+        let peg = self.peg(kind, offset, limit)?;
+        let terms = self.terms(options)?;
+        self.book.add_pegged(&Pegged { id, user, side, quantity, peg, terms }, sink)
+    }
+
+    /// How a price follows the market.
+    ///
+    /// # Errors
+    /// Values off the grid.
+    pub fn peg(&self, kind: PegKind, offset: f64, limit: Option<f64>) -> Result<Peg, BookError> {
+        let offset = self.tick.steps("offset", offset)?;
+        let limit = limit.map(|limit| self.named_ticks("limit_price", limit)).transpose()?;
+        Ok(Peg { kind, offset, limit })
+    }
+
+    /// Say what a user holds, negative when short; from then on the book keeps count. `None` forgets the user.
+    ///
+    /// # Errors
+    /// A position off the grid.
+    pub fn set_position(&mut self, user: UserId, position: Option<f64>, sink: &mut impl Sink) -> Result<(), BookError> {
+        let position = position.map(|position| self.lot.steps("position", position)).transpose()?;
+        self.book.set_position(user, position, sink);
+        Ok(())
     }
 
     /// An order that waits for a trade at `trigger`; or, with `trail`, so far behind the market. A limit order at
@@ -204,12 +280,9 @@ impl Instrument {
         sink: &mut impl Sink,
     ) -> Result<Lots, BookError> {
         let lots = self.lots("quantity", quantity)?;
-        let (trigger, trail) = match (trigger, trail) {
-            (Some(trigger), None) => (self.named_ticks("trigger_price", trigger)?, 0),
-            (None, Some(trail)) => (0, self.tick.positive_steps("trail", trail)? as Ticks),
-            _ => return Err(BookError::TriggerOrTrail),
-        };
+        let (trigger, trail) = self.trigger(trigger, trail)?;
         let order = match limit {
+            None if options.reduce_only => Incoming::Limit(Market { id, user, side, quantity: lots }.reducing()),
             None => Incoming::Market(Market { id, user, side, quantity: lots }),
             Some(limit) => {
                 let (price, terms) = (self.named_ticks("limit_price", limit)?, self.terms(options)?);
@@ -219,11 +292,21 @@ impl Instrument {
         self.book.add_stop(&Stop { order, trigger, trail }, sink)
     }
 
+    /// Trigger and trail of a stop, which has one of the two.
+    pub(crate) fn trigger(&self, trigger: Option<f64>, trail: Option<f64>) -> Result<(Ticks, Ticks), BookError> {
+        match (trigger, trail) {
+            (Some(trigger), None) => Ok((self.named_ticks("trigger_price", trigger)?, 0)),
+            (None, Some(trail)) => Ok((0, self.tick.positive_steps("trail", trail)? as Ticks)),
+            _ => Err(BookError::TriggerOrTrail),
+        }
+    }
+
     fn terms(&self, options: Options) -> Result<Terms, BookError> {
-        let Options { tif, post_only, display_quantity, min_quantity, expires } = options;
+        let Options { tif, post_only, display_quantity, min_quantity, expires, hidden, all_or_none, reduce_only } =
+            options;
         let display = display_quantity.map(|shown| self.lots("display_quantity", shown)).transpose()?;
         let min_quantity = min_quantity.map_or(Ok(0), |least| self.lots("min_quantity", least))?;
-        Ok(Terms { tif, post_only, display, min_quantity, expires })
+        Ok(Terms { tif, post_only, display, min_quantity, expires, hidden, all_or_none, reduce_only })
     }
 
     /// Take `by` off an order; returns what is left.

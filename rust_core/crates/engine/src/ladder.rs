@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::arena::{Arena, NIL, Order, Slot};
+use crate::arena::{Arena, Cell, Ends, Slot};
 use crate::types::{Lots, Side, Ticks};
 use crate::window::{WIDTH, Window};
 
@@ -22,10 +22,8 @@ const ANCHOR: Key = (WIDTH / 4 * 3) as Key;
 /// The queue of one price, first come first served.
 #[derive(Clone, Copy, Debug)]
 pub struct Level {
-    /// The first order.
-    pub head: Slot,
-    /// The last order.
-    pub tail: Slot,
+    /// Its orders.
+    pub ends: Ends,
     /// What they add up to.
     pub quantity: Lots,
     /// How many orders.
@@ -34,7 +32,7 @@ pub struct Level {
 
 impl Default for Level {
     fn default() -> Self {
-        Self { head: NIL, tail: NIL, quantity: 0, orders: 0 }
+        Self { ends: Ends::NONE, quantity: 0, orders: 0 }
     }
 }
 
@@ -42,6 +40,8 @@ impl Default for Level {
 #[derive(Clone, Debug)]
 pub struct Ladder {
     side: Side,
+    /// Turns prices into keys: 0 for bids, -1 for asks.
+    turn: Key,
     best: Key,
     quantity: Lots,
     window: Window,
@@ -52,17 +52,16 @@ impl Ladder {
     /// An empty side.
     #[must_use]
     pub fn new(side: Side) -> Self {
-        Self { side, best: NONE, quantity: 0, window: Window::new(0), far: BTreeMap::new() }
+        let turn = if matches!(side, Side::Buy) { 0 } else { -1 };
+        Self { side, turn, best: NONE, quantity: 0, window: Window::new(0), far: BTreeMap::new() }
     }
 
     /// The key of a price on this side.
     #[inline]
     #[must_use]
     pub const fn key(&self, price: Ticks) -> Key {
-        match self.side {
-            Side::Buy => price,
-            Side::Sell => -price,
-        }
+        // The price, or its negative, without a branch that sides drawn by chance would mislead.
+        (price ^ self.turn) - self.turn
     }
 
     /// The price of a key: the same turn again.
@@ -79,6 +78,13 @@ impl Ladder {
         self.quantity
     }
 
+    /// The best key, or one that is worse than every price's.
+    #[inline]
+    #[must_use]
+    pub const fn best_or_none(&self) -> Key {
+        self.best
+    }
+
     /// The best key.
     #[inline]
     #[must_use]
@@ -89,9 +95,9 @@ impl Ladder {
     /// The first order of the best price, if that is no worse than `worst`.
     #[inline]
     #[must_use]
-    pub fn first(&self, worst: Key) -> Option<Slot> {
+    pub fn first(&self, arena: &Arena, worst: Key) -> Option<Slot> {
         // The window always covers the best price.
-        if self.best == NONE || self.best < worst { None } else { Some(self.window.level(self.best).head) }
+        if self.best == NONE || self.best < worst { None } else { Some(arena.first(&self.window.level(self.best).ends)) }
     }
 
     /// The level of a key, if it has orders.
@@ -112,115 +118,114 @@ impl Ladder {
         near.chain(far).map(|(key, level)| (self.price(key), level))
     }
 
-    /// Put the order of `slot` at the end of its price's queue.
+    /// Put an order at the end of its price's queue.
     #[inline]
-    pub fn push(&mut self, arena: &mut Arena, slot: Slot) {
-        let Order { price, quantity, .. } = *arena.get(slot);
+    pub fn push(&mut self, arena: &mut Arena, price: Ticks, cell: Cell) -> Slot {
         let key = self.key(price);
-        if !self.window.covers(key) {
-            self.make_room(key);
+        if !self.window.covers(key) && !self.make_room(arena, key) {
+            return self.push_far(arena, key, cell);
         }
-        self.quantity += quantity;
-        let level = if self.window.covers(key) {
-            self.best = self.best.max(key);
-            let level = self.window.level_mut(key);
-            if level.orders == 0 {
-                self.window.mark(key);
-            }
-            self.window.level_mut(key)
-        } else {
-            self.far.entry(key).or_default()
-        };
-        let last = level.tail;
-        if last == NIL {
-            level.head = slot;
-        } else {
-            arena.get_mut(last).next = slot;
-        }
-        level.tail = slot;
+        self.quantity += cell.quantity;
+        self.best = self.best.max(key);
+        // Marked again when it is already: to ask would cost more.
+        self.window.mark(key);
+        let level = self.window.level_mut(key);
         level.orders += 1;
-        level.quantity += quantity;
-        let order = arena.get_mut(slot);
-        order.prev = last;
-        order.next = NIL;
+        level.quantity += cell.quantity;
+        arena.push(&mut level.ends, self.side, price, cell)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_far(&mut self, arena: &mut Arena, key: Key, cell: Cell) -> Slot {
+        self.quantity += cell.quantity;
+        let price = self.price(key);
+        let level = self.far.entry(key).or_default();
+        level.orders += 1;
+        level.quantity += cell.quantity;
+        arena.push(&mut level.ends, self.side, price, cell)
     }
 
     /// Take `by` lots off the order of `slot`, which has at least as many; it keeps its place.
     #[inline]
     pub fn reduce(&mut self, arena: &mut Arena, slot: Slot, by: Lots) {
-        let order = arena.get_mut(slot);
-        order.quantity -= by;
-        let key = self.key(order.price);
+        let key = self.key(arena.place(slot).1);
+        arena.cell_mut(slot).quantity -= by;
         self.quantity -= by;
         self.resting_level(key).quantity -= by;
     }
 
-    /// Take the order of `slot` out of its queue, and its level out of the side when it was the last one.
-    #[inline]
-    pub fn unlink(&mut self, arena: &mut Arena, slot: Slot) {
-        let Order { price, quantity, prev, next, .. } = *arena.get(slot);
-        let key = self.key(price);
+    /// Take the order of `slot` out of its queue, and its level out of the side when it was the last one. Tells `moved`
+    /// of every order that got another slot.
+    #[inline(always)]
+    pub fn unlink(&mut self, arena: &mut Arena, slot: Slot, moved: impl FnMut(u32, Slot)) {
+        let (key, quantity) = (self.key(arena.place(slot).1), arena.cell(slot).quantity);
         self.quantity -= quantity;
         let level = self.resting_level(key);
-        if prev == NIL {
-            level.head = next;
-        } else {
-            arena.get_mut(prev).next = next;
-        }
-        if next == NIL {
-            level.tail = prev;
-        } else {
-            arena.get_mut(next).prev = prev;
-        }
+        arena.remove(&mut level.ends, slot, moved);
         level.quantity -= quantity;
         level.orders -= 1;
         if level.orders == 0 {
-            self.drop_level(key);
+            self.drop_level(arena, key);
         }
     }
 
     #[inline]
     fn resting_level(&mut self, key: Key) -> &mut Level {
-        if self.window.covers(key) {
-            self.window.level_mut(key)
-        } else {
-            self.far.get_mut(&key).expect("a resting order has a level")
-        }
+        if self.window.covers(key) { self.window.level_mut(key) } else { self.far_level(key) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far_level(&mut self, key: Key) -> &mut Level {
+        self.far.get_mut(&key).expect("a resting order has a level")
     }
 
     #[inline]
-    fn drop_level(&mut self, key: Key) {
+    fn drop_level(&mut self, arena: &mut Arena, key: Key) {
         if !self.window.covers(key) {
-            self.far.remove(&key);
+            self.drop_far(arena, key);
             return;
         }
         self.window.clear(key);
         if key == self.best {
-            if self.window.is_empty() && !self.far.is_empty() {
-                self.fetch_far();
+            if self.window.is_empty() {
+                self.fetch_far(arena);
             }
             self.best = self.window.best().unwrap_or(NONE);
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn drop_far(&mut self, arena: &mut Arena, key: Key) {
+        if let Some(mut level) = self.far.remove(&key) {
+            arena.release(&mut level.ends);
+        }
+    }
+
     /// The window has run empty: move it to the best of the far levels.
     #[cold]
-    fn fetch_far(&mut self) {
+    #[inline(never)]
+    fn fetch_far(&mut self, arena: &mut Arena) {
         if let Some((best, _)) = self.far.last_key_value() {
-            self.move_window(best - ANCHOR);
+            self.move_window(arena, best - ANCHOR);
         }
     }
 
-    /// Move the window so that it covers `key`, unless that is too far behind the best price.
+    /// Move the window so that it covers `key`, unless that is too far behind the best price. Returns whether it does.
     #[cold]
-    fn make_room(&mut self, key: Key) {
+    #[inline(never)]
+    fn make_room(&mut self, arena: &mut Arena, key: Key) -> bool {
         let best = self.best.max(key);
-        if best - key <= ANCHOR {
-            self.move_window(best - ANCHOR);
+        let near = best - key <= ANCHOR;
+        if near {
+            self.move_window(arena, best - ANCHOR);
         }
+        near
     }
 
-    fn move_window(&mut self, base: Key) {
+    fn move_window(&mut self, arena: &mut Arena, base: Key) {
         let far = &mut self.far;
         self.window.slide(base, |key, level| {
             far.insert(key, level);
@@ -228,7 +233,9 @@ impl Ladder {
         // Levels that have got a place come in; none of them is better than the window covers.
         while let Some(entry) = self.far.last_entry().filter(|entry| *entry.key() >= base) {
             let (key, level) = entry.remove_entry();
-            *self.window.level_mut(key) = level;
+            let place = self.window.level_mut(key);
+            arena.release(&mut place.ends);
+            *place = level;
             self.window.mark(key);
         }
     }

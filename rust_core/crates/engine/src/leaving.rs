@@ -3,12 +3,13 @@
 use crate::book::Book;
 use crate::event::{CancelReason, Sink};
 use crate::orders::Filter;
-use crate::rare::{END_OF_AUCTION, END_OF_DAY};
+use crate::rare::{Class, END_OF_AUCTION, END_OF_DAY};
 use crate::types::{Nanos, OrderId, Side};
 
 impl Book {
-    /// Cancel every order that fits: bids before asks, in the order in which they would trade, then stops, whose price is
-    /// their trigger. Returns how many.
+    /// Cancel every order that fits: bids before asks, in the order in which they would trade, then those that don't show
+    /// in the same way, then stops, whose price is their trigger. A pegged order without a price fits no range of prices.
+    /// Returns how many.
     pub fn cancel_all(&mut self, filter: &Filter, sink: &mut impl Sink) -> usize {
         let Filter { user, side, low, high } = *filter;
         let sides = [Side::Buy, Side::Sell].into_iter().filter(|each| side.is_none_or(|side| side == *each));
@@ -17,13 +18,18 @@ impl Book {
                 && low.is_none_or(|low| low <= price)
                 && high.is_none_or(|high| high >= price)
         };
-        let resting = sides.flat_map(|side| self.queue(side)).filter(|order| fits(order.user, order.price));
+        let unseen = sides.clone().flat_map(|side| self.unseen(side));
+        let resting = sides.flat_map(|side| self.queue(side)).chain(unseen).filter(|order| {
+            let priced = low.is_none() && high.is_none() || self.class(order) != Class::Asleep;
+            priced && fits(order.user, order.price)
+        });
         let stops = self.stops().filter(|stop| side.is_none_or(|side| side == stop.order.side()));
         let stops = stops.filter(|stop| fits(stop.order.user(), stop.trigger));
         let ids: Vec<OrderId> = resting.map(|order| order.id).chain(stops.map(|stop| stop.order.id())).collect();
         for id in &ids {
-            let _ = self.cancel(*id, sink);
+            self.drop_by_id(*id, CancelReason::User, sink);
         }
+        self.carry_out_fired(sink);
         ids.len()
     }
 
@@ -43,11 +49,12 @@ impl Book {
         while let Some(id) = self.rares.expired(until) {
             self.drop_by_id(id, CancelReason::Expired, sink);
         }
+        self.carry_out_fired(sink);
     }
 
-    /// Cancel a live order, resting or a stop.
+    /// Cancel a live order, resting or a stop; what follows from it waits for `carry_out_fired`.
     pub(crate) fn drop_by_id(&mut self, id: OrderId, reason: CancelReason, sink: &mut impl Sink) {
-        match self.ids.get(id) {
+        match self.ids.get(&self.arena, id) {
             Some(slot) => {
                 self.cancel_slot(slot, reason, sink);
             }

@@ -1,7 +1,8 @@
 //! Taking: an incoming order against the other side, best price first, oldest order first.
 
-use crate::arena::{NIL, Order, Slot};
+use crate::arena::{Cell, Order, Slot};
 use crate::book::Book;
+use crate::change::ChangeKind;
 use crate::event::{CancelReason, Event, Fill, Sink};
 use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
 
@@ -20,12 +21,14 @@ pub struct Taker {
     pub quantity: Lots,
     /// Whether meeting its owner has ended it.
     pub stopped: bool,
+    /// Whether it passes over all-or-none orders.
+    pub passes_whole: bool,
 }
 
 impl Taker {
     /// An order that takes at any price.
     pub(crate) const fn new(id: OrderId, user: UserId, side: Side, quantity: Lots) -> Self {
-        Self { id, user, side, limit: None, quantity, stopped: false }
+        Self { id, user, side, limit: None, quantity, stopped: false, passes_whole: false }
     }
 
     /// The order that what is left would be, if it rested.
@@ -35,8 +38,6 @@ impl Taker {
             user: self.user,
             price: self.limit.unwrap_or(0),
             quantity: self.quantity,
-            prev: NIL,
-            next: NIL,
             side: self.side,
             post_only: false,
             rare: false,
@@ -50,62 +51,70 @@ impl Taker {
 
 impl Book {
     /// Match until the taker is done, its limit is reached or the other side is empty.
+    #[inline(never)]
     pub(crate) fn take(&mut self, taker: &mut Taker, sink: &mut impl Sink) {
+        if self.special.is_some() {
+            return self.take_special(taker, sink);
+        }
         let maker_side = taker.side.opposite();
         let ladder = self.ladder(maker_side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
         while taker.quantity > 0 {
-            let Some(slot) = self.ladder(maker_side).first(worst) else { return };
-            let maker = *self.arena.get(slot);
-            if self.self_trade != SelfTrade::Allow && maker.user == taker.user {
+            let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { return };
+            let price = self.arena.place(slot).1;
+            let &Cell { id: maker, user: maker_user, quantity: shown, rare, .. } = self.arena.cell(slot);
+            if self.self_trade != SelfTrade::Allow && maker_user == taker.user {
                 self.prevent(taker, slot, sink);
                 continue;
             }
-            let quantity = taker.quantity.min(maker.quantity);
+            let quantity = taker.quantity.min(shown);
             taker.quantity -= quantity;
-            self.consume(slot, quantity);
-            self.traded(maker.price);
-            sink.emit(Event::Fill(Fill {
-                price: maker.price,
-                quantity,
-                maker: maker.id,
-                maker_user: maker.user,
-                taker: taker.id,
-                taker_user: taker.user,
-                side: taker.side,
-            }));
+            if quantity < shown {
+                self.lessen_shown(maker_side, slot, quantity, sink);
+            } else if rare && self.rares.get(maker).reserve > 0 {
+                self.replenish(slot, sink);
+            } else {
+                self.remove_shown(maker_side, slot, sink);
+            }
+            self.traded(price);
+            let Taker { id: taker, user: taker_user, side, .. } = *taker;
+            let fill = Fill { price, quantity, maker, maker_user, taker, taker_user, side };
+            self.count_trade(&fill, sink);
+            sink.emit(Event::Fill(fill));
         }
     }
 
     /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.
     #[inline]
-    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots) {
-        let order = *self.arena.get(slot);
-        let (ladder, arena) = self.side_mut(order.side);
-        if quantity < order.quantity {
-            ladder.reduce(arena, slot, quantity);
-        } else if order.rare && self.rares.get(order.id).reserve > 0 {
-            self.replenish(slot);
+    pub(crate) fn consume(&mut self, slot: Slot, quantity: Lots, sink: &mut impl Sink) {
+        let &Cell { id, quantity: shown, rare, .. } = self.arena.cell(slot);
+        if quantity < shown {
+            self.lessen(slot, quantity, sink);
+        } else if rare && self.rares.get(id).reserve > 0 {
+            self.replenish(slot, sink);
         } else {
-            self.remove(slot);
+            self.remove(slot, sink);
         }
     }
 
     #[cold]
-    fn replenish(&mut self, slot: Slot) {
-        let Order { id, side, .. } = *self.arena.get(slot);
+    fn replenish(&mut self, slot: Slot, sink: &mut impl Sink) {
+        let (order, cell) = (self.arena.get(slot), *self.arena.cell(slot));
+        let Order { id, side, price, .. } = order;
         let display = self.rares.get(id).display;
         let shown = self.rares.draw(id, side, display);
-        let (ladder, arena) = self.side_mut(side);
-        ladder.unlink(arena, slot);
-        arena.get_mut(slot).quantity = shown;
-        ladder.push(arena, slot);
+        let Self { sides, arena, ids, .. } = self;
+        sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
+        self.changed(ChangeKind::Remove, &order, 0, sink);
+        let Self { sides, arena, ids, .. } = self;
+        ids.moved(cell.entry, sides[side as usize].push(arena, price, Cell { quantity: shown, ..cell }));
+        self.changed(ChangeKind::Add, &order, shown, sink);
     }
 
     /// The user met themself: do what the book's mode says.
     #[cold]
-    fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
-        let maker = *self.arena.get(slot);
+    pub(crate) fn prevent(&mut self, taker: &mut Taker, slot: Slot, sink: &mut impl Sink) {
+        let maker = self.arena.get(slot);
         match self.self_trade {
             SelfTrade::Allow => {}
             SelfTrade::CancelMaker => {
@@ -121,7 +130,7 @@ impl Book {
             }
             SelfTrade::Decrement => {
                 let both = taker.quantity.min(maker.quantity);
-                self.consume(slot, both);
+                self.consume(slot, both, sink);
                 maker.tell_cancel(both, CancelReason::SelfTrade, sink);
                 taker.tell_cancel(both, CancelReason::SelfTrade, sink);
                 taker.quantity -= both;
@@ -131,6 +140,9 @@ impl Book {
 
     /// Whether at least `wanted` of the taker would trade: what fill-or-kill asks before it touches anything.
     pub(crate) fn can_fill(&self, taker: &Taker, mut wanted: Lots) -> bool {
+        if self.special.is_some() {
+            return self.can_fill_special(taker, wanted);
+        }
         let side = taker.side.opposite();
         let ladder = self.ladder(side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
@@ -150,15 +162,15 @@ impl Book {
             // Where the taker stops at an order of its own, it gets to see no reserve of that price: those show only
             // behind everything that rests there already.
             let stops = self.self_trade != SelfTrade::CancelMaker;
-            let stops = stops && self.walk(level.head, |order| order.next).any(own);
-            for maker in self.walk(level.head, |order| order.next) {
-                if own(maker) {
+            let stops = stops && self.arena.queue(level.ends).any(|maker| own(&maker));
+            for maker in self.arena.queue(level.ends) {
+                if own(&maker) {
                     if stops {
                         return false;
                     }
                     continue;
                 }
-                let reachable = if stops { maker.quantity } else { self.open(maker) };
+                let reachable = if stops { maker.quantity } else { self.open(&maker) };
                 if reachable >= wanted {
                     return true;
                 }

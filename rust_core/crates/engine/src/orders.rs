@@ -1,8 +1,8 @@
 //! Orders as they come in.
 
 use crate::event::{Cancel, CancelReason, Event, Sink};
-use crate::rare::{END_OF_AUCTION, END_OF_DAY, Rare};
-use crate::types::{Lots, Nanos, OrderId, Side, Ticks, TimeInForce, UserId};
+use crate::rare::{Class, END_OF_AUCTION, END_OF_DAY, Rare};
+use crate::types::{Lots, MAX_TICKS, Nanos, OrderId, Side, Ticks, TimeInForce, UserId};
 
 /// Whether an order may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,9 +43,40 @@ pub struct Terms {
     pub min_quantity: Lots,
     /// When a good-till-date order leaves, on the clock of `Book::advance`.
     pub expires: Nanos,
+    /// Whether nothing of it ever shows.
+    pub hidden: bool,
+    /// Whether it trades whole or not at all.
+    pub all_or_none: bool,
+    /// Whether it may only bring its owner's position closer to zero.
+    pub reduce_only: bool,
 }
 
 impl Terms {
+    /// Whether nothing but price and time decides what becomes of the order.
+    #[inline]
+    pub(crate) const fn plain(&self) -> bool {
+        self.tif as u8 <= TimeInForce::Ioc as u8
+            && self.post_only as u8 == PostOnly::No as u8
+            && self.display.is_none()
+            && self.min_quantity == 0
+            && !self.special()
+    }
+
+    /// Whether the book must look closer: see [`crate::special`].
+    #[inline]
+    pub(crate) const fn special(&self) -> bool {
+        self.hidden | self.all_or_none | self.reduce_only
+    }
+
+    /// Where the order would rest.
+    pub(crate) const fn class(&self) -> Class {
+        match (self.all_or_none, self.hidden) {
+            (true, _) => Class::Whole,
+            (false, true) => Class::Dark,
+            (false, false) => Class::Shown,
+        }
+    }
+
     /// When the order leaves by itself; zero is never.
     pub(crate) const fn end_of_life(&self) -> Nanos {
         match self.tif {
@@ -80,7 +111,14 @@ impl Limit {
         let expires = self.terms.end_of_life();
         let display = self.terms.display.unwrap_or(0);
         let reserve = if display == 0 { 0 } else { left.saturating_sub(display) };
-        (expires != 0 || display != 0).then_some(Rare { display, reserve, expires })
+        (expires != 0 || display != 0 || self.terms.special()).then_some(Rare {
+            display,
+            reserve,
+            expires,
+            class: self.terms.class(),
+            reduce_only: self.terms.reduce_only,
+            ..Rare::default()
+        })
     }
 }
 
@@ -95,6 +133,22 @@ pub struct Market {
     pub side: Side,
     /// How much; what finds no counterpart is cancelled.
     pub quantity: Lots,
+}
+
+impl Market {
+    /// The same as one that only reduces a position: a limit order at the worst price there is that never rests.
+    pub(crate) fn reducing(self) -> Limit {
+        let Self { id, user, side, quantity } = self;
+        let price = if side == Side::Buy { MAX_TICKS } else { -MAX_TICKS };
+        Limit {
+            id,
+            user,
+            side,
+            price,
+            quantity,
+            terms: Terms { tif: TimeInForce::Ioc, reduce_only: true, ..Terms::default() },
+        }
+    }
 }
 
 /// An order of either kind.
@@ -180,6 +234,8 @@ pub struct Notional {
     pub side: Side,
     /// How much money, in ticks times lots.
     pub amount: u128,
+    /// The worst price it takes; `None` takes any.
+    pub limit: Option<Ticks>,
 }
 
 /// Which orders a mass cancel is about: all that fit every given condition.

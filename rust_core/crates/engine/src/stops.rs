@@ -81,6 +81,7 @@ impl Stops {
     }
 
     /// A trade happened at `price`.
+    #[inline(never)]
     pub fn trade(&mut self, price: Ticks) {
         self.follow(price);
         let mut fired: Vec<(u64, OrderId)> = Vec::new();

@@ -35,7 +35,7 @@ impl Book {
             self.stops.trade(last);
             self.carry_out_fired(sink);
         }
-        Ok(self.order(id).map_or(0, |order| self.open(order)))
+        Ok(self.order(id).map_or(0, |order| self.open(&order)))
     }
 
     /// Tell the stops of a trade.
@@ -47,16 +47,23 @@ impl Book {
         }
     }
 
-    /// Carry out what has fired, and what that fires in turn.
+    /// Carry out what has fired, and what that fires in turn; then let orders with a special part come to rest.
     #[inline]
     pub(crate) fn carry_out_fired(&mut self, sink: &mut impl Sink) {
-        if !self.stops.is_empty() {
+        if !self.stops.is_empty() || self.special.is_some() {
             self.carry_out_all(sink);
         }
     }
 
     #[cold]
     fn carry_out_all(&mut self, sink: &mut impl Sink) {
+        self.carry_out_stops(sink);
+        while self.settle_once(sink) {
+            self.carry_out_stops(sink);
+        }
+    }
+
+    fn carry_out_stops(&mut self, sink: &mut impl Sink) {
         while let Some(parked) = self.stops.next_fired() {
             let order = parked.order;
             self.rares.unwatch(order.id(), order.end_of_life());

@@ -91,6 +91,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// What the codes mean, for errors.
+    pub(crate) const CODES: &'static str = "0 continuous, 1 halted, 2 opening, 3 closing, 4 volatility";
+
     /// A number for each phase, as in a snapshot.
     #[must_use]
     pub const fn code(self) -> u8 {

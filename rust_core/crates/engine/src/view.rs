@@ -1,6 +1,6 @@
 //! What can be asked of a book.
 
-use crate::arena::{NIL, Order, Slot};
+use crate::arena::{Order, Slot};
 use crate::book::Book;
 use crate::ladder::Level;
 use crate::rare::Rare;
@@ -51,8 +51,8 @@ impl Book {
 
     /// A resting order.
     #[must_use]
-    pub fn order(&self, id: OrderId) -> Option<&Order> {
-        self.ids.get(id).map(|slot| self.arena.get(slot))
+    pub fn order(&self, id: OrderId) -> Option<Order> {
+        self.ids.get(&self.arena, id).map(|slot| self.arena.get(slot))
     }
 
     /// What is left of a resting order, whether it shows or not.
@@ -62,11 +62,20 @@ impl Book {
         if order.rare { order.quantity + self.rares.get(order.id).reserve } else { order.quantity }
     }
 
-    /// How many orders, and how many lots that show, come before an order at its price.
+    /// How many orders, and how many lots that could trade before any reserve, come before an order at its price: all of
+    /// the classes before its own, too. `None` for a pegged order without a price.
     #[must_use]
     pub fn ahead(&self, id: OrderId) -> Option<(usize, Lots)> {
-        let order = self.order(id)?;
-        Some(self.walk(order.prev, |order| order.prev).fold((0, 0), |(n, lots), order| (n + 1, lots + order.quantity)))
+        let slot = self.ids.get(&self.arena, id)?;
+        if self.is_apart(&self.arena.get(slot)) {
+            return self.ahead_apart(slot);
+        }
+        Some(self.lots_ahead(slot))
+    }
+
+    /// How many orders, and how many lots, come before an order in its own queue.
+    pub(crate) fn lots_ahead(&self, slot: Slot) -> (usize, Lots) {
+        self.arena.ahead(slot).fold((0, 0), |(n, lots), order| (n + 1, lots + order.quantity))
     }
 
     /// The best price of a side.
@@ -90,8 +99,8 @@ impl Book {
     }
 
     /// A side's orders in the order in which they would trade.
-    pub fn queue(&self, side: Side) -> impl Iterator<Item = &Order> {
-        self.levels(side).flat_map(move |(_, level)| self.walk(level.head, |order| order.next))
+    pub fn queue(&self, side: Side) -> impl Iterator<Item = Order> {
+        self.levels(side).flat_map(|(_, level)| self.arena.queue(level.ends))
     }
 
     /// The uncommon part of an order; the default for a plain one.
@@ -99,15 +108,18 @@ impl Book {
         if order.rare { self.rares.get(order.id) } else { Rare::default() }
     }
 
-    /// Orders from one slot on, from neighbour to neighbour.
-    pub(crate) fn walk(&self, from: Slot, step: impl Fn(&Order) -> Slot) -> impl Iterator<Item = &Order> {
-        let mut slot = from;
-        std::iter::from_fn(move || {
-            (slot != NIL).then(|| {
-                let order = self.arena.get(slot);
-                slot = step(order);
-                order
-            })
-        })
+    /// Have the processor fetch the place of an id that a coming command names, so that a book of millions need not wait
+    /// for its memory. Only a hint; best some ten commands ahead.
+    #[inline]
+    pub fn fetch_id(&self, id: OrderId) {
+        self.ids.prefetch(id);
+    }
+
+    /// Have the processor fetch an order that a coming command names, some commands after `fetch_id`.
+    #[inline]
+    pub fn fetch_order(&self, id: OrderId) {
+        if let Some(slot) = self.ids.likely(id) {
+            self.arena.prefetch(slot);
+        }
     }
 }

@@ -10,7 +10,7 @@ pub const WIDTH: usize = 64 * 64;
 /// The levels of keys from `base` on.
 #[derive(Clone, Debug)]
 pub struct Window {
-    levels: Box<[Level]>,
+    levels: Box<[Level; WIDTH]>,
     /// One bit for each level that has orders.
     words: [u64; 64],
     /// One bit for each word that has one.
@@ -21,7 +21,8 @@ pub struct Window {
 impl Window {
     /// An empty window from `base` on.
     pub fn new(base: Key) -> Self {
-        Self { levels: vec![Level::default(); WIDTH].into_boxed_slice(), words: [0; 64], summary: 0, base }
+        let levels = vec![Level::default(); WIDTH].into_boxed_slice().try_into();
+        Self { levels: levels.expect("as many as asked for"), words: [0; 64], summary: 0, base }
     }
 
     /// The worst key that has a place.

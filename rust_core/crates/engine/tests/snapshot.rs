@@ -3,6 +3,7 @@
 use cift_engine::book::Book;
 use cift_engine::event::Event;
 use cift_engine::orders::{Incoming, Limit, Market, Stop, Terms};
+use cift_engine::special::{Peg, PegKind, Pegged};
 use cift_engine::types::{SelfTrade, Side, TimeInForce};
 
 /// A book with something of everything in it.
@@ -20,6 +21,21 @@ fn book() -> Book {
     book.add_stop(&Stop { order: limit, trigger: 90, trail: 0 }, &mut events).unwrap();
     let market = Incoming::Market(Market { id: 6, user: 9, side: Side::Buy, quantity: 4 });
     book.add_stop(&Stop { order: market, trigger: 0, trail: 3 }, &mut events).unwrap();
+    let hidden = Terms { hidden: true, ..Terms::default() };
+    let whole = Terms { all_or_none: true, tif: TimeInForce::Day, ..Terms::default() };
+    let reducing = Terms { reduce_only: true, ..Terms::default() };
+    book.set_position(7, Some(9), &mut events);
+    book.set_position(8, Some(-9), &mut events);
+    book.add_limit(&Limit { id: 7, price: 99, terms: hidden, ..plain }, &mut events).unwrap();
+    book.add_limit(&Limit { id: 8, price: 98, terms: whole, ..plain }, &mut events).unwrap();
+    book.add_limit(&Limit { id: 9, side: Side::Sell, price: 110, terms: reducing, ..plain }, &mut events).unwrap();
+    let peg = Peg { kind: PegKind::Mid, offset: -1, limit: Some(101) };
+    let pegged = Pegged { id: 10, user: 7, side: Side::Buy, quantity: 5, peg, terms: Terms::default() };
+    book.add_pegged(&pegged, &mut events).unwrap();
+    let far = Peg { kind: PegKind::Primary, offset: -1000, limit: None };
+    book.add_pegged(&Pegged { id: 11, peg: far, ..pegged }, &mut events).unwrap();
+    let terms = Terms { reduce_only: true, ..Terms::default() };
+    book.add_pegged(&Pegged { id: 12, user: 8, peg: far, terms, ..pegged }, &mut events).unwrap();
     book
 }
 
@@ -28,7 +44,7 @@ fn it_comes_back_as_it_was() {
     let (book, bytes) = (book(), book().snapshot());
     let again = Book::from_snapshot(&bytes).unwrap();
     assert_eq!((again.state_hash(), again.snapshot()), (book.state_hash(), bytes));
-    assert_eq!((again.len(), again.stops().count(), again.last()), (3, 2, Some(100)));
+    assert_eq!((again.len(), again.stops().count(), again.last()), (9, 2, Some(100)));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use cift_engine::wire::{
     Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames,
-    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderType, Side, TickColumns, TickLayout, TimeInForce, Trade,
-    WireError,
+    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Side, TickColumns, TickLayout,
+    TimeInForce, Trade, WireError,
 };
 
 fn command(body: CommandBody<'static>) -> Command<'static> {
@@ -19,12 +19,27 @@ fn commands() -> Vec<Command<'static>> {
         tif: TimeInForce::Fok,
         post_only: true,
         client_order_id: Some("ünïcode"),
+        options: None,
+    };
+    let options = OrderOptions {
+        display_quantity: 1.0,
+        min_quantity: 2.0,
+        expires: u64::MAX,
+        trigger_price: 3.0,
+        trail: 4.0,
+        offset: -5.0,
+        peg: Peg::Mid,
+        reprice: true,
+        hidden: true,
+        all_or_none: true,
+        reduce_only: true,
     };
     let market = NewOrder { order_type: OrderType::Market, price: None, client_order_id: Some(""), ..order };
     [
         CommandBody::NewOrder(order),
         CommandBody::NewOrder(NewOrder { client_order_id: None, ..market }),
         CommandBody::NewOrder(market),
+        CommandBody::NewOrder(NewOrder { options: Some(options), order_type: OrderType::Pegged, ..order }),
         CommandBody::CancelOrder { order_id: 1 },
         CommandBody::ReduceOrder { order_id: 2, by: 0.5 },
         CommandBody::SetInstrument { tick_size: 0.01, lot_size: 1.0 },
@@ -125,10 +140,10 @@ fn everything_survives_the_journey() {
 fn one_of_a_batch_is_read_alone() {
     let (commands, events) = (commands(), events());
     let data = bytes(CommandBatch::encode(&commands));
-    assert_eq!(CommandBatch::len(&data), Ok(7));
+    assert_eq!(CommandBatch::len(&data), Ok(8));
     CommandBatch::read(&data, 3..4, |got| same(&got, &commands[3])).expect("a command");
-    let error = CommandBatch::read(&data, 7..8, |_| Ok(())).expect_err("there is none");
-    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 7 is not below its length 7");
+    let error = CommandBatch::read(&data, 8..9, |_| Ok(())).expect_err("there is none");
+    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 8 is not below its length 8");
     let data = bytes(EventBatch::encode(&events));
     let mut seen = Vec::new();
     EventBatch::read(&data, 0..6, |got| {

@@ -1,8 +1,10 @@
 //! Words and numbers of the Python side as the engine's types.
 
 use cift_engine::event::CancelReason;
+use cift_engine::special::PegKind;
 use cift_engine::types::{Auction, Phase, SelfTrade, Side, TimeInForce};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 fn bad(field: &str, value: &str, expected: &str) -> PyErr {
@@ -19,6 +21,28 @@ pub fn side(value: &str) -> PyResult<Side> {
     }
 }
 
+/// `side` of a Python argument: the words that a program spells out are the very objects that the interpreter keeps,
+/// and then nothing needs to be read.
+#[inline]
+pub fn side_of(value: &Bound<'_, PyAny>) -> PyResult<Side> {
+    let py = value.py();
+    if value.is(intern!(py, "buy")) {
+        Ok(Side::Buy)
+    } else if value.is(intern!(py, "sell")) {
+        Ok(Side::Sell)
+    } else {
+        spelled(value)
+    }
+}
+
+#[cold]
+fn spelled(value: &Bound<'_, PyAny>) -> PyResult<Side> {
+    match value.extract::<&str>() {
+        Ok(word) => side(word),
+        Err(_) => Err(PyTypeError::new_err(format!("side {value} is not a string"))),
+    }
+}
+
 /// The word for a side.
 pub const fn side_name(side: Side) -> &'static str {
     match side {
@@ -27,18 +51,39 @@ pub const fn side_name(side: Side) -> &'static str {
     }
 }
 
-/// A time in force.
+/// A time in force, and whether that asks for all or none: "AON" is GTC with the flag.
 #[inline]
-pub fn tif(value: &str) -> PyResult<TimeInForce> {
+pub fn tif(value: &str) -> PyResult<(TimeInForce, bool)> {
+    let tif = match value {
+        "GTC" => TimeInForce::Gtc,
+        "IOC" => TimeInForce::Ioc,
+        "FOK" => TimeInForce::Fok,
+        "DAY" => TimeInForce::Day,
+        "GTD" => TimeInForce::Gtd,
+        "ATO" => TimeInForce::AtOpen,
+        "ATC" => TimeInForce::AtClose,
+        "AON" => return Ok((TimeInForce::Gtc, true)),
+        _ => return Err(bad("tif", value, "GTC, IOC, FOK, DAY, GTD, ATO, ATC, AON")),
+    };
+    Ok((tif, false))
+}
+
+/// What a pegged order follows.
+pub fn peg(value: &str) -> PyResult<PegKind> {
     match value {
-        "GTC" => Ok(TimeInForce::Gtc),
-        "IOC" => Ok(TimeInForce::Ioc),
-        "FOK" => Ok(TimeInForce::Fok),
-        "DAY" => Ok(TimeInForce::Day),
-        "GTD" => Ok(TimeInForce::Gtd),
-        "ATO" => Ok(TimeInForce::AtOpen),
-        "ATC" => Ok(TimeInForce::AtClose),
-        _ => Err(bad("tif", value, "GTC, IOC, FOK, DAY, GTD, ATO, ATC")),
+        "primary" => Ok(PegKind::Primary),
+        "mid" => Ok(PegKind::Mid),
+        "market" => Ok(PegKind::Market),
+        _ => Err(bad("peg", value, "primary, mid, market")),
+    }
+}
+
+/// The word for what a pegged order follows.
+pub const fn peg_name(kind: PegKind) -> &'static str {
+    match kind {
+        PegKind::Primary => "primary",
+        PegKind::Mid => "mid",
+        PegKind::Market => "market",
     }
 }
 
@@ -73,6 +118,7 @@ pub const fn reason_name(reason: CancelReason) -> &'static str {
         CancelReason::SelfTrade => "self_trade",
         CancelReason::Expired => "expired",
         CancelReason::Refused => "refused",
+        CancelReason::ReduceOnly => "reduce_only",
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytemuck::AnyBitPattern;
 use bytemuck::allocation::cast_vec;
 use cift_engine::batch::{CommandRow, EventRow};
+use cift_engine::exchange;
 use cift_engine::instrument::{Instrument, Options};
 use cift_engine::orders::PostOnly;
 use cift_engine::types::OrderId;
@@ -11,6 +13,7 @@ use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::{PyInt, PyList};
 
 use crate::arguments::{self, stp_name};
 use crate::errors::{order_error, unsigned};
@@ -26,40 +29,76 @@ pub struct FastOrderBook {
     state: Mutex<State>,
 }
 
+/// The bytes of an array as rows.
+fn commands_of<T: AnyBitPattern>(bytes: &[u8]) -> PyResult<&[T]> {
+    match bytes {
+        [] => Ok(&[]),
+        bytes => bytemuck::try_cast_slice(bytes)
+            .map_err(|_| PyValueError::new_err("commands does not start at a multiple of 8 bytes: use its .copy()")),
+    }
+}
+
 impl FastOrderBook {
+    /// Do something with the state without the GIL.
+    fn carry_out(
+        &self,
+        py: Python<'_>,
+        commands: usize,
+        act: impl FnOnce(&mut State, &mut Vec<EventRow>) + Send,
+    ) -> Vec<EventRow> {
+        py.detach(|| {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut events = Vec::with_capacity(commands + commands / 2);
+            act(&mut state, &mut events);
+            events
+        })
+    }
+
     /// The state, waiting without the GIL; a panic of another thread leaves plain data behind, so it is used on.
     pub fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
         self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The options of a limit order.
-#[inline]
-fn options(
-    tif: &str,
-    post_only: bool,
-    reprice: bool,
-    display_quantity: Option<f64>,
-    min_quantity: Option<f64>,
-    expires: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Options> {
-    Ok(Options {
-        tif: arguments::tif(tif)?,
-        post_only: match (reprice, post_only) {
-            (true, _) => PostOnly::Reprice,
-            (false, true) => PostOnly::Reject,
-            (false, false) => PostOnly::No,
-        },
-        display_quantity,
-        min_quantity,
-        expires: expires.map_or(Ok(0), |expires| unsigned("expires", expires))?,
-    })
+/// The options of a limit order, as Python gives them.
+pub struct Given<'a, 'py> {
+    pub tif: &'a str,
+    pub post_only: bool,
+    pub reprice: bool,
+    pub display_quantity: Option<f64>,
+    pub min_quantity: Option<f64>,
+    pub expires: Option<&'a Bound<'py, PyAny>>,
+    pub hidden: bool,
+    pub all_or_none: bool,
+    pub reduce_only: bool,
+}
+
+impl Given<'_, '_> {
+    #[inline]
+    pub fn options(self) -> PyResult<Options> {
+        let (tif, whole) = arguments::tif(self.tif)?;
+        Ok(Options {
+            tif,
+            post_only: match (self.reprice, self.post_only) {
+                (true, _) => PostOnly::Reprice,
+                (false, true) => PostOnly::Reject,
+                (false, false) => PostOnly::No,
+            },
+            display_quantity: self.display_quantity,
+            min_quantity: self.min_quantity,
+            expires: self.expires.map_or(Ok(0), |expires| unsigned("expires", expires))?,
+            hidden: self.hidden,
+            all_or_none: self.all_or_none | whole,
+            reduce_only: self.reduce_only,
+        })
+    }
 }
 
 #[pymethods]
 impl FastOrderBook {
     #[new]
-    #[pyo3(signature = (symbol, *, tick_size=0.01, lot_size=1.0, stp="none", negative_prices=false))]
+    #[pyo3(signature = (symbol, *, tick_size=0.01, lot_size=1.0, stp="none", negative_prices=false, changes=false))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         symbol: String,
@@ -67,13 +106,14 @@ impl FastOrderBook {
         lot_size: f64,
         stp: &str,
         negative_prices: bool,
+        changes: bool,
     ) -> PyResult<Self> {
         if symbol.is_empty() {
             return Err(PyValueError::new_err("symbol is empty"));
         }
         let instrument = Instrument::new(tick_size, lot_size, arguments::stp(stp)?, negative_prices)
             .map_err(|error| order_error(py, &error))?;
-        Ok(Self { symbol, state: Mutex::new(State { instrument, outcome: Outcome::default() }) })
+        Ok(Self { symbol, state: Mutex::new(State { instrument, outcome: Outcome::new(changes) }) })
     }
 
     /// The smallest price step.
@@ -97,17 +137,20 @@ impl FastOrderBook {
     /// Take what the order can; the rest lives as `tif` says: GTC until cancelled, DAY until `end_of_day`, GTD until
     /// `expires` (on the clock of `advance_time`), IOC and FOK not at all. `post_only` refuses an order that would take,
     /// `reprice` rests it one tick before instead. `display_quantity` shows only so much at a time. Unless
-    /// `min_quantity` trades at once the order is cancelled whole. Returns `(order_id, fills)`.
+    /// `min_quantity` trades at once the order is cancelled whole. `hidden` never shows; at its price it trades after all
+    /// that does. `all_or_none` (or `tif="AON"`) trades whole or rests, unseen and behind everybody at its price.
+    /// `reduce_only` is cut to what it can reduce of the position that `set_position` told of. Returns
+    /// `(order_id, fills)`.
     #[pyo3(signature = (
         order_id, side, price, quantity, user_id, *, tif="GTC", post_only=false, reprice=false,
-        display_quantity=None, min_quantity=None, expires=None
+        display_quantity=None, min_quantity=None, expires=None, hidden=false, all_or_none=false, reduce_only=false
     ))]
     #[allow(clippy::too_many_arguments)]
-    fn add_limit_order(
+    fn add_limit_order<'py>(
         &self,
-        py: Python<'_>,
-        order_id: &Bound<'_, PyAny>,
-        side: &str,
+        py: Python<'py>,
+        order_id: &Bound<'py, PyAny>,
+        side: &Bound<'_, PyAny>,
         price: f64,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
@@ -117,51 +160,83 @@ impl FastOrderBook {
         display_quantity: Option<f64>,
         min_quantity: Option<f64>,
         expires: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(OrderId, Vec<Fill>)> {
+        hidden: bool,
+        all_or_none: bool,
+        reduce_only: bool,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyList>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
-        let options = options(tif, post_only, reprice, display_quantity, min_quantity, expires)?;
+        let side = arguments::side_of(side)?;
+        let given = Given {
+            tif,
+            post_only,
+            reprice,
+            display_quantity,
+            min_quantity,
+            expires,
+            hidden,
+            all_or_none,
+            reduce_only,
+        };
+        let options = given.options()?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_limit(id, side, price, quantity, user, options, outcome) {
-            Ok(_) => Ok((id, state.fills())),
+            // The id goes back as the object that came, unless that is an integer of another kind.
+            Ok(_) if order_id.is_exact_instance_of::<PyInt>() => Ok((order_id.clone(), state.fill_list(py)?)),
+            Ok(_) => Ok((id.into_pyobject(py)?.into_any(), state.fill_list(py)?)),
             Err(error) => Err(order_error(py, &error)),
         }
     }
 
-    /// Take whatever is there; what finds no counterpart is cancelled. Returns the fills.
+    /// Take whatever is there; what finds no counterpart is cancelled. `reduce_only` as in `add_limit_order`. Returns the
+    /// fills.
+    #[pyo3(signature = (order_id, side, quantity, user_id, *, reduce_only=false))]
     fn add_market_order(
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
+        reduce_only: bool,
     ) -> PyResult<Vec<Fill>> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.add_market(id, side, quantity, user, outcome) {
+        let added = if reduce_only {
+            instrument.add_reducing(id, side, quantity, user, false, outcome).map(drop)
+        } else {
+            instrument.add_market(id, side, quantity, user, outcome)
+        };
+        match added {
             Ok(()) => Ok(state.fills()),
             Err(error) => Err(order_error(py, &error)),
         }
     }
 
-    /// Take at the best price alone; the rest becomes a limit order there. Returns `(order_id, fills)`.
+    /// Take at the best price that shows alone; the rest becomes a limit order there. `reduce_only` as in
+    /// `add_limit_order`. Returns `(order_id, fills)`.
+    #[pyo3(signature = (order_id, side, quantity, user_id, *, reduce_only=false))]
     fn add_market_to_limit_order(
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
+        reduce_only: bool,
     ) -> PyResult<(OrderId, Vec<Fill>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.add_market_to_limit(id, side, quantity, user, outcome) {
+        let added = if reduce_only {
+            instrument.add_reducing(id, side, quantity, user, true, outcome)
+        } else {
+            instrument.add_market_to_limit(id, side, quantity, user, outcome)
+        };
+        match added {
             Ok(_) => Ok((id, state.fills())),
             Err(error) => Err(order_error(py, &error)),
         }
@@ -172,12 +247,12 @@ impl FastOrderBook {
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         notional: f64,
         user_id: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<Fill>> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
+        let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_notional(id, side, notional, user, outcome) {
@@ -191,14 +266,15 @@ impl FastOrderBook {
     /// that the last trade has reached already does not wait. Returns `(order_id, fills)`.
     #[pyo3(signature = (
         order_id, side, quantity, user_id, *, trigger_price=None, trail=None, limit_price=None, tif="GTC",
-        post_only=false, reprice=false, display_quantity=None, min_quantity=None, expires=None
+        post_only=false, reprice=false, display_quantity=None, min_quantity=None, expires=None, hidden=false,
+        all_or_none=false, reduce_only=false
     ))]
     #[allow(clippy::too_many_arguments)]
     fn add_stop_order(
         &self,
         py: Python<'_>,
         order_id: &Bound<'_, PyAny>,
-        side: &str,
+        side: &Bound<'_, PyAny>,
         quantity: f64,
         user_id: &Bound<'_, PyAny>,
         trigger_price: Option<f64>,
@@ -210,10 +286,24 @@ impl FastOrderBook {
         display_quantity: Option<f64>,
         min_quantity: Option<f64>,
         expires: Option<&Bound<'_, PyAny>>,
+        hidden: bool,
+        all_or_none: bool,
+        reduce_only: bool,
     ) -> PyResult<(OrderId, Vec<Fill>)> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side(side)?;
-        let options = options(tif, post_only, reprice, display_quantity, min_quantity, expires)?;
+        let side = arguments::side_of(side)?;
+        let given = Given {
+            tif,
+            post_only,
+            reprice,
+            display_quantity,
+            min_quantity,
+            expires,
+            hidden,
+            all_or_none,
+            reduce_only,
+        };
+        let options = given.options()?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         match instrument.add_stop(id, side, quantity, user, trigger_price, trail, limit_price, options, outcome) {
@@ -242,7 +332,8 @@ impl FastOrderBook {
     }
 
     /// Give an order another price, another quantity left, or both. It keeps its place only if the price stays and the
-    /// quantity does not grow; otherwise it comes in anew and may take. Returns the fills.
+    /// quantity does not grow; otherwise it comes in anew and may take. A pegged order's price is its limit. Returns the
+    /// fills.
     #[pyo3(signature = (order_id, *, price=None, quantity=None))]
     fn modify_order(
         &self,
@@ -260,28 +351,31 @@ impl FastOrderBook {
         }
     }
 
-    /// Carry out an array of commands (`COMMAND_DTYPE`) without the GIL; returns an array of events (`EVENT_DTYPE`).
+    /// Carry out an array of commands without the GIL; returns an array of events (`EVENT_DTYPE`). `COMMAND_DTYPE` is for
+    /// plain orders; rows of `EXCHANGE_COMMAND_DTYPE` can be orders of all types, mass cancels, time, phases and positions.
     fn submit_batch<'py>(&self, py: Python<'py>, commands: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyAny>> {
         let rows = Rows::of(py)?;
-        if commands.ndim() != 1
-            || !commands.is_c_contiguous()
-            || !commands.dtype().is(rows.command_dtype(py)) && !commands.dtype().eq(rows.command_dtype(py))?
-        {
-            return Err(PyTypeError::new_err("commands is not a contiguous one-dimensional array of COMMAND_DTYPE"));
+        let dtype = commands.dtype();
+        let is = |wanted: &Bound<'py, PyAny>| -> PyResult<bool> { Ok(dtype.is(wanted) || dtype.eq(wanted)?) };
+        let wide = !is(rows.command_dtype(py))? && is(rows.wide_dtype(py))?;
+        if commands.ndim() != 1 || !commands.is_c_contiguous() || !wide && !is(rows.command_dtype(py))? {
+            let expected =
+                "commands is not a contiguous one-dimensional array of COMMAND_DTYPE or EXCHANGE_COMMAND_DTYPE";
+            return Err(PyTypeError::new_err(expected));
         }
         let bytes: PyReadonlyArray1<'py, u8> = commands.call_method1("view", ("u1",))?.extract()?;
-        let commands: &[CommandRow] = match bytes.as_slice()? {
-            [] => &[],
-            bytes => bytemuck::try_cast_slice(bytes).map_err(|_| {
-                PyValueError::new_err("commands does not start at a multiple of 8 bytes: use its .copy()")
-            })?,
+        let bytes = bytes.as_slice()?;
+        let events = if wide {
+            let commands = commands_of::<exchange::Command>(bytes)?;
+            self.carry_out(py, commands.len(), |state, events| {
+                state.instrument.submit_wide(commands, events, state.outcome.changes());
+            })
+        } else {
+            let commands = commands_of::<CommandRow>(bytes)?;
+            self.carry_out(py, commands.len(), |state, events| {
+                state.instrument.submit_batch_telling(commands, events, state.outcome.changes());
+            })
         };
-        let events = py.detach(|| {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut events: Vec<EventRow> = Vec::with_capacity(commands.len() + commands.len() / 2);
-            state.instrument.submit_batch(commands, &mut events);
-            events
-        });
         let words: Vec<[u64; 8]> = cast_vec(events);
         let words = PyArray1::from_vec(py, words.into_flattened());
         words.call_method1("view", (rows.event_dtype(py),))

@@ -69,12 +69,13 @@ impl FastOrderBook {
         phase_name(self.lock(py).instrument.book.phase())
     }
 
-    /// Stop or resume trading, or let orders gather for an auction. A crossed book needs `uncross` to trade again.
+    /// Stop or resume trading, or let orders gather for an auction. A crossed book needs `uncross` to trade again. What
+    /// orders trade that had to wait for it, `fills` says.
     fn set_phase(&self, py: Python<'_>, phase: &str) -> PyResult<()> {
         let phase = arguments::phase(phase)?;
         let mut state = self.lock(py);
-        let (instrument, _) = state.begin();
-        instrument.book.set_phase(phase).map_err(|error| order_error(py, &error))
+        let (instrument, outcome) = state.begin();
+        instrument.book.set_phase(phase, outcome).map_err(|error| order_error(py, &error))
     }
 
     /// What an auction would do if it ended now: `(price, volume, imbalance)`, the imbalance negative when more would be

@@ -1,16 +1,18 @@
 //! What can be asked of a `FastOrderBook`.
 
+use cift_engine::special::Class;
 use cift_engine::types::{OrderId, Side};
 use pyo3::prelude::*;
 
-use crate::arguments::{self, side_name};
+use crate::arguments::{self, peg_name, side_name};
 use crate::book::FastOrderBook;
 use crate::errors::{order_error, unsigned};
+use crate::fill::Fill;
 use crate::state::Cancels;
 
 type Levels = Vec<(f64, f64)>;
 
-/// A resting order: side, price, quantity left, user_id, post_only.
+/// A resting order: side, price (NaN for a pegged one that has none now), quantity left, user_id, how it is treated.
 #[pyclass(frozen, get_all, module = "cift_core")]
 pub struct RestingOrder {
     /// The order's id.
@@ -27,6 +29,14 @@ pub struct RestingOrder {
     post_only: bool,
     /// How much of it shows.
     visible: f64,
+    /// Whether it never shows.
+    hidden: bool,
+    /// Whether it trades whole or not at all.
+    all_or_none: bool,
+    /// Whether it may only reduce its owner's position.
+    reduce_only: bool,
+    /// What its price follows: "primary", "mid", "market" or None.
+    peg: Option<&'static str>,
 }
 
 #[pymethods]
@@ -36,24 +46,32 @@ impl FastOrderBook {
         let id = unsigned("order_id", order_id)?;
         let state = self.lock(py);
         let instrument = &state.instrument;
-        Ok(instrument.book.order(id).map(|order| RestingOrder {
-            order_id: order.id,
-            side: side_name(order.side),
-            price: instrument.price(order.price),
-            quantity: instrument.quantity(instrument.book.open(order)),
-            user_id: order.user,
-            post_only: order.post_only,
-            visible: instrument.quantity(order.quantity),
+        let book = &instrument.book;
+        Ok(book.order(id).map(|order| {
+            let class = book.class(&order);
+            RestingOrder {
+                order_id: order.id,
+                side: side_name(order.side),
+                price: if class == Class::Asleep { f64::NAN } else { instrument.price(order.price) },
+                quantity: instrument.quantity(book.open(&order)),
+                user_id: order.user,
+                post_only: order.post_only,
+                visible: if class == Class::Shown { instrument.quantity(order.quantity) } else { 0.0 },
+                hidden: class != Class::Shown,
+                all_or_none: class == Class::Whole,
+                reduce_only: book.reduces_only(&order),
+                peg: book.peg(&order).map(|peg| peg_name(peg.kind)),
+            }
         }))
     }
 
-    /// The highest bid, or None.
+    /// The highest bid that shows, or None.
     fn best_bid(&self, py: Python<'_>) -> Option<f64> {
         let state = self.lock(py);
         state.instrument.book.best(Side::Buy).map(|ticks| state.instrument.price(ticks))
     }
 
-    /// The lowest ask, or None.
+    /// The lowest ask that shows, or None.
     fn best_ask(&self, py: Python<'_>) -> Option<f64> {
         let state = self.lock(py);
         state.instrument.book.best(Side::Sell).map(|ticks| state.instrument.price(ticks))
@@ -66,7 +84,7 @@ impl FastOrderBook {
         Some(state.instrument.price(ask - bid))
     }
 
-    /// What rests at a price.
+    /// What shows at a price.
     fn volume_at_price(&self, py: Python<'_>, price: f64, side: &str) -> PyResult<f64> {
         let side = arguments::side(side)?;
         let state = self.lock(py);
@@ -75,7 +93,7 @@ impl FastOrderBook {
         Ok(level.map_or(0.0, |level| state.instrument.quantity(level.quantity)))
     }
 
-    /// The best `levels` of both sides, best first: `([(price, quantity), ...], [...])`, bids then asks.
+    /// The best `levels` of both sides that show, best first: `([(price, quantity), ...], [...])`, bids then asks.
     #[pyo3(signature = (levels=10))]
     fn depth(&self, py: Python<'_>, levels: usize) -> (Levels, Levels) {
         let state = self.lock(py);
@@ -87,7 +105,7 @@ impl FastOrderBook {
         (side(Side::Buy), side(Side::Sell))
     }
 
-    /// All resting orders of a side in the order in which they would trade, with what shows of them:
+    /// The orders of a side that show in the order in which they would trade, with what shows of them:
     /// `[(order_id, price, quantity, user_id), ...]`.
     fn orders(&self, py: Python<'_>, side: &str) -> PyResult<Vec<(u64, f64, f64, u64)>> {
         let side = arguments::side(side)?;
@@ -103,7 +121,8 @@ impl FastOrderBook {
         self.lock(py).instrument.book.len()
     }
 
-    /// How many orders, and how much that shows, come before an order at its price; None when it does not rest.
+    /// How many orders, and how much (but for what icebergs hide), come before an order at its price; None when it does
+    /// not rest, or is pegged and has no price now.
     fn queue_position(&self, py: Python<'_>, order_id: &Bound<'_, PyAny>) -> PyResult<Option<(usize, f64)>> {
         let id = unsigned("order_id", order_id)?;
         let state = self.lock(py);
@@ -132,9 +151,14 @@ impl FastOrderBook {
     }
 
     /// What the last single command cancelled: `[(order_id, quantity, reason), ...]`, the reason user, unfilled,
-    /// self_trade, expired or refused.
+    /// self_trade, expired, refused or reduce_only.
     fn cancelled(&self, py: Python<'_>) -> Cancels {
         self.lock(py).cancels()
+    }
+
+    /// Everything that the last single command matched, what it returned and what followed from it.
+    fn fills(&self, py: Python<'_>) -> Vec<Fill> {
+        self.lock(py).fills()
     }
 
     /// The ids of the stops that the last single command fired, in that order.

@@ -1,8 +1,11 @@
 //! One match as Python sees it: fields by name, and a sequence for callers that unpack.
 
+use cift_engine::types::Side;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PySlice, PyTuple};
+
+use crate::arguments::side_name;
 
 /// A match: `(price, quantity, maker_order_id, maker_user_id, taker_order_id, taker_user_id)`, also by name.
 #[pyclass(frozen, eq, module = "cift_core")]
@@ -26,6 +29,8 @@ pub struct Fill {
     /// Its owner.
     #[pyo3(get)]
     pub taker_user_id: u64,
+    /// The side of the incoming order.
+    pub taker_side: Side,
 }
 
 impl Fill {
@@ -37,6 +42,12 @@ impl Fill {
 
 #[pymethods]
 impl Fill {
+    /// The side of the incoming order: "buy" or "sell"; by name alone.
+    #[getter]
+    fn taker_side(&self) -> &'static str {
+        side_name(self.taker_side)
+    }
+
     #[classattr]
     fn __match_args__() -> (&'static str, &'static str, &'static str) {
         ("price", "quantity", "maker_order_id")

@@ -3,6 +3,7 @@
 mod arguments;
 mod book;
 mod book_session;
+mod book_special;
 mod book_view;
 mod build_info;
 mod errors;

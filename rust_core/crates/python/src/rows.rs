@@ -3,10 +3,12 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// The two dtypes.
+/// The dtypes.
 pub struct Rows {
     command: Py<PyAny>,
     event: Py<PyAny>,
+    change: Py<PyAny>,
+    wide: Py<PyAny>,
 }
 
 static ROWS: PyOnceLock<Rows> = PyOnceLock::new();
@@ -19,6 +21,8 @@ impl Rows {
             Ok(Self {
                 command: module.getattr("COMMAND_DTYPE")?.unbind(),
                 event: module.getattr("EVENT_DTYPE")?.unbind(),
+                change: module.getattr("CHANGE_DTYPE")?.unbind(),
+                wide: py.import("cift_core.exchange")?.getattr("EXCHANGE_COMMAND_DTYPE")?.unbind(),
             })
         })
     }
@@ -26,6 +30,16 @@ impl Rows {
     /// `COMMAND_DTYPE`.
     pub fn command_dtype<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
         self.command.bind(py)
+    }
+
+    /// `EXCHANGE_COMMAND_DTYPE`.
+    pub fn wide_dtype<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.wide.bind(py)
+    }
+
+    /// `CHANGE_DTYPE`.
+    pub fn change_dtype<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.change.bind(py)
     }
 
     /// `EVENT_DTYPE`.

@@ -1,8 +1,11 @@
 //! What stands behind a `FastOrderBook`.
 
+use cift_engine::change::Change;
 use cift_engine::event::{self, Event, Sink};
 use cift_engine::instrument::Instrument;
 use cift_engine::types::OrderId;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use crate::arguments::reason_name;
 use crate::fill::Fill;
@@ -16,9 +19,35 @@ pub struct Outcome {
     fills: Vec<event::Fill>,
     cancels: Vec<event::Cancel>,
     triggers: Vec<event::Trigger>,
+    /// What changed since somebody asked last, if anybody wants to know.
+    changes: Option<Vec<Change>>,
+}
+
+impl Outcome {
+    /// An empty one; with `changes` it collects those, too.
+    pub fn new(changes: bool) -> Self {
+        Self { changes: changes.then(Vec::new), ..Self::default() }
+    }
+
+    /// Where changes go, if anybody wants to know.
+    pub fn changes(&mut self) -> Option<&mut Vec<Change>> {
+        self.changes.as_mut()
+    }
 }
 
 impl Sink for Outcome {
+    #[inline]
+    fn wants_changes(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    #[cold]
+    fn change(&mut self, change: Change) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change);
+        }
+    }
+
     #[inline]
     fn emit(&mut self, event: Event) {
         match event {
@@ -57,8 +86,15 @@ impl State {
             maker_user_id: fill.maker_user,
             taker_order_id: fill.taker,
             taker_user_id: fill.taker_user,
+            taker_side: fill.side,
         });
         fills.collect()
+    }
+
+    /// What the last command matched, as a list; most often an empty one.
+    #[inline]
+    pub fn fill_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        if self.outcome.fills.is_empty() { Ok(PyList::empty(py)) } else { PyList::new(py, self.fills()) }
     }
 
     /// What the last command cancelled.

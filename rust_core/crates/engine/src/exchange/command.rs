@@ -31,6 +31,8 @@ pub enum Op {
     MarketToLimit = 5,
     /// An order that waits for a trade at `trigger`, or `trail` behind the market; a limit order with a `price`.
     Stop = 6,
+    /// A market order for the amount of money `quantity`: side. It passes over all-or-none orders.
+    Notional = 7,
     /// Cancel every order of the user (or of all) in the symbol (or in all), of the side (or of both), from `price` to
     /// `trigger` where those are given.
     MassCancel = 8,
@@ -42,6 +44,12 @@ pub enum Op {
     SetPhase = 11,
     /// The symbol's auction ends; `price` is its reference, if given.
     Uncross = 12,
+    /// An order that follows the market at the offset `trail`, and takes at no worse than `price`, if that is given: side,
+    /// quantity, tif (and expires), flags: bits 5 and 6 say what it follows, bit 2 reduce-only.
+    Pegged = 13,
+    /// A book by itself takes over what the user holds, `quantity`, negative when short; without one it forgets the user.
+    /// An exchange knows positions itself, and refuses.
+    SetPosition = 14,
     /// The scope's state becomes `flags`: 0 active, 1 reducing, 2 halted.
     SetState = 20,
     /// The scope's kill switch: `flags` 1 turns it on and cancels every order of the scope, 0 turns it off.
@@ -73,11 +81,14 @@ impl Op {
             4 => Self::Modify,
             5 => Self::MarketToLimit,
             6 => Self::Stop,
+            7 => Self::Notional,
             8 => Self::MassCancel,
             9 => Self::Advance,
             10 => Self::EndOfDay,
             11 => Self::SetPhase,
             12 => Self::Uncross,
+            13 => Self::Pegged,
+            14 => Self::SetPosition,
             20 => Self::SetState,
             21 => Self::Kill,
             22 => Self::Enable,
@@ -110,8 +121,9 @@ pub struct Command {
     pub side: u8,
     /// 0 GTC, 1 IOC, 2 FOK, 3 DAY, 4 GTD, 5 ATO, 6 ATC.
     pub tif: u8,
-    /// For an order bit 0 post-only (refused if it would take), bit 1 post-only (repriced instead), bit 2 reduce-only
-    /// (refused unless it and all that rests on its side only reduce the position); else as `Op` says.
+    /// For an order bit 0 post-only (refused if it would take), bit 1 post-only (repriced instead), bit 2 reduce-only (cut
+    /// to the position, refused without one to reduce), bit 3 hidden, bit 4 all-or-none, bits 5 and 6 what a pegged order
+    /// follows (32 primary, 64 mid, 96 market); else as `Op` says.
     pub flags: u8,
     /// The price.
     pub price: f64,
@@ -123,7 +135,7 @@ pub struct Command {
     pub min_quantity: f64,
     /// The trade price that a stop waits for; zero or NaN for one that trails.
     pub trigger: f64,
-    /// How far a stop stays behind the market; zero or NaN for a fixed one.
+    /// How far a stop stays behind the market, zero or NaN for a fixed one; what is added to what a pegged order follows.
     pub trail: f64,
     /// When a GTD order leaves.
     pub expires: u64,
@@ -153,8 +165,8 @@ pub struct EventRecord {
     pub maker_user_id: u64,
     /// The symbol's number.
     pub symbol: u32,
-    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused); for a reject the number of its
-    /// code: the book's below 256, `Reason` from 256 on, 512 a setting that makes no sense.
+    /// For a cancel its reason (0 user, 1 unfilled, 2 self-trade, 3 expired, 4 refused, 5 reduce-only); for a reject the
+    /// number of its code: the book's below 256, `Reason` from 256 on, 512 a setting that makes no sense.
     pub code: u16,
     /// 0 accepted, 1 fill, 2 cancelled, 3 rejected, 4 triggered.
     pub kind: u8,
@@ -183,13 +195,13 @@ impl Command {
     }
 
     /// Buy or sell.
-    pub(super) fn side(&self) -> Result<Side, BookError> {
+    pub(crate) fn side(&self) -> Result<Side, BookError> {
         let expected = "0 buy, 1 sell";
         Side::from_code(self.side).ok_or(BookError::BadChoice { field: "side", value: self.side.into(), expected })
     }
 
     /// The time in force.
-    pub(super) fn tif(&self) -> Result<TimeInForce, BookError> {
+    pub(crate) fn tif(&self) -> Result<TimeInForce, BookError> {
         let expected = "0 GTC, 1 IOC, 2 FOK, 3 DAY, 4 GTD, 5 ATO, 6 ATC";
         let tif = TimeInForce::from_code(self.tif);
         tif.ok_or(BookError::BadChoice { field: "tif", value: self.tif.into(), expected })
@@ -216,11 +228,11 @@ impl Command {
 }
 
 /// A float, if it is given.
-pub(super) fn given(value: f64) -> Option<f64> {
+pub(crate) fn given(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }
 
 /// A float that means something above zero only, if it is given.
-pub(super) fn given_positive(value: f64) -> Option<f64> {
+pub(crate) fn given_positive(value: f64) -> Option<f64> {
     (!value.is_nan() && value != 0.0).then_some(value)
 }

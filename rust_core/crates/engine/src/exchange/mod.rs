@@ -4,7 +4,8 @@
 //! to the risk engine before it goes out. The machine has no clock and draws no lots: time comes with the command. The
 //! same commands give the same events, byte for byte, and the same `state_hash`, on every machine.
 
-mod command;
+pub(crate) mod command;
+pub(crate) mod entry;
 mod listener;
 mod orders;
 mod snapshot;
@@ -166,12 +167,14 @@ impl Exchange {
     /// Returns what rests, where that is news.
     #[inline]
     fn carry_out(&mut self, command: &Command, events: &mut Vec<EventRecord>) -> Result<Option<f64>, Refusal> {
-        let expected =
-            "0 to 7 for orders, 8 mass cancel, 9 advance, 10 end of day, 11 phase, 12 uncross, 20 to 27 for staff";
+        let expected = "0 to 7 and 13 for orders, 8 mass cancel, 9 advance, 10 end of day, 11 phase, 12 uncross, 20 to 27 for staff";
         let op = Op::from_code(command.op);
+        let op = op.filter(|op| *op != Op::SetPosition);
         let op = op.ok_or(BookError::BadChoice { field: "op", value: command.op.into(), expected })?;
         match op {
-            Op::Limit | Op::Market | Op::MarketToLimit | Op::Stop => self.new_order(op, command, events).map(Some),
+            Op::Limit | Op::Market | Op::MarketToLimit | Op::Stop | Op::Notional | Op::Pegged => {
+                self.new_order(op, command, events).map(Some)
+            }
             Op::Cancel | Op::Reduce => self.take_away(op, command, events).map(|()| None),
             Op::Modify => self.modify(command, events).map(Some),
             _ => self.staff(op, command, events).map(|()| Some(0.0)),

@@ -1,89 +1,53 @@
 //! Commands of traders: orders in, changed and out.
 
-use super::command::{Command, EVERY_USER, EventRecord, Op, given, given_positive};
+use super::command::{Command, EVERY_USER, EventRecord, Op, given};
+use super::entry::{Entry, REDUCE_ONLY};
 use super::listener::{Listener, Own};
 use super::{Exchange, Refusal};
 use crate::book::Book;
 use crate::error::BookError;
-use crate::instrument::Instrument;
-use crate::orders::{Incoming, Limit, Market, PostOnly, Stop, Terms};
+use crate::event::CancelReason;
+use crate::orders::{Incoming, Limit, Market, Notional, PostOnly, Terms};
 use crate::risk::{Order, Reason, Risk};
-use crate::types::{Lots, OrderId, Side, Ticks, TimeInForce, UserId};
-
-/// The bit of an order's flags that lets it only reduce the position.
-const REDUCE_ONLY: u8 = 4;
-
-/// An order on its way to the book.
-enum Entry {
-    Limit(Limit),
-    Market(Market),
-    MarketToLimit(Market),
-    Stop(Stop),
-}
+use crate::types::{Lots, MAX_TICKS, OrderId, Side, Ticks, TimeInForce, UserId};
 
 impl Entry {
-    /// The order as a command says it, with prices in ticks.
-    fn read(op: Op, command: &Command, instrument: &Instrument) -> Result<Self, BookError> {
-        let (id, user, side) = (command.order_id, command.user_id, command.side()?);
-        let quantity = instrument.lots("quantity", command.quantity)?;
-        let market = Market { id, user, side, quantity };
-        let limit = |field| -> Result<Limit, BookError> {
-            let (price, terms) = (instrument.named_ticks(field, command.price)?, terms(command, instrument)?);
-            Ok(Limit { id, user, side, price, quantity, terms })
-        };
-        Ok(match op {
-            Op::Limit => Self::Limit(limit("price")?),
-            Op::Market => Self::Market(market),
-            Op::MarketToLimit => Self::MarketToLimit(market),
-            _ => {
-                let (trigger, trail) = match (given_positive(command.trigger), given_positive(command.trail)) {
-                    (Some(trigger), None) => (instrument.named_ticks("trigger", trigger)?, 0),
-                    (None, Some(trail)) => (0, instrument.tick.positive_steps("trail", trail)? as Ticks),
-                    _ => return Err(BookError::TriggerOrTrail),
-                };
-                let order = match given_positive(command.price) {
-                    Some(_) => Incoming::Limit(limit("price")?),
-                    None => Incoming::Market(market),
-                };
-                Self::Stop(Stop { order, trigger, trail })
-            }
-        })
-    }
-
     /// Bound a market order by the user's collars: beyond them it trades nothing.
     fn protect(self, risk: &mut Risk, symbol: u32) -> Result<Self, Reason> {
-        let Self::Market(market) = self else { return Ok(self) };
-        let Market { id, user, side, quantity } = market;
-        Ok(match risk.protection(user, symbol, side)? {
-            None => Self::Market(market),
-            Some(price) => {
-                let terms = Terms { tif: TimeInForce::Ioc, ..Terms::default() };
-                Self::Limit(Limit { id, user, side, price, quantity, terms })
-            }
-        })
-    }
-
-    const fn lots(&self) -> Lots {
         match self {
-            Self::Limit(order) => order.quantity,
-            Self::Market(order) | Self::MarketToLimit(order) => order.quantity,
-            Self::Stop(stop) => stop.order.quantity(),
+            Self::Market(market, reduce_only) => {
+                let Market { id, user, side, quantity } = market;
+                let Some(price) = risk.protection(user, symbol, side)? else { return Ok(self) };
+                let terms = Terms { tif: TimeInForce::Ioc, reduce_only, ..Terms::default() };
+                Ok(Self::Limit(Limit { id, user, side, price, quantity, terms }))
+            }
+            Self::Notional(order) => {
+                let limit = risk.protection(order.user, symbol, order.side)?;
+                Ok(Self::Notional(Notional { limit, ..order }))
+            }
+            _ => Ok(self),
         }
     }
 
     /// The order as the risk engine judges it.
     #[inline]
     fn order(&self, symbol: u32, book: &Book, risk: &Risk) -> Order {
-        let at_market = |market: &Market, collared| {
-            let best = book.best(market.side.opposite());
+        let at_market = |user, side: Side, collared| {
+            let best = book.best(side.opposite());
             let worth = best.or_else(|| risk.mark(symbol)).unwrap_or(0);
             let price = if collared { best } else { None };
-            (market.user, market.side, price.unwrap_or(Ticks::MAX), price.is_some(), worth)
+            (user, side, price.unwrap_or(Ticks::MAX), price.is_some(), worth)
         };
         let (user, side, price, collared, worth) = match self {
             Self::Limit(order) => (order.user, order.side, order.price, true, worth(order.side, order.price, book)),
-            Self::Market(market) => at_market(market, false),
-            Self::MarketToLimit(market) => at_market(market, true),
+            Self::Market(market, _) => at_market(market.user, market.side, false),
+            Self::MarketToLimit(market, _) => at_market(market.user, market.side, true),
+            Self::Notional(order) => at_market(order.user, order.side, false),
+            // With a limit it is worth no more than that, without one what the market is worth now.
+            Self::Pegged(order) => match order.peg.limit {
+                Some(limit) => (order.user, order.side, limit, true, worth(order.side, limit, book)),
+                None => at_market(order.user, order.side, false),
+            },
             // A stop's price may lie far from today's market: that is what it is for.
             Self::Stop(stop) => {
                 let trigger = match stop.trail {
@@ -91,23 +55,14 @@ impl Entry {
                     trail => book.last().map_or(0, |last| trailing(stop.order.side(), last, trail)),
                 };
                 let worth = match &stop.order {
-                    Incoming::Limit(limit) if limit.side == Side::Buy => limit.price,
+                    // A market order that only reduces stands as a limit order at the worst price there is.
+                    Incoming::Limit(limit) if limit.side == Side::Buy && limit.price < MAX_TICKS => limit.price,
                     _ => trigger,
                 };
                 (stop.order.user(), stop.order.side(), trigger, false, worth)
             }
         };
-        Order { user, symbol, side, price, collared, worth, lots: self.lots() }
-    }
-
-    #[inline]
-    fn enter(&self, book: &mut Book, listener: &mut Listener<'_>) -> Result<(), BookError> {
-        match self {
-            Self::Limit(order) => book.add_limit(order, listener).map(drop),
-            Self::Market(order) => book.add_market(order, listener),
-            Self::MarketToLimit(order) => book.add_market_to_limit(order, listener).map(drop),
-            Self::Stop(order) => book.add_stop(order, listener).map(drop),
-        }
+        Order { user, symbol, side, price, collared, worth, lots: self.lots(book) }
     }
 }
 
@@ -126,17 +81,6 @@ fn worth(side: Side, price: Ticks, book: &Book) -> Ticks {
         Side::Buy => price,
         Side::Sell => book.best(Side::Buy).map_or(price, |bid| bid.max(price)),
     }
-}
-
-fn terms(command: &Command, instrument: &Instrument) -> Result<Terms, BookError> {
-    let expected = "1 post-only or 2 post-only repriced, plus 4 reduce-only";
-    let bad = BookError::BadChoice { field: "flags", value: command.flags.into(), expected };
-    let post_only = PostOnly::from_code(command.flags & !REDUCE_ONLY).ok_or(bad)?;
-    let display = given_positive(command.display_quantity);
-    let display = display.map(|shown| instrument.lots("display_quantity", shown)).transpose()?;
-    let least = given_positive(command.min_quantity);
-    let min_quantity = least.map_or(Ok(0), |least| instrument.lots("min_quantity", least))?;
-    Ok(Terms { tif: command.tif()?, post_only, display, min_quantity, expires: command.expires })
 }
 
 impl Exchange {
@@ -168,16 +112,31 @@ impl Exchange {
         }
         let instrument = &mut self.markets[symbol as usize].instrument;
         let entry = Entry::read(op, command, instrument)?.protect(&mut self.risk, symbol)?;
-        let order = entry.order(symbol, &instrument.book, &self.risk);
-        let admitted = self.risk.check(&order)?;
-        if admitted.opens && command.flags & REDUCE_ONLY != 0 {
+        let mut order = entry.order(symbol, &instrument.book, &self.risk);
+        let left = order.lots;
+        let reduce_only = command.flags & REDUCE_ONLY != 0;
+        if reduce_only {
+            order.lots = reduced(&entry, &order, &self.risk);
+        }
+        let mut admitted =
+            self.risk.check(&Order { lots: if order.lots == 0 { left } else { order.lots }, ..order })?;
+        if order.lots == 0 {
             return Err(Reason::ReduceOnly.into());
         }
+        // What only reduces holds nothing back, whatever else rests on its side.
+        admitted.opens &= !reduce_only;
         let (id, account) = (command.order_id, admitted.account);
-        let own = Own { id, account, left: order.lots, traded: false };
+        let own = Own { id, account, left, traded: false };
+        let watched = if reduce_only { Some(watch(&mut instrument.book, &self.risk, &order)) } else { None };
         let mut listener = Listener::new(&mut self.risk, Some(own), symbol, instrument, events);
-        entry.enter(&mut instrument.book, &mut listener)?;
+        if let Err(error) = entry.enter(&mut instrument.book, &mut listener) {
+            if watched == Some(false) {
+                instrument.book.watch(order.user, None);
+            }
+            return Err(error.into());
+        }
         let Own { left, traded, .. } = listener.own.unwrap_or(own);
+        let left = if matches!(entry, Entry::Notional(_)) { 0 } else { left };
         let price = if left == 0 { order.worth } else { held_price(&instrument.book, id, &entry, order.worth) };
         self.risk.accept(&order, admitted, id, price, left, traded);
         Ok(instrument.quantity(left))
@@ -230,12 +189,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// Cancel an order whoever it belongs to.
+    /// Cancel an order whoever it belongs to; what follows from it waits.
     pub(super) fn cancel(&mut self, symbol: u32, id: OrderId, events: &mut Vec<EventRecord>) {
         let instrument = &mut self.markets[symbol as usize].instrument;
         let mut listener = Listener::new(&mut self.risk, None, symbol, instrument, events);
-        // It lives, or the risk engine would not hold anything for it.
-        let _ = instrument.book.cancel(id, &mut listener);
+        instrument.book.drop_by_id(id, CancelReason::User, &mut listener);
     }
 }
 
@@ -244,9 +202,30 @@ impl Exchange {
 fn held_price(book: &Book, id: OrderId, entry: &Entry, worth: Ticks) -> Ticks {
     match entry {
         Entry::Limit(order) if order.terms.post_only != PostOnly::Reprice => order.price,
+        // Its price moves, and may be none: it is held at what it was worth when it came.
+        Entry::Pegged(_) => worth,
         // Repriced, or made a limit order on the way: the book knows.
         _ => book.order(id).map_or(worth, |order| order.price),
     }
+}
+
+/// What a reduce-only order may be at most: all of a stop, which is measured when it fires.
+fn reduced(entry: &Entry, order: &Order, risk: &Risk) -> Lots {
+    if matches!(entry, Entry::Stop(_)) {
+        return order.lots;
+    }
+    let position = risk.account(order.user, order.symbol).position;
+    let against = if order.side == Side::Buy { -position } else { position };
+    order.lots.min(against.max(0).unsigned_abs())
+}
+
+/// Let the book keep count of the user's position, which is the risk engine's; returns whether it already did.
+fn watch(book: &mut Book, risk: &Risk, order: &Order) -> bool {
+    let known = book.position(order.user).is_some();
+    if !known {
+        book.watch(order.user, Some(risk.account(order.user, order.symbol).position));
+    }
+    known
 }
 
 /// The live order that a command is about: side, price, lots left.

@@ -29,11 +29,13 @@ impl Exchange {
             }
             Op::SetPhase | Op::Uncross | Op::SetReference if !named => Err(Reason::UnknownSymbol.into()),
             Op::SetPhase => {
-                let expected = "0 continuous, 1 halted, 2 opening, 3 closing, 4 volatility";
+                let expected = Phase::CODES;
                 let value = command.flags.into();
                 let phase = Phase::from_code(command.flags);
                 let phase = phase.ok_or(BookError::BadChoice { field: "flags", value, expected })?;
-                Ok(self.markets[command.symbol as usize].instrument.book.set_phase(phase)?)
+                let mut outcome = Ok(());
+                self.in_books(command.symbol, events, |book, listener| outcome = book.set_phase(phase, listener));
+                Ok(outcome?)
             }
             Op::Uncross => self.uncross(command, events),
             Op::SetReference => {
@@ -71,6 +73,7 @@ impl Exchange {
                     for (symbol, order) in self.risk.live_orders(scope) {
                         self.cancel(symbol, order, events);
                     }
+                    self.in_books(EVERY_SYMBOL, events, |book, listener| book.carry_out_fired(listener));
                 }
             }
             Op::Restrict => {

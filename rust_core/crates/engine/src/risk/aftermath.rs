@@ -85,12 +85,14 @@ impl Risk {
     /// The account with this number bought or sold.
     #[inline]
     pub fn fill(&mut self, account: u32, side: Side, lots: Lots, price: Ticks) {
-        let account = &mut self.parts.accounts[account as usize];
-        let value = self.parts.symbols[account.symbol as usize].unit.signed(price, lots);
-        let user = &mut self.parts.users[account.user as usize];
-        let before = account.position.exposure();
-        let earned = account.position.fill(side == Side::Buy, lots, value);
-        user.exposure += account.position.exposure() - before;
+        let mut position = self.parts.position(account);
+        let (part, record) = (&mut self.parts.accounts[account as usize], &mut self.parts.records[account as usize]);
+        let value = self.parts.symbols[part.symbol as usize].unit.signed(price, lots);
+        let user = &mut self.parts.users[part.user as usize];
+        let before = position.exposure();
+        let earned = position.fill(side == Side::Buy, lots, value);
+        (part.lots, record.cost) = (position.lots, position.cost);
+        user.expose(position.exposure(), before);
         if earned != 0 {
             user.earn(earned);
         }
@@ -99,20 +101,18 @@ impl Risk {
     /// The market traded.
     #[inline]
     pub fn trade(&mut self, symbol: u32, price: Ticks) {
-        let now = self.now;
-        let symbol = &mut self.parts.symbols[symbol as usize];
-        symbol.last = Some(price);
-        symbol.period.trade(now, price);
+        self.parts.symbols[symbol as usize].trade(self.now, price);
     }
 
     /// An order of the account with this number traded for the first time.
     #[inline]
     pub fn executed(&mut self, account: u32) {
-        let account = &mut self.parts.accounts[account as usize];
-        let pace = account.ceilings.executions;
-        account.executions.record(self.now, pace);
-        if account.executions.full(self.now, pace) {
-            account.gate.set(Gate::THROTTLED, true);
+        self.update(account);
+        let (part, record) = (&mut self.parts.accounts[account as usize], &mut self.parts.records[account as usize]);
+        let pace = self.parts.classes.get(part.class).executions;
+        record.executions.record(self.now, pace);
+        if record.executions.full(self.now, pace) {
+            part.gate.set(Gate::THROTTLED, true);
         }
     }
 }

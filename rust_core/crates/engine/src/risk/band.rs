@@ -86,13 +86,22 @@ impl Period {
         }
     }
 
-    /// A trade.
+    /// Until when the range stays as it is, without a trade.
     #[inline]
-    pub fn trade(&mut self, now: Nanos, price: Ticks) {
+    #[must_use]
+    pub const fn until(&self) -> Nanos {
+        self.until
+    }
+
+    /// A trade. Returns whether it widened the range.
+    #[inline]
+    pub fn trade(&mut self, now: Nanos, price: Ticks) -> bool {
         self.advance(now);
+        let before = self.all;
         let bucket = &mut self.buckets[(self.current % (STEPS as u64 + 1)) as usize];
         *bucket = (bucket.0.min(price), bucket.1.max(price));
         self.all = (self.all.0.min(price), self.all.1.max(price));
+        self.all != before
     }
 
     /// The lowest and highest trade of the period, if there was any.

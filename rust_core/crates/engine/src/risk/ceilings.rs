@@ -1,7 +1,10 @@
 //! The limits that count for one account or one user, in the engine's own units: worked out once per change of a
 //! limit, so that a check only compares.
 
+use std::collections::HashMap;
+
 use super::band::{FREE, Millionths};
+use super::corridor::Widths;
 use super::limits::{Kind, Limit, LimitSet, resolve};
 use super::money::{MAX_MONEY, Money, money};
 use super::rate::Pace;
@@ -14,18 +17,45 @@ pub const LEVERAGE_BITS: u32 = 20;
 /// No limit on leverage.
 pub const ANY_LEVERAGE: u64 = u64::MAX;
 
-/// What counts for a user in a symbol; what a check does not look at comes last.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
+/// What counts for a user in a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountCeilings {
     pub max_notional: Money,
-    pub max_lots: i64,
+    pub max_lots: u64,
     pub max_position: i64,
     pub duplicate_window: Nanos,
-    pub collar_last: Millionths,
-    pub collar_reference: Millionths,
-    pub collar_period: Millionths,
+    pub widths: Widths,
     pub executions: Pace,
+}
+
+/// The ceilings that accounts have. Most have the same, so that each is kept once: a check finds it in the CPU's cache.
+#[derive(Clone, Debug, Default)]
+pub struct Classes {
+    all: Vec<AccountCeilings>,
+    numbers: HashMap<AccountCeilings, u32>,
+}
+
+impl Classes {
+    /// The ceilings with this number.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, number: u32) -> &AccountCeilings {
+        &self.all[number as usize]
+    }
+
+    /// The number of these ceilings.
+    pub fn number(&mut self, ceilings: AccountCeilings) -> u32 {
+        *self.numbers.entry(ceilings).or_insert_with(|| {
+            self.all.push(ceilings);
+            u32::try_from(self.all.len() - 1).expect("no more classes than accounts")
+        })
+    }
+
+    /// Forget all: limits have changed, and who has old ones asks for a number again.
+    pub fn clear(&mut self) {
+        self.all.clear();
+        self.numbers.clear();
+    }
 }
 
 /// What counts for a user in all symbols.
@@ -58,12 +88,14 @@ impl AccountCeilings {
         };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Self {
-            max_lots: lots(Kind::MaxQuantity),
+            max_lots: lots(Kind::MaxQuantity).unsigned_abs(),
             max_position: lots(Kind::MaxPosition),
             max_notional: get(Kind::MaxNotional).map_or(MAX_MONEY, |limit| money(limit.value)),
-            collar_last: width(get(Kind::CollarLast)),
-            collar_reference: width(get(Kind::CollarReference)),
-            collar_period: width(get(Kind::CollarPeriod)),
+            widths: Widths {
+                last: width(get(Kind::CollarLast)),
+                reference: width(get(Kind::CollarReference)),
+                period: width(get(Kind::CollarPeriod)),
+            },
             duplicate_window: get(Kind::DuplicateWindow).map_or(0, |limit| limit.value as Nanos),
             executions: pace(get(Kind::MaxExecutions)),
         }
@@ -86,7 +118,13 @@ impl UserCeilings {
         }
     }
 
-    /// The most that positions and holds may be worth, with this much cash.
+    /// The most that positions and holds may be worth, with this much cash: by leverage and by buying power.
+    #[must_use]
+    pub fn committed(&self, cash: Money) -> Money {
+        self.commitment(cash).min(self.buying_power)
+    }
+
+    /// The most that positions and holds may be worth by leverage, with this much cash.
     #[must_use]
     pub fn commitment(&self, cash: Money) -> Money {
         if self.leverage == ANY_LEVERAGE {

@@ -1,14 +1,17 @@
 //! The orders of the last moments, to know a second one of the same user, symbol, side, price and quantity.
 //!
-//! They stand in a queue in the order in which they came; an open-addressed table leads from an order to its latest
-//! place in the queue. Each new order lets up to two old ones go, so that no single order pays for a burst.
+//! They stand in a queue in the order in which they came; a table of buckets leads from an order to its latest place in
+//! the queue. A bucket is a line of the CPU's cache, and is compared as a whole: whether the place that an order belongs
+//! to is taken by another one is as good as random, and no branch hangs on it. What finds its bucket full goes to a hash
+//! map, which is as good as always empty. Each new order lets up to two old ones go, so that no single order pays for a
+//! burst.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::types::{Lots, Nanos, Side, Ticks};
 
 /// What makes two orders the same. The account stands for user and symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Same {
     /// The account's number.
     pub account: u32,
@@ -31,14 +34,44 @@ impl Same {
     }
 }
 
+/// How many places a line has beside the counter.
+const WAYS: usize = 7;
+
+/// Orders whose tags begin alike.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    tag: u32,
-    /// The number of the order in the queue, counted from the first one ever, modulo 2^32.
-    number: u32,
+#[repr(C, align(64))]
+struct Bucket {
+    /// The last one is none: it counts the orders that found no place here.
+    tags: [u32; WAYS + 1],
+    /// The numbers of the orders in the queue, counted from the first one ever, modulo 2^32.
+    numbers: [u32; WAYS + 1],
 }
 
-const SMALLEST: usize = 64;
+impl Bucket {
+    /// Whether an order with this tag may be here. Without branches, and never a no that should be a yes.
+    #[inline]
+    fn may_have(&self, tag: u32) -> bool {
+        self.tags.iter().fold(self.tags[WAYS] != 0, |any, other| any | (*other == tag))
+    }
+
+    /// The places with a tag, as bits. Without branches: which place it is, is as good as random.
+    #[inline]
+    fn ways(&self, tag: u32) -> u32 {
+        const BITS: [u32; WAYS + 1] = [1, 2, 4, 8, 16, 32, 64, 0];
+        let bits = self.tags.iter().zip(&BITS).map(|(other, bit)| if *other == tag { *bit } else { 0 });
+        bits.fold(0, |all, bit| all | bit)
+    }
+}
+
+const SMALLEST: usize = 16;
+
+/// Where an order's number stands.
+enum Place {
+    /// In a way of a bucket.
+    Way(usize, usize),
+    /// Among those whose bucket was full.
+    Spilled,
+}
 
 /// All of them.
 #[derive(Clone, Debug)]
@@ -46,31 +79,38 @@ pub struct Duplicates {
     queue: VecDeque<(Nanos, Same)>,
     /// The number of the queue's first order.
     first: u32,
-    table: Vec<Place>,
+    table: Vec<Bucket>,
     shift: u32,
     used: usize,
+    spilled: HashMap<Same, u32>,
 }
 
 impl Default for Duplicates {
     fn default() -> Self {
-        Self::with_size(SMALLEST)
+        Self {
+            queue: VecDeque::new(),
+            first: 0,
+            table: vec![Bucket::default(); SMALLEST],
+            shift: 32 - SMALLEST.trailing_zeros(),
+            used: 0,
+            spilled: HashMap::new(),
+        }
     }
 }
 
 impl Duplicates {
-    fn with_size(size: usize) -> Self {
-        let table = vec![Place::default(); size];
-        Self { queue: VecDeque::new(), first: 0, table, shift: 32 - size.trailing_zeros(), used: 0 }
-    }
-
     /// Whether the same order came less than `window` ago.
     #[inline]
     #[must_use]
     pub fn contains(&self, same: &Same, now: Nanos, window: Nanos) -> bool {
-        match self.find(same) {
-            Ok(at) => now - self.entry(self.table[at].number).0 < window,
-            Err(_) => false,
-        }
+        let tag = same.tag();
+        self.table[self.home(tag)].may_have(tag) && self.is_recent(same, now, window)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_recent(&self, same: &Same, now: Nanos, window: Nanos) -> bool {
+        self.find(same).is_some_and(|place| now - self.entry(self.number(&place, same)).0 < window)
     }
 
     /// Remember an order; forget what is older than `keep`.
@@ -82,16 +122,15 @@ impl Duplicates {
                 _ => break,
             }
         }
-        if (self.used + 1) * 4 > self.table.len() {
+        // No more than two orders in a bucket on average: then one in a thousand is full.
+        if self.used >= self.table.len() * 2 {
             self.grow();
         }
         let number = self.first.wrapping_add(self.queue.len() as u32);
         match self.find(&same) {
-            Ok(at) => self.table[at].number = number,
-            Err(at) => {
-                self.table[at] = Place { tag: same.tag(), number };
-                self.used += 1;
-            }
+            Some(Place::Way(at, way)) => self.table[at].numbers[way] = number,
+            Some(Place::Spilled) => *self.spilled.entry(same).or_default() = number,
+            None => self.put(same, number),
         }
         self.queue.push_back((now, same));
     }
@@ -106,71 +145,84 @@ impl Duplicates {
         &self.queue[number.wrapping_sub(self.first) as usize]
     }
 
+    fn number(&self, place: &Place, same: &Same) -> u32 {
+        match *place {
+            Place::Way(at, way) => self.table[at].numbers[way],
+            Place::Spilled => self.spilled[same],
+        }
+    }
+
     #[inline]
     const fn home(&self, tag: u32) -> usize {
         (tag >> self.shift) as usize
     }
 
-    /// Where an order is, or where it belongs.
+    /// Where an order is.
     #[inline]
-    fn find(&self, same: &Same) -> Result<usize, usize> {
+    fn find(&self, same: &Same) -> Option<Place> {
         let tag = same.tag();
-        let mask = self.table.len() - 1;
-        let mut at = self.home(tag);
-        loop {
-            let place = self.table[at];
-            if place.tag == 0 {
-                return Err(at);
+        let at = self.home(tag);
+        let bucket = &self.table[at];
+        let mut ways = bucket.ways(tag);
+        while ways != 0 {
+            let way = ways.trailing_zeros() as usize;
+            if self.entry(bucket.numbers[way]).1 == *same {
+                return Some(Place::Way(at, way));
             }
-            if place.tag == tag && self.entry(place.number).1 == *same {
-                return Ok(at);
-            }
-            at = (at + 1) & mask;
+            ways &= ways - 1;
+        }
+        (bucket.tags[WAYS] > 0 && self.spilled.contains_key(same)).then_some(Place::Spilled)
+    }
+
+    /// Put in an order that is not here.
+    #[inline]
+    fn put(&mut self, same: Same, number: u32) {
+        let tag = same.tag();
+        let at = self.home(tag);
+        let bucket = &mut self.table[at];
+        self.used += 1;
+        let empty = bucket.ways(0).trailing_zeros() as usize;
+        if empty < WAYS {
+            (bucket.tags[empty], bucket.numbers[empty]) = (tag, number);
+        } else {
+            bucket.tags[WAYS] += 1;
+            self.spilled.insert(same, number);
         }
     }
 
+    #[inline]
     fn forget_first(&mut self) {
         let Some((_, same)) = self.queue.front() else { return };
         // A later one of the same kind may have taken its place in the table.
-        if let Ok(at) = self.find(same) {
-            if self.table[at].number == self.first {
-                self.remove(at);
+        let same = *same;
+        let place = self.find(&same).filter(|place| self.number(place, &same) == self.first);
+        match place {
+            Some(Place::Way(at, way)) => self.table[at].tags[way] = 0,
+            Some(Place::Spilled) => {
+                let at = self.home(same.tag());
+                self.table[at].tags[WAYS] -= 1;
+                self.spilled.remove(&same);
             }
+            None => {}
         }
+        self.used -= usize::from(place.is_some());
         self.queue.pop_front();
         self.first = self.first.wrapping_add(1);
-    }
-
-    /// Empty a place, and move what stands behind it back, so that nothing is cut off from its home.
-    fn remove(&mut self, mut gap: usize) {
-        let mask = self.table.len() - 1;
-        let mut at = gap;
-        loop {
-            at = (at + 1) & mask;
-            let place = self.table[at];
-            if place.tag == 0 {
-                break;
-            }
-            if at.wrapping_sub(self.home(place.tag)) & mask >= at.wrapping_sub(gap) & mask {
-                self.table[gap] = place;
-                gap = at;
-            }
-        }
-        self.table[gap] = Place::default();
-        self.used -= 1;
     }
 
     #[cold]
     fn grow(&mut self) {
         let size = self.table.len() * 2;
-        let old = std::mem::replace(&mut self.table, vec![Place::default(); size]);
+        let old = std::mem::replace(&mut self.table, vec![Bucket::default(); size]);
         self.shift = 32 - size.trailing_zeros();
-        for place in old.into_iter().filter(|place| place.tag != 0) {
-            let mut at = self.home(place.tag);
-            while self.table[at].tag != 0 {
-                at = (at + 1) & (size - 1);
-            }
-            self.table[at] = place;
+        self.used = 0;
+        let spilled = std::mem::take(&mut self.spilled);
+        let places = old.iter().flat_map(|bucket| bucket.tags[..WAYS].iter().zip(&bucket.numbers));
+        for (_, number) in places.filter(|(tag, _)| **tag != 0) {
+            self.put(self.entry(*number).1, *number);
+        }
+        for (same, number) in spilled {
+            self.put(same, number);
         }
     }
 }
@@ -201,5 +253,24 @@ mod tests {
         }
         assert!(fast.queue.len() < 5_000);
         assert!(fast.used <= 400);
+    }
+
+    #[test]
+    fn a_full_bucket_spills() {
+        // Orders of one bucket, however large the table becomes: those whose tags begin with twelve zeros.
+        let alike = |lots| Same { account: 1, side: Side::Buy, price: 5, lots };
+        let crowd: Vec<Same> = (0..).map(alike).filter(|same| same.tag() >> 20 == 0).take(40).collect();
+        let mut fast = Duplicates::default();
+        for (now, same) in (0..).zip(&crowd) {
+            assert!(!fast.contains(same, now, 100));
+            fast.insert(*same, now, 100);
+        }
+        assert!(!fast.spilled.is_empty());
+        assert!(crowd.iter().all(|same| fast.contains(same, 50, 100)));
+        assert!(crowd.iter().zip(0..).all(|(same, came)| fast.contains(same, 105, 100) == (came > 5)));
+        for now in 0..40 {
+            fast.insert(alike(u64::MAX - now), 200 + now, 100);
+        }
+        assert!(fast.spilled.is_empty() && fast.used == 40);
     }
 }

@@ -1,6 +1,8 @@
 //! The engine that remembers: asked before every order, told of everything that happened after.
 
-use super::band::{bounds, moves_within, within};
+use super::band::{FREE, bounds, moves_within, within};
+use super::ceilings::AccountCeilings;
+use super::corridor::Market;
 use super::duplicates::{Duplicates, Same};
 use super::gate::Gate;
 use super::limits::LimitSet;
@@ -125,23 +127,32 @@ impl Risk {
     #[must_use]
     pub fn preview(&self, order: &Order) -> Reason {
         let known = self.parts.symbols.get(order.symbol as usize).and_then(|symbol| symbol.accounts.get(order.user));
-        let account = known.map(|slot| &self.parts.accounts[slot as usize]);
-        if let Some(account) = account.filter(|account| account.generation == self.generation) {
-            let user = &self.parts.users[account.user as usize];
-            if user.generation == self.generation {
-                return self.preview_for(order, known, account, user);
+        if let Some(slot) = known {
+            let account = &self.parts.accounts[slot as usize];
+            if account.generation == self.generation {
+                let user = &self.parts.users[account.user as usize];
+                return self.preview_for(order, known, account, user, self.parts.classes.get(account.class));
             }
         }
         self.preview_stranger(order)
     }
 
     #[inline]
-    fn preview_for(&self, order: &Order, slot: Option<Slot>, account: &Account, user: &User) -> Reason {
-        if user.messages.full(self.now, user.ceilings.messages) {
+    fn preview_for(
+        &self,
+        order: &Order,
+        slot: Option<Slot>,
+        account: &Account,
+        user: &User,
+        ceilings: &AccountCeilings,
+    ) -> Reason {
+        if user.messages.full(self.now, user.pace) {
             return Reason::MessageRate;
         }
         let symbol = &self.parts.symbols[order.symbol as usize];
-        self.verdict(order, symbol, user, account, slot).err().unwrap_or(Reason::Passed)
+        let outside = order.collared && self.collars(order.price, symbol, ceilings).is_err();
+        let subject = Subject { symbol, user, account, ceilings, outside, slot };
+        self.verdict(order, &subject).err().unwrap_or(Reason::Passed)
     }
 
     #[cold]
@@ -153,31 +164,33 @@ impl Risk {
             None => return Reason::UnauthorisedUser,
         };
         let slot = symbol.accounts.get(order.user);
-        let mut account = match slot {
-            Some(slot) => self.parts.accounts[slot as usize].clone(),
-            None => Account::new(0, order.symbol),
+        let (account, own) = match slot {
+            Some(slot) => (self.parts.accounts[slot as usize].clone(), &self.parts.records[slot as usize].limits),
+            None => (Account::new(0, order.symbol), &LimitSet::default()),
         };
         user.refresh(self.generation, &self.defaults);
-        account.refresh(self.generation, &self.defaults, symbol, &user);
-        self.preview_for(order, slot, &account, &user)
+        let ceilings = AccountCeilings::resolve(symbol.lot, &self.defaults, &symbol.limits, &user.limits, own);
+        self.preview_for(order, slot, &account, &user, &ceilings)
     }
 
     /// The account of a user in a symbol, with limits up to date.
     #[inline]
     fn enter(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
-        let Some(known) = self.parts.symbols.get_mut(symbol as usize) else { return Err(Reason::UnknownSymbol) };
-        known.period.advance(self.now);
+        let Some(known) = self.parts.symbols.get(symbol as usize) else { return Err(Reason::UnknownSymbol) };
         let account = match known.accounts.get(user) {
             Some(account) => account,
             None => self.admit(user, symbol)?,
         };
-        let part = &mut self.parts.accounts[account as usize];
-        let user = &mut self.parts.users[part.user as usize];
-        if part.generation != self.generation || user.generation != self.generation {
-            user.refresh(self.generation, &self.defaults);
-            part.refresh(self.generation, &self.defaults, &self.parts.symbols[symbol as usize], user);
-        }
+        self.update(account);
         Ok(account)
+    }
+
+    /// Bring the limits of an account up to date, and with them its user's: no account is newer than its user.
+    #[inline]
+    pub(super) fn update(&mut self, account: u32) {
+        if self.parts.accounts[account as usize].generation != self.generation {
+            self.parts.refresh(account, self.generation, &self.defaults);
+        }
     }
 
     #[cold]
@@ -192,11 +205,10 @@ impl Risk {
     #[inline]
     fn message(&mut self, account: u32) -> Result<(), Reason> {
         let user = &mut self.parts.users[self.parts.accounts[account as usize].user as usize];
-        let pace = user.ceilings.messages;
-        if user.messages.full(self.now, pace) {
+        if user.messages.full(self.now, user.pace) {
             return Err(Reason::MessageRate);
         }
-        user.messages.record(self.now, pace);
+        user.messages.record(self.now, user.pace);
         Ok(())
     }
 
@@ -212,55 +224,51 @@ impl Risk {
     }
 
     #[inline]
-    fn judge(&self, order: &Order, slot: u32, is_new: bool) -> Result<Admitted, Reason> {
+    fn judge(&mut self, order: &Order, slot: u32, is_new: bool) -> Result<Admitted, Reason> {
         let account = &self.parts.accounts[slot as usize];
-        let user = &self.parts.users[account.user as usize];
+        let ceilings = self.parts.classes.get(account.class);
+        self.parts.symbols[order.symbol as usize].open_corridor(self.now, &ceilings.widths);
         let symbol = &self.parts.symbols[order.symbol as usize];
-        let opens = self.verdict(order, symbol, user, account, is_new.then_some(slot))?;
+        let user = &self.parts.users[account.user as usize];
+        let outside = order.collared && !symbol.corridor.has(order.price);
+        let subject = Subject { symbol, user, account, ceilings, outside, slot: is_new.then_some(slot) };
+        let opens = self.verdict(order, &subject)?;
         Ok(Admitted { account: slot, opens })
     }
 
-    /// The checks themselves. Returns whether the order may open a position. Without a `slot` it is no repetition.
+    /// The checks themselves. Returns whether the order may open a position.
     #[inline]
-    fn verdict(
-        &self,
-        order: &Order,
-        symbol: &Symbol,
-        user: &User,
-        account: &Account,
-        slot: Option<Slot>,
-    ) -> Result<bool, Reason> {
+    fn verdict(&self, order: &Order, subject: &Subject<'_>) -> Result<bool, Reason> {
+        let Subject { symbol, user, account, ceilings, outside, slot } = *subject;
         let gate = self.gate.and(symbol.gate).and(user.gate).and(account.gate);
         if gate != Gate::OPEN {
             if let Some(reason) = gate.reason() {
                 return Err(reason);
             }
         }
-        let ceilings = &account.ceilings;
-        if order.lots > ceilings.max_lots.unsigned_abs() {
+        if order.lots > ceilings.max_lots {
             return Err(Reason::MaxQuantity);
         }
         let value = match symbol.unit.value(order.worth, order.lots) {
             Some(value) if value <= ceilings.max_notional => value,
             _ => return Err(Reason::MaxNotional),
         };
-        if order.collared {
-            self.collars(order.price, symbol, account)?;
+        if outside {
+            self.collars(order.price, symbol, ceilings)?;
         }
         if let Some(account) = slot.filter(|_| ceilings.duplicate_window > 0) {
             if self.duplicates.contains(&same(order, account), self.now, ceilings.duplicate_window) {
                 return Err(Reason::Duplicate);
             }
         }
-        if user.open_orders >= user.ceilings.open_orders {
+        if user.open_orders >= user.most_open_orders {
             return Err(Reason::MaxOpenOrders);
         }
-        if user.open_notional + value > user.ceilings.open_notional {
+        if user.open_notional + value > user.most_open_notional {
             return Err(Reason::MaxOpenNotional);
         }
         // How far beyond zero all that rests on this side could carry the position, on this side.
-        let position = account.position.lots;
-        let against = if order.side == Side::Buy { -position } else { position };
+        let against = if order.side == Side::Buy { -account.lots } else { account.lots };
         let beyond = order.lots as i64 + account.open[order.side as usize] - against;
         if beyond <= 0 {
             return Ok(false);
@@ -271,26 +279,25 @@ impl Risk {
         if beyond > ceilings.max_position {
             return Err(Reason::MaxPosition);
         }
-        let committed = user.exposure + user.held + value;
-        if committed > user.commitment {
-            return Err(Reason::MaxLeverage);
-        }
-        if committed > user.ceilings.buying_power {
-            return Err(Reason::BuyingPower);
+        let committed = user.committed + value;
+        if committed > user.most_committed {
+            let by_leverage = committed > user.ceilings.commitment(user.cash);
+            return Err(if by_leverage { Reason::MaxLeverage } else { Reason::BuyingPower });
         }
         Ok(true)
     }
 
-    #[inline]
-    fn collars(&self, price: Ticks, symbol: &Symbol, account: &Account) -> Result<(), Reason> {
-        let ceilings = &account.ceilings;
-        if symbol.last.is_some_and(|last| !within(price, last, ceilings.collar_last)) {
+    /// The collars one by one, which names the one that refuses.
+    #[inline(never)]
+    fn collars(&self, price: Ticks, symbol: &Symbol, ceilings: &AccountCeilings) -> Result<(), Reason> {
+        let (Market { last, reference, range }, widths) = (symbol.market(self.now), ceilings.widths);
+        if last.is_some_and(|last| !within(price, last, widths.last)) {
             return Err(Reason::CollarLast);
         }
-        if symbol.reference.is_some_and(|reference| !within(price, reference, ceilings.collar_reference)) {
+        if reference.is_some_and(|reference| !within(price, reference, widths.reference)) {
             return Err(Reason::CollarReference);
         }
-        if symbol.period.range(self.now).is_some_and(|range| !moves_within(price, range, ceilings.collar_period)) {
+        if range.is_some_and(|range| !moves_within(price, range, widths.period)) {
             return Err(Reason::CollarPeriod);
         }
         Ok(())
@@ -302,15 +309,14 @@ impl Risk {
     /// A symbol or a user that is not known.
     pub fn protection(&mut self, user: UserId, symbol: u32, side: Side) -> Result<Option<Ticks>, Reason> {
         let slot = self.enter(user, symbol)?;
-        let ceilings = &self.parts.accounts[slot as usize].ceilings;
-        let symbol = &self.parts.symbols[symbol as usize];
-        let range = symbol.period.range(self.now);
+        let widths = self.parts.classes.get(self.parts.accounts[slot as usize].class).widths;
+        let Market { last, reference, range } = self.parts.symbols[symbol as usize].market(self.now);
         let around = [
-            (symbol.last, ceilings.collar_last),
-            (symbol.reference, ceilings.collar_reference),
-            (range.map(|range| if side == Side::Buy { range.0 } else { range.1 }), ceilings.collar_period),
+            (last, widths.last),
+            (reference, widths.reference),
+            (range.map(|range| if side == Side::Buy { range.0 } else { range.1 }), widths.period),
         ];
-        let worst = around.into_iter().filter(|(_, width)| *width != super::band::FREE).filter_map(|(price, width)| {
+        let worst = around.into_iter().filter(|(_, width)| *width != FREE).filter_map(|(price, width)| {
             let (low, high) = bounds(price?, width);
             Some(if side == Side::Buy { high } else { low })
         });
@@ -322,6 +328,18 @@ impl Risk {
     pub fn mark(&self, symbol: u32) -> Option<Ticks> {
         self.parts.symbols.get(symbol as usize).and_then(|symbol| symbol.last.or(symbol.reference))
     }
+}
+
+/// Whom and what an order is judged by.
+struct Subject<'a> {
+    symbol: &'a Symbol,
+    user: &'a User,
+    account: &'a Account,
+    ceilings: &'a AccountCeilings,
+    /// Whether a collar refuses the price.
+    outside: bool,
+    /// The account's number; without it the order is no repetition.
+    slot: Option<Slot>,
 }
 
 #[inline]

@@ -23,6 +23,7 @@ mod account;
 mod aftermath;
 mod band;
 mod ceilings;
+mod corridor;
 mod duplicates;
 mod engine;
 mod gate;

@@ -32,7 +32,6 @@ pub fn currency(amount: Money) -> f64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Unit {
     unit: u64,
-    most: u128,
 }
 
 impl Unit {
@@ -47,16 +46,31 @@ impl Unit {
             return Err(refuse("is not a multiple of 0.000000000001"));
         }
         let unit = i64::try_from(product / 10_i128.pow(12)).map_err(|_| refuse("is too large"))?.unsigned_abs();
-        Ok(Self { unit, most: MAX_MONEY.unsigned_abs() / u128::from(unit) })
+        Ok(Self { unit })
     }
 
     /// The worth of a quantity at a price, without sign; `None` when that is more than `MAX_MONEY`.
     #[inline]
     #[must_use]
     pub fn value(&self, price: Ticks, lots: Lots) -> Option<Money> {
+        let Some(product) = price.unsigned_abs().checked_mul(lots) else { return self.large(price, lots) };
+        // A number below 2^64 times one below 2^63: no sum of money is too large to be compared.
+        #[allow(clippy::cast_possible_wrap)]
+        let value = (u128::from(product) * u128::from(self.unit)) as Money;
+        (value <= MAX_MONEY).then_some(value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn large(&self, price: Ticks, lots: Lots) -> Option<Money> {
         let product = u128::from(price.unsigned_abs()) * u128::from(lots);
         #[allow(clippy::cast_possible_wrap)]
-        (product <= self.most).then(|| (product * u128::from(self.unit)) as Money)
+        (product <= self.most()).then(|| (product * u128::from(self.unit)) as Money)
+    }
+
+    /// The largest product of price and quantity that is worth no more than `MAX_MONEY`.
+    fn most(&self) -> u128 {
+        MAX_MONEY.unsigned_abs() / u128::from(self.unit)
     }
 
     /// The same with the price's sign, `MAX_MONEY` when it is more.
@@ -87,6 +101,15 @@ mod tests {
         assert_eq!(Unit::new(0.01, 1e-8).unwrap().value(-1, 1), Some(100));
         assert_eq!(Unit::new(0.01, 1.0).unwrap().signed(-2, 1), -20_000_000_000);
         assert_eq!(Unit::new(1.0, 1.0).unwrap().value(i64::MAX, u64::MAX), None);
+        // Around 2^64 ticks times lots, and around the largest amount of all.
+        let unit = Unit::new(1e-6, 1e-6).unwrap();
+        assert_eq!(unit.value(1 << 32, (1 << 32) - 1), Some((1 << 64) - (1 << 32)));
+        assert_eq!(unit.value(1 << 32, 1 << 32), Some(1 << 64));
+        assert_eq!(unit.value(1 << 60, 1 << 60), Some(MAX_MONEY));
+        assert_eq!(unit.value(1 << 60, (1 << 60) + 1), None);
+        let unit = Unit::new(2e3, 4e3).unwrap();
+        assert_eq!(unit.value(1, 1 << 57), Some(Money::from(8_000_000_000_000_000_000_u64) << 57));
+        assert_eq!(unit.value(1, u64::MAX), None);
         assert!(Unit::new(1e-8, 1e-8).is_err());
         assert!(Unit::new(1e6, 1e6).is_err());
     }

@@ -1,55 +1,63 @@
 //! What the engine remembers of users, symbols, accounts and live orders.
 
 use super::band::Period;
-use super::ceilings::{AccountCeilings, UserCeilings};
+use super::ceilings::{AccountCeilings, Classes, UserCeilings};
+use super::corridor::{Corridor, Market, Widths};
 use super::gate::Gate;
 use super::ledger::Position;
 use super::limits::{Kind, LimitSet};
 use super::money::{Money, Unit, money};
-use super::rate::Rate;
+use super::rate::{Pace, Rate};
 use super::{RiskError, Scope};
 use crate::arena::{NIL, Slot};
 use crate::ids::IdIndex;
-use crate::types::{Lots, OrderId, Side, Ticks, UserId};
+use crate::types::{Lots, Nanos, OrderId, Side, Ticks, UserId};
 
-/// A user over all symbols.
+/// A user over all symbols. What a check looks at comes first, in two lines of the CPU's cache.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct User {
-    pub id: UserId,
-    pub gate: Gate,
-    /// Of which change of the limits the ceilings below are.
-    pub generation: u64,
-    pub open_orders: u32,
     pub open_notional: Money,
-    /// The part of `open_notional` that may open positions.
-    pub held: Money,
+    /// What open positions cost and open orders hold.
+    pub committed: Money,
+    /// The most that this may be: by leverage with the user's cash, and by buying power.
+    pub most_committed: Money,
+    pub most_open_notional: Money,
+    pub messages: Rate,
+    pub pace: Pace,
+    pub open_orders: u32,
+    pub most_open_orders: u32,
+    pub gate: Gate,
+    /// Of which change of the limits the ceilings are.
+    pub generation: u64,
+    pub id: UserId,
     /// What open positions cost.
     pub exposure: Money,
     /// What the user brought and earned.
     pub cash: Money,
-    /// The most that positions and holds may be worth by leverage, with this much cash.
-    pub commitment: Money,
     pub ceilings: UserCeilings,
-    pub messages: Rate,
-    /// Apart, because a check looks at the ceilings alone.
-    pub limits: Box<LimitSet>,
+    pub limits: LimitSet,
 }
 
 impl User {
     pub fn new(id: UserId, gate: Gate) -> Self {
-        let limits = Box::<LimitSet>::default();
+        let limits = LimitSet::default();
+        let ceilings = UserCeilings::resolve(&limits, &limits);
         Self {
-            id,
+            open_notional: 0,
+            committed: 0,
+            most_committed: ceilings.committed(0),
+            most_open_notional: ceilings.open_notional,
+            messages: Rate::default(),
+            pace: ceilings.messages,
+            open_orders: 0,
+            most_open_orders: ceilings.open_orders,
             gate,
             generation: 0,
-            open_orders: 0,
-            open_notional: 0,
-            held: 0,
+            id,
             exposure: 0,
             cash: 0,
-            commitment: 0,
-            ceilings: UserCeilings::resolve(&limits, &limits),
-            messages: Rate::default(),
+            ceilings,
             limits,
         }
     }
@@ -57,28 +65,46 @@ impl User {
     pub fn refresh(&mut self, generation: u64, defaults: &LimitSet) {
         self.generation = generation;
         self.ceilings = UserCeilings::resolve(defaults, &self.limits);
-        self.commitment = self.ceilings.commitment(self.cash);
+        self.most_open_orders = self.ceilings.open_orders;
+        self.most_open_notional = self.ceilings.open_notional;
+        self.pace = self.ceilings.messages;
+        self.most_committed = self.ceilings.committed(self.cash);
     }
 
     #[inline]
     pub fn earn(&mut self, amount: Money) {
         self.cash += amount;
-        self.commitment = self.ceilings.commitment(self.cash);
+        self.most_committed = self.ceilings.committed(self.cash);
+    }
+
+    /// Another cost of a position: what it costs now, and what it did before.
+    #[inline]
+    pub fn expose(&mut self, now: Money, before: Money) {
+        self.exposure += now - before;
+        self.committed += now - before;
+    }
+
+    /// The part of what open orders are worth that may open positions.
+    pub const fn held(&self) -> Money {
+        self.committed - self.exposure
     }
 }
 
-/// A symbol for everybody.
+/// A symbol for everybody. What a check looks at comes first.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Symbol {
     pub unit: Unit,
-    pub lot: Money,
     pub gate: Gate,
+    /// Where the collars of the account that asked last let prices be.
+    pub corridor: Corridor,
+    /// From a user to the account.
+    pub accounts: IdIndex,
+    pub lot: Money,
     pub last: Option<Ticks>,
     pub reference: Option<Ticks>,
     pub period: Period,
     pub limits: LimitSet,
-    /// From a user to the account.
-    pub accounts: IdIndex,
     /// From a live order to its hold.
     pub holds: IdIndex,
 }
@@ -87,13 +113,14 @@ impl Symbol {
     pub fn new(tick_size: f64, lot_size: f64) -> Result<Self, RiskError> {
         Ok(Self {
             unit: Unit::new(tick_size, lot_size)?,
-            lot: money(lot_size),
             gate: Gate::OPEN,
+            corridor: Corridor::default(),
+            accounts: IdIndex::default(),
+            lot: money(lot_size),
             last: None,
             reference: None,
             period: Period::default(),
             limits: LimitSet::default(),
-            accounts: IdIndex::default(),
             holds: IdIndex::default(),
         })
     }
@@ -104,51 +131,74 @@ impl Symbol {
         let fresh = Period::new(limit.map_or(0, |limit| limit.window));
         if !self.period.same_length(&fresh) {
             self.period = fresh;
+            self.corridor.close();
+        }
+    }
+
+    /// What collars are measured from.
+    #[inline]
+    pub fn market(&self, now: Nanos) -> Market {
+        Market { last: self.last, reference: self.reference, range: self.period.range(now) }
+    }
+
+    /// Have the corridor at hand that these widths make now.
+    #[inline]
+    pub fn open_corridor(&mut self, now: Nanos, widths: &Widths) {
+        if !self.corridor.is_for(now, widths) {
+            self.reopen_corridor(now, widths);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reopen_corridor(&mut self, now: Nanos, widths: &Widths) {
+        self.period.advance(now);
+        self.corridor = Corridor::new(*widths, &self.market(now), self.period.until());
+    }
+
+    /// The market traded.
+    #[inline]
+    pub fn trade(&mut self, now: Nanos, price: Ticks) {
+        let widened = self.period.trade(now, price);
+        if widened || self.last != Some(price) {
+            self.last = Some(price);
+            self.corridor.close();
         }
     }
 }
 
-/// A user in a symbol. What a check looks at comes first, in two lines of the CPU's cache.
+/// A user in a symbol: what a check looks at, in one line of the CPU's cache.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct Account {
     pub user: u32,
     pub symbol: u32,
+    /// Of which change of the limits the class is, and the user's ceilings at least.
     pub generation: u64,
+    /// The number of the ceilings that count.
+    pub class: u32,
+    pub gate: Gate,
     /// What rests to buy and to sell.
     pub open: [i64; 2],
-    pub position: Position,
-    pub ceilings: AccountCeilings,
-    pub gate: Gate,
+    /// The position; negative is short.
+    pub lots: i64,
     /// The account's live orders, oldest first.
     pub first: Slot,
     pub last: Slot,
+}
+
+/// The rest of an account, that a check has no need of.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// What the position cost.
+    pub cost: Money,
     pub executions: Rate,
-    /// Apart, because a check looks at the ceilings alone.
-    pub limits: Box<LimitSet>,
+    pub limits: LimitSet,
 }
 
 impl Account {
-    pub fn new(user: u32, symbol: u32) -> Self {
-        let limits = Box::<LimitSet>::default();
-        Self {
-            user,
-            symbol,
-            gate: Gate::OPEN,
-            generation: 0,
-            position: Position::default(),
-            open: [0; 2],
-            ceilings: AccountCeilings::resolve(1, &limits, &limits, &limits, &limits),
-            first: NIL,
-            last: NIL,
-            executions: Rate::default(),
-            limits,
-        }
-    }
-
-    pub fn refresh(&mut self, generation: u64, defaults: &LimitSet, symbol: &Symbol, user: &User) {
-        self.generation = generation;
-        self.ceilings = AccountCeilings::resolve(symbol.lot, defaults, &symbol.limits, &user.limits, &self.limits);
+    pub const fn new(user: u32, symbol: u32) -> Self {
+        Self { user, symbol, generation: 0, class: 0, gate: Gate::OPEN, open: [0; 2], lots: 0, first: NIL, last: NIL }
     }
 }
 
@@ -175,6 +225,10 @@ pub struct Parts {
     pub user_index: IdIndex,
     pub symbols: Vec<Symbol>,
     pub accounts: Vec<Account>,
+    /// What else there is of each account.
+    pub records: Vec<Record>,
+    /// The ceilings of accounts.
+    pub classes: Classes,
     pub holds: Vec<Hold>,
     /// The first of the holds that nobody uses; their `next` leads to the others.
     pub free: Option<Slot>,
@@ -201,7 +255,26 @@ impl Parts {
         let slot = u32::try_from(self.accounts.len()).expect("fewer than 2^32 accounts");
         index.insert(id, slot);
         self.accounts.push(Account::new(user, symbol));
+        self.records.push(Record::default());
         slot
+    }
+
+    /// Bring the ceilings of an account and of its user up to date.
+    #[cold]
+    #[inline(never)]
+    pub fn refresh(&mut self, slot: u32, generation: u64, defaults: &LimitSet) {
+        let account = &mut self.accounts[slot as usize];
+        let (symbol, user) = (&self.symbols[account.symbol as usize], &mut self.users[account.user as usize]);
+        user.refresh(generation, defaults);
+        let own = &self.records[slot as usize].limits;
+        let ceilings = AccountCeilings::resolve(symbol.lot, defaults, &symbol.limits, &user.limits, own);
+        account.class = self.classes.number(ceilings);
+        account.generation = generation;
+    }
+
+    /// The position of an account, and its cost.
+    pub fn position(&self, slot: u32) -> Position {
+        Position { lots: self.accounts[slot as usize].lots, cost: self.records[slot as usize].cost }
     }
 
     /// Whether an account is in a scope.
@@ -223,7 +296,7 @@ impl Parts {
         let value = self.symbols[account.symbol as usize].unit.value(hold.price, hold.lots).unwrap_or(0);
         user.open_orders += 1;
         user.open_notional += value;
-        user.held += if hold.opens { value } else { 0 };
+        user.committed += if hold.opens { value } else { 0 };
     }
 
     /// Count a live order out.
@@ -241,7 +314,7 @@ impl Parts {
         account.open[hold.side as usize] -= lots as i64;
         let value = self.symbols[account.symbol as usize].unit.value(hold.price, lots).unwrap_or(0);
         user.open_notional -= value;
-        user.held -= if hold.opens { value } else { 0 };
+        user.committed -= if hold.opens { value } else { 0 };
     }
 
     /// Remember a live order, behind its account's others, and count it in.

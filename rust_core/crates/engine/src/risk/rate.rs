@@ -1,21 +1,22 @@
 //! At most so many in so long a time, exactly, over a window that rolls with every moment. (A window that is made longer
 //! while it runs may have let go already of what it would reach back to.)
 
-use std::collections::VecDeque;
-
 use crate::types::Nanos;
 
-/// The moments of the latest things, no more than the limit of them.
+/// The moments of the latest things, no more than the limit of them, in a ring whose length is a power of two.
 ///
-/// The limit-th last of them is the only one that matters, so a question is one look. Where the queue would
+/// The limit-th last of them is the only one that matters, so a question is one look. Where their number would
 /// grow beyond a power of two, an old one goes instead: the memory follows the traffic, and never exceeds the limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Rate {
-    pub(crate) times: VecDeque<Nanos>,
+    ring: Box<[Nanos]>,
+    /// Where the oldest is, counted without end.
+    first: u32,
+    len: u32,
 }
 
 /// How many, in how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
     /// At most so many; zero is no limit.
     pub limit: u32,
@@ -31,12 +32,18 @@ impl Pace {
 }
 
 impl Rate {
+    /// The `number`-th moment, oldest first. The place is always in the ring, unless that is empty.
+    #[inline]
+    fn at(&self, number: u32) -> usize {
+        self.first.wrapping_add(number) as usize & (self.ring.len().wrapping_sub(1))
+    }
+
     /// Whether one more is too many.
     #[inline]
     #[must_use]
     pub fn full(&self, now: Nanos, pace: Pace) -> bool {
-        let limit = pace.limit as usize;
-        limit != 0 && self.times.len() >= limit && now - self.times[self.times.len() - limit] < pace.window
+        let limit = pace.limit;
+        limit != 0 && self.len >= limit && now - self.ring[self.at(self.len - limit)] < pace.window
     }
 
     /// Remember one.
@@ -45,20 +52,58 @@ impl Rate {
         if pace.limit == 0 {
             return;
         }
-        // In a steady flow the queue stays at a power of two, and this always goes the same way.
-        let oldest = self.times.front().filter(|_| self.times.len().is_power_of_two());
-        if oldest.is_some_and(|oldest| now - oldest >= pace.window) {
-            self.times.pop_front();
+        // In a steady flow the number stays at a power of two, and this always goes the same way.
+        if self.len.is_power_of_two() && now - self.ring[self.at(0)] >= pace.window {
+            self.forget(1);
         }
-        while self.times.len() >= pace.limit as usize {
-            self.times.pop_front();
+        if self.len >= pace.limit {
+            self.forget(self.len - pace.limit + 1);
         }
-        self.times.push_back(now);
+        self.push(now);
+    }
+
+    #[inline]
+    const fn forget(&mut self, number: u32) {
+        self.first = self.first.wrapping_add(number);
+        self.len -= number;
+    }
+
+    #[inline]
+    fn push(&mut self, now: Nanos) {
+        if self.len as usize == self.ring.len() {
+            self.grow();
+        }
+        let at = self.at(self.len);
+        self.ring[at] = now;
+        self.len += 1;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let mut longer = vec![0; (self.ring.len() * 2).max(4)];
+        for (place, time) in longer.iter_mut().zip(self.times()) {
+            *place = time;
+        }
+        (self.ring, self.first) = (longer.into_boxed_slice(), 0);
+    }
+
+    /// The moments, oldest first.
+    pub fn times(&self) -> impl Iterator<Item = Nanos> {
+        (0..self.len).map(|number| self.ring[self.at(number)])
     }
 
     /// Forget everything.
-    pub fn clear(&mut self) {
-        self.times.clear();
+    pub const fn clear(&mut self) {
+        self.forget(self.len);
+    }
+}
+
+impl FromIterator<Nanos> for Rate {
+    fn from_iter<T: IntoIterator<Item = Nanos>>(times: T) -> Self {
+        let mut rate = Self::default();
+        times.into_iter().for_each(|time| rate.push(time));
+        rate
     }
 }
 
@@ -90,7 +135,7 @@ mod tests {
         assert!(!rate.full(10, Pace { limit: 3, window: 3 }));
         assert!(rate.full(10, Pace { limit: 3, window: 4 }));
         rate.record(10, Pace { limit: 3, window: 4 });
-        assert_eq!(rate.times, [8, 9, 10]);
+        assert_eq!(rate.times().collect::<Vec<_>>(), [8, 9, 10]);
         assert!(!rate.full(10, Pace::FREE));
     }
 }

@@ -104,31 +104,31 @@ impl Reason {
         }
     }
 
-    /// The rule that asks for the check: RTS 6 is (EU) 2017/589, RTS 7 is (EU) 2017/584, the SEC's is 17 CFR
-    /// 240.15c3-5. Empty where it is the engine's own.
+    /// The rule that asks for the check, of those that were read: RTS 6 is Commission Delegated Regulation (EU)
+    /// 2017/589, RTS 7 is (EU) 2017/584, the SEC's is 17 CFR 240.15c3-5. Empty where it is the engine's own.
     #[must_use]
     pub const fn rule(self) -> &'static str {
         match self {
-            Self::Passed | Self::UnknownSymbol | Self::NotOwner => "",
+            Self::Passed | Self::UnknownSymbol | Self::NotOwner | Self::ReduceOnly => "",
             Self::UnauthorisedUser => "SEC 15c3-5(c)(2)(iii): access for authorised persons and accounts alone",
             Self::KillSwitch => "RTS 6 art. 12, RTS 7 art. 18(2)(c): kill functionality",
-            Self::Halted => "RTS 7 art. 18(2): halt trading",
-            Self::RestrictedSymbol => "SEC 15c3-5(c)(2)(ii): securities that the person may not trade",
+            Self::Halted => "RTS 7 art. 18(1)(b), 18(2)(b): mechanisms against volatility, suspended access",
+            Self::RestrictedSymbol => {
+                "SEC 15c3-5(c)(2)(ii), RTS 6 art. 15(5): instruments that the person may not trade"
+            }
             Self::RepeatedExecution => "RTS 6 art. 15(3): repeated automated execution throttle",
-            Self::ReduceOnly => "RTS 6 art. 15(4): no order of a trader without the means for it",
-            Self::MessageRate => "RTS 6 art. 15(1)(d), RTS 7 art. 18(2)(b): maximum messages",
-            Self::MaxQuantity => "RTS 6 art. 15(1)(c), RTS 7 art. 20(2)(c): maximum order volume",
-            Self::MaxNotional => "RTS 6 art. 15(1)(b), RTS 7 art. 20(2)(b): maximum order value",
+            Self::MessageRate => "RTS 6 art. 15(1)(d), RTS 7 art. 18(1)(a): maximum messages, orders per second",
+            Self::MaxQuantity => "RTS 6 art. 15(1)(c), RTS 7 art. 20(1)(c), SEC 15c3-5(c)(1)(ii): maximum order volume",
+            Self::MaxNotional => "RTS 6 art. 15(1)(b), RTS 7 art. 20(1)(b), SEC 15c3-5(c)(1)(ii): maximum order value",
             Self::CollarLast | Self::CollarReference => {
-                "RTS 6 art. 15(1)(a), RTS 7 art. 20(2)(a): price collar, order by order"
+                "RTS 6 art. 15(1)(a), RTS 7 art. 20(1)(a), SEC 15c3-5(c)(1)(ii): price collar, order by order"
             }
-            Self::CollarPeriod => "RTS 6 art. 15(1)(a): price collar over a period",
+            Self::CollarPeriod => "RTS 6 art. 15(1)(a), SEC 15c3-5(c)(1)(ii): price collar over a period",
             Self::Duplicate => "SEC 15c3-5(c)(1)(ii): duplicative orders",
-            Self::MaxOpenOrders => "RTS 6 art. 15(4): limits fit for the trader",
+            Self::MaxOpenOrders | Self::MaxPosition => "RTS 6 art. 15(5): the firm's own risk thresholds",
             Self::MaxOpenNotional | Self::MaxLeverage | Self::BuyingPower => {
-                "SEC 15c3-5(c)(1)(i): pre-set credit and capital thresholds"
+                "SEC 15c3-5(c)(1)(i), RTS 6 art. 15(4): pre-set credit and capital thresholds"
             }
-            Self::MaxPosition => "RTS 6 art. 15(4), art. 17: position limits",
         }
     }
 

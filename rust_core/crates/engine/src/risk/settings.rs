@@ -31,7 +31,7 @@ impl Risk {
             if self.parts.is_in(scope, &self.parts.accounts[slot]) {
                 let account = &mut self.parts.accounts[slot];
                 account.gate.set(Gate::THROTTLED, false);
-                account.executions.clear();
+                self.parts.records[slot].executions.clear();
             }
         }
     }
@@ -52,16 +52,17 @@ impl Risk {
             Scope::Symbol(symbol) => &mut self.parts.symbols[symbol as usize].limits,
             Scope::User(user) => {
                 let user = self.parts.user(user, strangers);
-                &mut *self.parts.users[user as usize].limits
+                &mut self.parts.users[user as usize].limits
             }
             Scope::Account(user, symbol) => {
                 let user = self.parts.user(user, strangers);
                 let account = self.parts.account(user, symbol);
-                &mut *self.parts.accounts[account as usize].limits
+                &mut self.parts.records[account as usize].limits
             }
         };
         set.set(kind, limit);
         self.generation += 1;
+        self.parts.classes.clear();
         match (kind, limit) {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             (Kind::DuplicateWindow, Some(limit)) => self.keep = self.keep.max(limit.value as Nanos),
@@ -93,6 +94,8 @@ impl Risk {
 
     /// Set the price that orders are compared with besides the last trade's, or take it away.
     pub fn set_reference(&mut self, symbol: u32, price: Option<Ticks>) {
-        self.parts.symbols[symbol as usize].reference = price;
+        let symbol = &mut self.parts.symbols[symbol as usize];
+        symbol.reference = price;
+        symbol.corridor.close();
     }
 }

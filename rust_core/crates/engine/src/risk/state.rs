@@ -10,7 +10,7 @@ use super::gate::Gate;
 use super::ledger::Position;
 use super::limits::LimitSet;
 use super::money::{MAX_MONEY, Money};
-use super::parts::{Account, Hold, Parts, Symbol, User};
+use super::parts::{Account, Hold, Parts, Record, Symbol, User};
 use super::rate::{Pace, Rate};
 use crate::arena::NIL;
 use crate::types::{Lots, MAX_TICKS, Nanos, OrderId, Side, Ticks, UserId};
@@ -78,7 +78,7 @@ fn rate(times: &[Nanos], now: Nanos) -> Result<Rate, StateError> {
     if times.len() > Pace::MOST as usize || !times.is_sorted() || times.last().is_some_and(|time| *time > now) {
         return Err(StateError("moments out of order, too many, or in the future"));
     }
-    Ok(Rate { times: times.iter().copied().collect() })
+    Ok(times.iter().copied().collect())
 }
 
 fn gate(bits: u8) -> Result<Gate, StateError> {
@@ -127,8 +127,8 @@ impl Risk {
                     id: user.id,
                     gate: user.gate.0,
                     cash: user.cash,
-                    messages: user.messages.times.iter().copied().collect(),
-                    limits: (*user.limits).clone(),
+                    messages: user.messages.times().collect(),
+                    limits: user.limits.clone(),
                 })
                 .collect(),
             symbols: symbols
@@ -143,14 +143,15 @@ impl Risk {
                 .collect(),
             accounts: accounts
                 .iter()
-                .map(|account| AccountState {
+                .zip(&self.parts.records)
+                .map(|(account, record)| AccountState {
                     user: account.user,
                     symbol: account.symbol,
                     gate: account.gate.0,
-                    lots: account.position.lots,
-                    cost: account.position.cost,
-                    executions: account.executions.times.iter().copied().collect(),
-                    limits: (*account.limits).clone(),
+                    lots: account.lots,
+                    cost: record.cost,
+                    executions: record.executions.times().collect(),
+                    limits: record.limits.clone(),
                     holds: chain(account)
                         .map(|hold| HoldState {
                             order: hold.order,
@@ -207,7 +208,7 @@ impl Risk {
             risk.parts.users[slot] = User {
                 cash: amount(user.cash)?,
                 messages: rate(&user.messages, state.now)?,
-                limits: Box::new(limits(&user.limits)?),
+                limits: limits(&user.limits)?,
                 ..risk.parts.users[slot].clone()
             };
         }
@@ -232,13 +233,13 @@ impl Risk {
         }
         let slot = parts.account(state.user, state.symbol);
         let position = Position { lots: state.lots, cost: amount(state.cost)? };
-        parts.users[user].exposure += position.exposure();
-        parts.accounts[slot as usize] = Account {
-            gate: gate(state.gate)?,
-            position,
+        parts.users[user].expose(position.exposure(), 0);
+        let account = &mut parts.accounts[slot as usize];
+        (account.gate, account.lots) = (gate(state.gate)?, position.lots);
+        parts.records[slot as usize] = Record {
+            cost: position.cost,
             executions: rate(&state.executions, self.now)?,
-            limits: Box::new(limits(&state.limits)?),
-            ..parts.accounts[slot as usize].clone()
+            limits: limits(&state.limits)?,
         };
         for hold in &state.holds {
             if parts.symbols[symbol].holds.get(hold.order).is_some() {

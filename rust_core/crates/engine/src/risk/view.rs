@@ -66,7 +66,7 @@ impl Risk {
         Some(UserView {
             cash: currency(user.cash),
             exposure: currency(user.exposure),
-            held: currency(user.held),
+            held: currency(user.held()),
             open_notional: currency(user.open_notional),
             open_orders: user.open_orders,
         })
@@ -78,7 +78,7 @@ impl Risk {
         let known = self.parts.symbols.get(symbol as usize).and_then(|symbol| symbol.accounts.get(user));
         known.map_or(AccountView::default(), |slot| {
             let account = &self.parts.accounts[slot as usize];
-            let (position, [open_buy, open_sell]) = (account.position.lots, account.open);
+            let (position, [open_buy, open_sell]) = (account.lots, account.open);
             AccountView { position, open_buy, open_sell, throttled: account.gate.has(Gate::THROTTLED) }
         })
     }

@@ -2,6 +2,7 @@
 
 use super::error::{InField, WireError};
 use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
+use super::options::OrderOptions;
 use super::schema::messages_capnp::{OrderType, Side, TimeInForce, command};
 
 /// A command, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
@@ -73,6 +74,8 @@ pub struct NewOrder<'a> {
     pub post_only: bool,
     /// The client's own name for it.
     pub client_order_id: Option<&'a str>,
+    /// What few orders ask for.
+    pub options: Option<OrderOptions>,
 }
 
 impl<'a> Command<'a> {
@@ -95,13 +98,17 @@ impl<'a> Command<'a> {
         frame::read::<command::Owned, R>(data, |reader, _| work(Command::of(reader)?))
     }
 
-    /// What its texts take in a message.
+    /// What its texts, and an order's options, take in a message.
     pub(super) fn text_bytes(&self) -> usize {
         let id = match &self.body {
             CommandBody::NewOrder(order) => order.client_order_id,
             _ => None,
         };
-        text_bytes(self.symbol) + id.map_or(0, text_bytes)
+        let options = match &self.body {
+            CommandBody::NewOrder(NewOrder { options: Some(_), .. }) => OrderOptions::BYTES,
+            _ => 0,
+        };
+        text_bytes(self.symbol) + id.map_or(0, text_bytes) + options
     }
 
     pub(super) fn fill(&self, mut builder: command::Builder<'_>) -> Result<(), WireError> {
@@ -119,6 +126,9 @@ impl<'a> Command<'a> {
                 group.set_quantity(order.quantity);
                 if let Some(id) = order.client_order_id {
                     group.set_client_order_id(id);
+                }
+                if let Some(options) = order.options {
+                    options.fill(group.reborrow().init_options());
                 }
                 if let Some(price) = order.price {
                     group.init_price().set_some(price);
@@ -162,6 +172,12 @@ impl<'a> Command<'a> {
                 client_order_id: if group.has_client_order_id() {
                     let field = "command.newOrder.clientOrderId";
                     Some(group.get_client_order_id().in_field(field)?.to_str().in_field(field)?)
+                } else {
+                    None
+                },
+                options: if group.has_options() {
+                    let field = "command.newOrder.options";
+                    Some(OrderOptions::of(group.get_options().in_field(field)?)?)
                 } else {
                     None
                 },

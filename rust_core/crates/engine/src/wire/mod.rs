@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod frame;
 mod market;
+mod options;
 mod schema;
 mod ticks;
 
@@ -19,5 +20,6 @@ pub use error::WireError;
 pub use event::{Accepted, Event, EventBody, Fill};
 pub use frame::{Encoded, Frames, MAX_MESSAGE_BYTES};
 pub use market::{Market, MarketBody, Trade};
-pub use schema::messages_capnp::{OrderType, SCHEMA_VERSION, Side, TimeInForce};
+pub use options::OrderOptions;
+pub use schema::messages_capnp::{OrderType, Peg, SCHEMA_VERSION, Side, TimeInForce};
 pub use ticks::{Column, TickColumns, TickLayout, TickMessage};

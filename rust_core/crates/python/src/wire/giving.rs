@@ -1,6 +1,8 @@
 //! The engine's messages as fields for Python: all of them for a whole message, or the one that somebody wants.
 
-use cift_engine::wire::{Command, CommandBody, Event, EventBody, Market, MarketBody, OrderType, Side, TimeInForce};
+use cift_engine::wire::{
+    Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, OrderType, Peg, Side, TimeInForce,
+};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
@@ -41,6 +43,11 @@ impl Value<'_> {
 pub trait Fields {
     /// A message begins.
     fn begin(&mut self) {}
+
+    /// Whether to be told of fields that a message leaves out.
+    fn wants_all(&self) -> bool {
+        false
+    }
 
     /// It has this field.
     fn put(
@@ -86,6 +93,10 @@ pub struct Wanted<'a, F> {
 }
 
 impl<F: FnMut(Value<'_>)> Fields for Wanted<'_, F> {
+    fn wants_all(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn put(&mut self, name: &'static str, _: impl for<'k> Fn(Python<'k>) -> &'k Bound<'k, PyString>, value: Value<'_>) {
         if name == self.name {
@@ -127,6 +138,10 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
                 "order_type": Value::Text(match order.order_type {
                     OrderType::Limit => "limit",
                     OrderType::Market => "market",
+                    OrderType::MarketToLimit => "market_to_limit",
+                    OrderType::Stop => "stop",
+                    OrderType::Pegged => "pegged",
+                    OrderType::Notional => "notional",
                 }),
                 "quantity": Value::Float(order.quantity),
                 "price": maybe(order.price, Value::Float),
@@ -134,10 +149,18 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
                     TimeInForce::Gtc => "GTC",
                     TimeInForce::Ioc => "IOC",
                     TimeInForce::Fok => "FOK",
+                    TimeInForce::Day => "DAY",
+                    TimeInForce::Gtd => "GTD",
+                    TimeInForce::Ato => "ATO",
+                    TimeInForce::Atc => "ATC",
                 }),
                 "post_only": Value::Flag(order.post_only),
                 "client_order_id": maybe(order.client_order_id, Value::Text),
             );
+            // A message leaves out what is not said; who asks for one field gets an answer all the same.
+            if order.options.is_some() || fields.wants_all() {
+                options(&order.options.unwrap_or_default(), fields);
+            }
             Kind::New
         }
         CommandBody::CancelOrder { order_id } => {
@@ -162,6 +185,28 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
             Kind::Limits
         }
     }
+}
+
+fn options(options: &OrderOptions, fields: &mut impl Fields) {
+    let said = |value: f64| maybe((value != 0.0).then_some(value), Value::Float);
+    put!(fields,
+        "display_quantity": said(options.display_quantity),
+        "min_quantity": said(options.min_quantity),
+        "expires": maybe((options.expires != 0).then_some(options.expires), Value::Unsigned),
+        "trigger_price": said(options.trigger_price),
+        "trail": said(options.trail),
+        "offset": Value::Float(options.offset),
+        "peg": match options.peg {
+            Peg::None => Value::Absent,
+            Peg::Primary => Value::Text("primary"),
+            Peg::Mid => Value::Text("mid"),
+            Peg::Market => Value::Text("market"),
+        },
+        "reprice": Value::Flag(options.reprice),
+        "hidden": Value::Flag(options.hidden),
+        "all_or_none": Value::Flag(options.all_or_none),
+        "reduce_only": Value::Flag(options.reduce_only),
+    );
 }
 
 /// Tell `fields` of everything in an event, and return its kind.

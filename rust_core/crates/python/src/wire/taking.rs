@@ -1,8 +1,8 @@
 //! The fields of a Python message as the engine's types.
 
 use cift_engine::wire::{
-    Accepted, Command, CommandBody, Event, EventBody, Fill, Market, MarketBody, NewOrder, OrderType, Side, TimeInForce,
-    Trade,
+    Accepted, Command, CommandBody, Event, EventBody, Fill, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg,
+    Side, TimeInForce, Trade,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -152,19 +152,53 @@ impl<'py> Texts<'py> {
     }
 }
 
+/// What few orders ask for; none if this one doesn't.
+fn options(message: &Bound<'_, PyAny>) -> PyResult<Option<OrderOptions>> {
+    let py = message.py();
+    // Messages of a class without these fields are plain.
+    if !message.hasattr(intern!(py, "peg"))? {
+        return Ok(None);
+    }
+    let peg = message.getattr(intern!(py, "peg"))?;
+    let options = OrderOptions {
+        display_quantity: take!(message, "display_quantity", Option<f64>, "a number or None").unwrap_or(0.0),
+        min_quantity: take!(message, "min_quantity", Option<f64>, "a number or None").unwrap_or(0.0),
+        expires: take!(message, "expires", Option<u64>, "nanoseconds or None").unwrap_or(0),
+        trigger_price: take!(message, "trigger_price", Option<f64>, "a number or None").unwrap_or(0.0),
+        trail: take!(message, "trail", Option<f64>, "a number or None").unwrap_or(0.0),
+        offset: float!(message, "offset"),
+        peg: if peg.is_none() {
+            Peg::None
+        } else {
+            word!(message, "peg", "one of primary, mid, market or None",
+                "primary" => Peg::Primary, "mid" => Peg::Mid, "market" => Peg::Market)
+        },
+        reprice: take!(message, "reprice", bool, "a bool"),
+        hidden: take!(message, "hidden", bool, "a bool"),
+        all_or_none: take!(message, "all_or_none", bool, "a bool"),
+        reduce_only: take!(message, "reduce_only", bool, "a bool"),
+    };
+    Ok((options != OrderOptions::default()).then_some(options))
+}
+
 /// A command, or none if `kind` is none.
 pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Command<'a>>> {
     let body = match kind {
         Kind::New => CommandBody::NewOrder(NewOrder {
             side: side!(message),
-            order_type: word!(message, "order_type", "one of limit, market",
-                "limit" => OrderType::Limit, "market" => OrderType::Market),
+            order_type: word!(message, "order_type", "one of limit, market, market_to_limit, stop, pegged, notional",
+                "limit" => OrderType::Limit, "market" => OrderType::Market, "stop" => OrderType::Stop,
+                "market_to_limit" => OrderType::MarketToLimit, "pegged" => OrderType::Pegged,
+                "notional" => OrderType::Notional),
             quantity: float!(message, "quantity"),
             price: take!(message, "price", Option<f64>, "a number or None"),
-            tif: word!(message, "tif", "one of GTC, IOC, FOK",
-                "GTC" => TimeInForce::Gtc, "IOC" => TimeInForce::Ioc, "FOK" => TimeInForce::Fok),
+            tif: word!(message, "tif", "one of GTC, IOC, FOK, DAY, GTD, ATO, ATC",
+                "GTC" => TimeInForce::Gtc, "IOC" => TimeInForce::Ioc, "FOK" => TimeInForce::Fok,
+                "DAY" => TimeInForce::Day, "GTD" => TimeInForce::Gtd, "ATO" => TimeInForce::Ato,
+                "ATC" => TimeInForce::Atc),
             post_only: take!(message, "post_only", bool, "a bool"),
             client_order_id: texts.first()?,
+            options: options(message)?,
         }),
         Kind::Cancel => CommandBody::CancelOrder { order_id: unsigned!(message, "order_id") },
         Kind::Reduce => {

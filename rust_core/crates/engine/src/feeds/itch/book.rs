@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::ahead::{RUN, WORTH};
+use super::ahead::{Ahead, RUN, WORTH};
 use super::error::{Fault, ItchError};
 use super::frames::Frames;
 use super::levels::{Ladder, Level, Levels, Side};
+use crate::memory;
 use super::messages::{Header, Message};
 use super::orders::{NIL, Order, Orders, Slot};
 
@@ -42,10 +43,10 @@ impl ItchBook {
     /// The first message that can't be read or can't be true: those before it are applied, it and those behind it not.
     pub fn apply(&mut self, bytes: &[u8], partial: bool) -> Result<usize, ItchError> {
         let mut frames = Frames::new(bytes);
-        let mut number = 0;
+        let (mut number, mut ahead) = (0, Ahead::default());
         while let Some(item) = frames.next() {
             if number % RUN == 0 && self.len() >= WORTH {
-                self.read_ahead(&bytes[frames.offset()..]);
+                ahead.step(self, bytes, frames.offset());
             }
             number += 1;
             match item {
@@ -117,6 +118,20 @@ impl ItchBook {
     pub(super) fn level_of(&self, locate: u16, side: Side, price: u32) -> u32 {
         let stock = self.stocks.get(usize::from(locate));
         stock.and_then(|stock| stock.sides[side as usize].get(side, price)).unwrap_or(NIL)
+    }
+
+    /// Have a stock fetched into the cache.
+    #[inline(always)]
+    pub(super) fn fetch_stock(&self, locate: u16) {
+        memory::fetch(&self.stocks, usize::from(locate));
+    }
+
+    /// Have the best prices of a side fetched into the cache.
+    #[inline(always)]
+    pub(super) fn fetch_ladder(&self, locate: u16, side: Side) {
+        if let Some(stock) = self.stocks.get(usize::from(locate)) {
+            stock.sides[side as usize].fetch();
+        }
     }
 
     #[inline(always)]

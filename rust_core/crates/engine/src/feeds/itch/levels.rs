@@ -3,6 +3,7 @@
 //! A side keeps its prices as keys that grow as prices get better, the best one last: orders come and go near the
 //! best price, so that the search looks at the last eight keys at once and only then further, and little moves.
 
+use crate::memory::{self, Large};
 use super::orders::{NIL, Order, Orders, Slot};
 
 /// The side of an order.
@@ -70,6 +71,14 @@ impl Ladder {
         self.find(key(side, price)).ok().map(|at| level(self.0[at]))
     }
 
+    /// Have the best prices fetched into the cache.
+    #[inline(always)]
+    pub fn fetch(&self) {
+        let last = self.0.len().wrapping_sub(1);
+        memory::fetch(&self.0, last);
+        memory::fetch(&self.0, last.wrapping_sub(NEAR));
+    }
+
     /// The levels, best first.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         self.0.iter().rev().map(|rung| level(*rung))
@@ -100,7 +109,7 @@ const fn key(side: Side, price: u32) -> u32 {
 /// The levels of all stocks.
 #[derive(Clone, Debug, Default)]
 pub struct Levels {
-    levels: Vec<Level>,
+    levels: Large<Level>,
     free: Vec<u32>,
 }
 
@@ -110,6 +119,12 @@ impl Levels {
     #[must_use]
     pub fn get(&self, level: u32) -> &Level {
         &self.levels[level as usize]
+    }
+
+    /// Have a level fetched into the cache.
+    #[inline(always)]
+    pub fn fetch(&self, level: u32) {
+        memory::fetch(&self.levels, level as usize);
     }
 
     /// The level of a price, a new one if need be.

@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use crate::memory::{self, Large};
+
 /// A place of an order.
 pub type Slot = u32;
 /// No place, no page.
@@ -38,17 +40,17 @@ pub struct Order {
 /// All orders of a feed.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    slots: Vec<Order>,
+    slots: Large<Order>,
     /// The first free place; the next one is its `next`.
     free: Slot,
     len: usize,
     /// Pages of places.
-    index: Vec<[Slot; PAGE]>,
+    index: Large<[Slot; PAGE]>,
     /// How many orders live in each page.
     live: Vec<u8>,
     free_pages: Vec<u32>,
     /// Which page a run of numbers has.
-    directory: Vec<u32>,
+    directory: Large<u32>,
     far: HashMap<u64, Slot>,
     seen: u64,
 }
@@ -56,13 +58,13 @@ pub struct Orders {
 impl Default for Orders {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Large::default(),
             free: NIL,
             len: 0,
-            index: Vec::new(),
+            index: Large::default(),
             live: Vec::new(),
             free_pages: Vec::new(),
-            directory: Vec::new(),
+            directory: Large::default(),
             far: HashMap::new(),
             seen: 0,
         }
@@ -95,6 +97,21 @@ impl Orders {
             }
         }
         if self.far.is_empty() { None } else { self.far.get(&reference).copied() }
+    }
+
+    /// Have the part of the index that knows an order fetched into the cache.
+    #[inline(always)]
+    pub fn fetch_place(&self, reference: u64) {
+        let (run, at) = place(reference);
+        if let Some(page) = self.directory.get(run).and_then(|page| self.index.get(*page as usize)) {
+            memory::fetch(page, at);
+        }
+    }
+
+    /// Have an order fetched into the cache.
+    #[inline(always)]
+    pub fn fetch(&self, slot: Slot) {
+        memory::fetch(&self.slots, slot as usize);
     }
 
     /// The order in a place.
@@ -174,7 +191,7 @@ impl Orders {
             if run >= most {
                 return None;
             }
-            self.directory.resize((self.directory.len() * 2).min(most).max(run + 1), NIL);
+            self.directory.lengthen((self.directory.len() * 2).min(most).max(run + 1), NIL);
         }
         let page = self.free_pages.pop().unwrap_or_else(|| {
             self.index.push([NIL; PAGE]);

@@ -1,0 +1,120 @@
+"""An order of any type on its way from a command into a book."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cift_core import FastOrderBook, Fill
+
+from cift.core.messages import NewOrder
+
+_TYPES_WITH_OPTIONS = ("limit", "stop")
+_UNSUPPORTED = ("DAY", "ATO", "ATC")
+
+
+class Refused(Exception):
+    """A command that changes nothing; `code` is stable."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def is_special(order: NewOrder) -> bool:
+    """Return whether the order is more than a plain limit or market order."""
+    return order.order_type not in ("limit", "market") or any(
+        (
+            order.tif == "GTD",
+            order.display_quantity,
+            order.min_quantity,
+            order.reprice,
+            order.hidden,
+            order.all_or_none,
+            order.reduce_only,
+        )
+    )
+
+
+def check_special(order: NewOrder) -> None:
+    """Refuse what the stream of commands has no room for, and what would be ignored."""
+    if order.tif in _UNSUPPORTED:
+        raise Refused("unsupported_tif", f"tif {order.tif} needs a day or an auction, which no command begins or ends")
+    given: dict[str, Any] = {}
+    if order.order_type not in _TYPES_WITH_OPTIONS:
+        given |= {
+            "display_quantity": order.display_quantity,
+            "min_quantity": order.min_quantity,
+            "reprice": order.reprice,
+            "hidden": order.hidden,
+            "all_or_none": order.all_or_none,
+        }
+    if order.order_type != "stop":
+        given |= {"trigger_price": order.trigger_price, "trail": order.trail}
+    if order.order_type != "pegged":
+        given |= {"peg": order.peg, "offset": order.offset}
+    for field, value in given.items():
+        if value:
+            raise Refused("not_for_type", f"{field} {value!r} is not possible for a {order.order_type} order")
+
+
+def price_to_judge(order: NewOrder, book: FastOrderBook) -> float | None:
+    """Return the price that risk judges an order by; None if it would meet nobody now and waits for nothing."""
+    market = book.best_ask() if order.side == "buy" else book.best_bid()
+    match order.order_type:
+        case "limit":
+            return order.price
+        case "stop":
+            return order.price or order.trigger_price or book.last_price()
+        case "pegged":
+            return order.price or market
+        case _:
+            return market
+
+
+def enter(book: FastOrderBook, order_id: int, order: NewOrder) -> list[Fill]:
+    """Give an order to its book; returns what traded. Raises OrderError when the book refuses."""
+    side, quantity, user = order.side, order.quantity, order.user_id
+    options: dict[str, Any] = {
+        "tif": order.tif,
+        "post_only": order.post_only,
+        "reprice": order.reprice,
+        "display_quantity": order.display_quantity,
+        "min_quantity": order.min_quantity,
+        "expires": order.expires,
+        "hidden": order.hidden,
+        "all_or_none": order.all_or_none,
+        "reduce_only": order.reduce_only,
+    }
+    match order.order_type:
+        case "market":
+            return book.add_market_order(order_id, side, quantity, user, reduce_only=order.reduce_only)
+        case "market_to_limit":
+            return book.add_market_to_limit_order(order_id, side, quantity, user, reduce_only=order.reduce_only)[1]
+        case "notional":
+            return book.add_market_notional_order(order_id, side, quantity, user)
+        case "pegged":
+            if order.peg is None:
+                raise Refused("peg_missing", "a pegged order needs a peg: primary, mid or market")
+            _, fills = book.add_pegged_order(
+                order_id,
+                side,
+                quantity,
+                user,
+                peg=order.peg,
+                offset=order.offset,
+                limit_price=order.price,
+                tif=order.tif,
+                expires=order.expires,
+                reduce_only=order.reduce_only,
+            )
+            return fills
+        case "stop":
+            trigger, trail = order.trigger_price, order.trail
+            _, fills = book.add_stop_order(
+                order_id, side, quantity, user, trigger_price=trigger, trail=trail, limit_price=order.price, **options
+            )
+            return fills
+        case _:
+            if order.price is None:
+                raise Refused("price_missing", "a limit order needs a price")
+            return book.add_limit_order(order_id, side, order.price, quantity, user, **options)[1]
