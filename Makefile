@@ -35,7 +35,8 @@ lint: $(VENV)/.installed
 	lint-imports
 	yamllint --strict .
 	ansible-lint --offline --profile production
-	cd rust_core && cargo fmt --all --check && cargo clippy --all-targets --locked --quiet -- -D warnings
+	for workspace in . fuzz contest; do (cd rust_core/$$workspace && cargo fmt --all --check && \
+		cargo clippy --all-targets --all-features --locked --quiet -- -D warnings) || exit 1; done
 
 unit: core
 	cd rust_core && cargo test --workspace --locked --quiet

@@ -83,6 +83,6 @@ pub fn check(instrument: &Instrument) {
         }
     }
     for order in [Side::Buy, Side::Sell].into_iter().flat_map(|side| book.unseen(side)) {
-        assert!(order.quantity > 0 && book.order(order.id).is_some() && book.class(order) != Class::Shown);
+        assert!(order.quantity > 0 && book.order(order.id).is_some() && book.class(&order) != Class::Shown);
     }
 }

@@ -97,7 +97,11 @@ impl Ladder {
     #[must_use]
     pub fn first(&self, arena: &Arena, worst: Key) -> Option<Slot> {
         // The window always covers the best price.
-        if self.best == NONE || self.best < worst { None } else { Some(arena.first(&self.window.level(self.best).ends)) }
+        if self.best == NONE || self.best < worst {
+            None
+        } else {
+            Some(arena.first(&self.window.level(self.best).ends))
+        }
     }
 
     /// The level of a key, if it has orders.

@@ -32,7 +32,11 @@ impl Book {
         }
         for (number, id) in (1..).zip(ids) {
             // They were numbered from 1 on as they came to rest.
-            let old = self.ids.get(&self.arena, *id).filter(|slot| self.arena.cell(*slot).rare).map(|_| self.rares.get(*id).number);
+            let old = self
+                .ids
+                .get(&self.arena, *id)
+                .filter(|slot| self.arena.cell(*slot).rare)
+                .map(|_| self.rares.get(*id).number);
             let place = old.and_then(|old| usize::try_from(old).ok()?.checked_sub(1));
             let Some(each) = place.and_then(|place| known.get_mut(place)?.take()) else { return false };
             special.numbered.push(Numbered { number, ..each });

@@ -56,7 +56,9 @@ impl Book {
         let hidden = (dark.and_then(Ladder::best), dark.and_then(|dark| dark.first(&self.arena, worst)));
         let (best, first) = if hidden.0 > visible.0 { hidden } else { visible };
         match self.first_whole(taker, worst) {
-            Some(order) if first.is_none() || Some(shown.key(order.price)) > best => self.ids.get(&self.arena, order.id),
+            Some(order) if first.is_none() || Some(shown.key(order.price)) > best => {
+                self.ids.get(&self.arena, order.id)
+            }
             _ => first,
         }
     }

@@ -6,9 +6,9 @@ use super::ahead::{Ahead, RUN, WORTH};
 use super::error::{Fault, ItchError};
 use super::frames::Frames;
 use super::levels::{Ladder, Level, Levels, Side};
-use crate::memory;
 use super::messages::{Header, Message};
 use super::orders::{NIL, Order, Orders, Slot};
+use crate::memory;
 
 /// What the feed tells of one stock.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 //! A side keeps its prices as keys that grow as prices get better, the best one last: orders come and go near the
 //! best price, so that the search looks at the last eight keys at once and only then further, and little moves.
 
-use crate::memory::{self, Large};
 use super::orders::{NIL, Order, Orders, Slot};
+use crate::memory::{self, Large};
 
 /// The side of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
