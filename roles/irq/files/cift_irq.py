@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """Pin every interrupt by the host's plan, or read back where they are.
 
-    cift-irq apply     cift-irq verify
+    cift-irq apply     cift-irq verify     cift-irq state
 
 /etc/cift/irq.json says: `default` (the CPUs of every interrupt but the NICs' queues, as a list such as "0,32") and
 `interfaces` ({"eth0": [1, 2]}: queue 0 on CPU 1, queue 1 on CPU 2, queue 2 on CPU 1 again).
 
 Compared is `smp_affinity_list`; the effective one follows only with the next interrupt. Interrupts that the kernel
 keeps (per-CPU timers, managed queues of NVMe and virtio disks) refuse to be moved. `apply` notes them in
-/run/cift-irq.json, `verify` names them, and they are no failure.
+/run/cift-irq.json, `verify` names them, and they are no failure. `state` says of each interrupt where it belongs and
+where it truly comes.
 """
 
 from __future__ import annotations
@@ -163,6 +164,23 @@ def verify(root: Path, plan: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def state(root: Path, plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each interrupt's number, name, wanted CPUs, effective CPUs (as a list's text), and whether it is kept."""
+    known = json.loads((root / KEPT).read_text()) if (root / KEPT).exists() else []
+    found = []
+    for interrupt in interrupts(root, list(plan["interfaces"])):
+        effective = root / f"proc/irq/{interrupt.number}/effective_affinity_list"
+        try:
+            text = effective.read_text().strip()
+        except OSError:  # a controller that offers no choice
+            text = ""
+        kept = [interrupt.number, interrupt.name] in known
+        wanted = sorted(target(interrupt, plan))
+        one = {"number": interrupt.number, "name": interrupt.name, "wanted": wanted, "effective": text, "kept": kept}
+        found.append(one)
+    return found
+
+
 def _row(setting: str, wanted: str, live: str | None, verdict: str, why: str = "") -> dict[str, Any]:
     reason = why or "an interrupt runs on the plan's CPUs alone"
     source = "https://docs.kernel.org/core-api/irq/irq-affinity.html"
@@ -173,7 +191,7 @@ def _row(setting: str, wanted: str, live: str | None, verdict: str, why: str = "
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     parser = argparse.ArgumentParser(description="Pin every interrupt by the host's plan, or read back where they are.")
-    parser.add_argument("what", choices=["apply", "verify"])
+    parser.add_argument("what", choices=["apply", "verify", "state"])
     parser.add_argument("--plan", type=Path, default=Path("/etc/cift/irq.json"))
     parser.add_argument("--root", type=Path, default=Path("/"), help="a folder that stands in for the machine")
     asked = parser.parse_args(arguments)
@@ -184,6 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if asked.what == "verify":
         print(json.dumps(verify(asked.root, plan)))
+    elif asked.what == "state":
+        print(json.dumps(state(asked.root, plan)))
     else:
         print("\n".join(apply(asked.root, plan)))
     return 0

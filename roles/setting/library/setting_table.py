@@ -11,6 +11,8 @@ description:
   - C(present) writes the drop-in files that the rows make, has systemd, udev and the boot menu read them, sets every
     live value that differs, and reads it back. A value that the kernel refuses or cuts fails, after all others.
   - C(verified) returns one row for each setting with the verdict, and changes nothing.
+  - The rows that were applied, every value computed, are kept in C(/etc/cift/settings/<area>.json), so that the host
+    can be held against them without a controller.
   - In a container the kernel is another machine's. What can't be applied is written, and skipped with the reason.
 options:
   area:
@@ -89,14 +91,17 @@ rows:
   returned: when state is verified
 """
 
+import json  # noqa: E402
 import tempfile  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible.module_utils.setting_apply import present, verified  # noqa: E402
+from ansible.module_utils.setting_apply import Write, present, verified  # noqa: E402
 from ansible.module_utils.setting_files import HEADER  # noqa: E402
 from ansible.module_utils.setting_machine import Machine  # noqa: E402
-from ansible.module_utils.setting_table import BadTableError, expand, override, validate  # noqa: E402
+from ansible.module_utils.setting_table import BadTableError, Setting, expand, override, validate  # noqa: E402
+
+KEPT = "/etc/cift/settings"
 
 
 def put(module: AnsibleModule, path: str, text: str) -> None:
@@ -109,6 +114,16 @@ def put(module: AnsibleModule, path: str, text: str) -> None:
         draft.write(text)
     module.atomic_move(draft.name, path)
     Path(path).chmod(0o644)
+
+
+def keep(machine: Machine, area: str, table: list[Setting], write: Write) -> dict[str, tuple[str, str]]:
+    """Keep the applied rows where the host's own look for drift finds them; returns the file where it differed."""
+    path, text = f"{KEPT}/{area}.json", json.dumps(table, indent=1, sort_keys=True) + "\n"
+    before = machine.read(path) or ""
+    if before == text:
+        return {}
+    write(path, text)
+    return {path: (before, text)}
 
 
 def main() -> None:
@@ -140,6 +155,7 @@ def main() -> None:
     done = present(
         machine, table, area, stale=own, check=module.check_mode, write=lambda path, text: put(module, path, text)
     )
+    done.files |= keep(machine, area, table, lambda path, text: module.check_mode or put(module, path, text))
     result = {
         "changed": bool(done.files or done.applied or done.actions),
         "applied": done.applied,
