@@ -8,7 +8,7 @@ from pathlib import Path
 import ansible.module_utils
 
 ROLES = Path(__file__).parents[2] / "roles"
-ansible.module_utils.__path__.append(str(ROLES / "setting/module_utils"))
+ansible.module_utils.__path__.extend(str(ROLES / role / "module_utils") for role in ("setting", "proof"))
 
 from ansible.module_utils.setting_machine import Machine  # noqa: E402
 

@@ -161,7 +161,10 @@ def _rows(job: Job, result: dict[str, Any], printed: str, limit: float | None, w
         whole.add(one)
     figures = whole.summary() | {
         "seconds": seconds,
-        "cpus": {str(cpu): {"p999": one.percentile(99.9), "max": one.max} for cpu, one in sorted(by_cpu.items())},
+        # A thread that is bound to no CPU has -1.
+        "cpus": {
+            str(cpu): {"p999": one.percentile(99.9), "max": one.max} for cpu, one in sorted(by_cpu.items()) if cpu >= 0
+        },
     }
     on = f"on CPUs {cpus(where.cpus)}" if where.cpus else "on the CPUs of a session"
     text = f"max {whole.max:g} us, p99.9 {figures['p999']:g} us {on} in {seconds} s"
