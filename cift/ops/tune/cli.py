@@ -1,4 +1,4 @@
-"""`cift tune`: the settings of the tuning roles, printed and explained."""
+"""`cift tune`: the settings of the tuning roles, printed, explained and measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from cift.ops.runner.project import ProjectError, find_inventory, find_root
 from cift.ops.tune.catalogue import Entry, UnknownSettingError, find, read_entries
 from cift.ops.tune.document import document
 from cift.ops.tune.explain import here, latest_checks, on_host
+from cift.ops.tune.measure import measure
 
-app = typer.Typer(help="The settings of a tuned host, printed and explained.", no_args_is_help=True)
+app = typer.Typer(help="The settings of a tuned host: printed, explained, measured.", no_args_is_help=True)
+app.command()(measure)
 
 
 def _refuse(command: str, problem: object) -> NoReturn:

@@ -84,6 +84,11 @@ restart:
   description: Units that run with other values than their files have now.
   type: list
   returned: when state is present
+table:
+  description: The rows of the table, every item of C(each) and every value of the inventory's own in its place.
+  type: list
+  elements: dict
+  returned: when state is verified
 rows:
   description: One row for each setting, with host, area, setting, wanted, persistent, live, verdict, why and source.
   type: list
@@ -148,7 +153,7 @@ def main() -> None:
         module.fail_json(msg=f"table of {area}: {error}")
     if module.params["state"] == "verified":
         origin = {"host": module.params["host"], "area": area}
-        module.exit_json(changed=False, rows=[origin | row for row in verified(machine, table, area)])
+        module.exit_json(changed=False, table=table, rows=[origin | row for row in verified(machine, table, area)])
 
     owned = {path for pattern in module.params["stale"] for path in machine.glob(pattern)}
     own = {path for path in owned if (machine.read(path) or "").startswith(HEADER)}
