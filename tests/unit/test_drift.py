@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,9 +29,7 @@ def _program() -> ModuleType:
     return module
 
 
-_bytecode = sys.dont_write_bytecode
 drift = _program()
-sys.dont_write_bytecode = _bytecode
 progress = load("proof/library/proof_progress.py")
 program = load("proof/library/proof_program.py")
 SWAPPINESS = {

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Hold the host against the settings that its roles applied, and say so to Prometheus.
 
     cift-drift run      cift-drift fresh
@@ -6,7 +6,8 @@
 `run` reads back every table in /etc/cift/settings (a file for each role, as the roles wrote them when they applied it),
 what cift-nic and cift-irq say, and how the isolated CPUs behave; it writes the metrics, and a line to the journal for
 each row that is wrong. It changes nothing. `fresh` fails where the metrics are older than three runs should be.
-The code is that of the roles' own modules, in the folder `ansible` beside this file.
+The code is that of the roles' own modules, in the folder `ansible` beside this file. Who only looks leaves nothing
+behind, no compiled modules either (-B).
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Who only looks leaves nothing behind, no compiled modules either.
-sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ansible.module_utils import proof_cheap, proof_metrics
