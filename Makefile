@@ -9,11 +9,14 @@ RELEASE ?= 13
 
 HOST_PACKAGES := systemd-container mmdebstrap tinyproxy iproute2 openssh-client python3-venv
 TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql openssl capnproto
+# Debian 12's qemu has no igb network card: there `cift machine` unpacks Debian 13's into .state/machine-cache.
+MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client \
+	$(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] || echo qemu-system-x86 qemu-utils)
 # Debian 12's own cargo is too old for the core; its cargo-web follows the browsers' needs and is new enough.
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
 	&& echo cargo-web rustfmt-web rust-web-clippy || echo cargo rustfmt rust-clippy; })
 
-.PHONY: help up down test lint unit integration site packages core bench-core lock clean
+.PHONY: help up down test test-metal lint unit integration site packages core bench-core lock clean
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -44,6 +47,10 @@ integration: packages core
 
 site: packages core ## A whole host by Molecule
 	molecule test
+
+test-metal: core ## A virtual machine with its own kernel: reboots, boot-once, rollback (KVM or emulation)
+	@scripts/packages.sh $(MACHINE_PACKAGES)
+	molecule test --scenario-name metal
 
 core: $(VENV)/.installed ## The Rust core, into the virtual environment
 	@scripts/packages.sh $(RUST_PACKAGES)

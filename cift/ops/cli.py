@@ -37,9 +37,11 @@ app.command()(replay.replay)
 # The operator's verbs need the extra `ops`. A host has the application's dependencies alone, and the verbs above.
 if find_spec("ansible_runner") is not None:
     from cift.ops.benchmark import benchmark
+    from cift.ops.machine import cli as machine
     from cift.ops.plan import cli as plan
     from cift.ops.report import cli as report
     from cift.ops.sandbox import cli as sandbox
+    from cift.ops.tune import cli as tune
     from cift.ops.up import cli as up
     from cift.ops.verify import verify
 
@@ -47,4 +49,6 @@ if find_spec("ansible_runner") is not None:
         app.command()(verb)
 
     app.add_typer(sandbox.app, name="sandbox")
+    app.add_typer(machine.app, name="machine")
+    app.add_typer(tune.app, name="tune")
     app.command()(plan.plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import numpy as np
 
 from cift.benchmarks.measure import Result, Row, latency_row, rate_row, skipped_row
 from cift.benchmarks.targets import Target, judge
-from cift.ops.report.model import Check, Deploy, HostChecks, Services, Step, write_json
+from cift.ops.plan import Core, Policy, Topology, make_plan
+from cift.ops.plan.svg import draw_svg
+from cift.ops.report.model import Check, Deploy, Figures, HostChecks, Services, Step, write_json
 from cift.ops.report.model import Dependency as Dep
 from cift.ops.report.model import HostHealth as Health
 from cift.ops.runner.play import Outcome
 from cift.ops.runner.record import Failure, HostCounts, Record, Span
 
+SAMPLES = Path(__file__).parent / "samples"
 START = 1_767_225_600.0
 ROLES = (("preflight", 2, 0), ("rust_core", 38, 1), ("base", 21, 6), ("nats", 6, 5), ("chdb", 30, 7),
          ("valkey", 9, 4), ("postgresql", 17, 6), ("cift", 41, 14))  # fmt: skip
@@ -69,6 +73,7 @@ def benchmark_rows() -> list[Row]:
         latency_row("journal", "Message Latency (NATS)", "publish to ack, on disk", "ms", latencies(260_000, 500)),
         latency_row("analytics", "Analytics Query (ClickHouse)", "1-minute bars", "ms", latencies(61_000_000, 12)),
         rate_row("cache", "Cache Operations (Valkey)", "GET and SET", [(900_000, 1_000_000_000)]),
+        *(rate_row(f"wire_{n}", "Serialization", f"format {n}", [(n, 1_000)]) for n in range(1, 31)),
         skipped_row("end_to_end", "Order to Fill (API)", "crossing order", "ms", "nothing answers on 127.0.0.1:8000"),
     ]
 
@@ -99,10 +104,28 @@ def checks(*, failed: bool = False) -> HostChecks:
     ]  # fmt: skip
     rows.append(Check(host="cift-1", area="base", setting="net.core.rmem_max", wanted=134217728, persistent=134217728,
                       verdict="skip", why="container: read-only in a network namespace", source="sysctl"))  # fmt: skip
+    rows.append(latency("cyclictest", None, verdict="skip", why="measured, not judged: container (systemd-nspawn)"))
     if failed:
+        rows.append(latency("oslat", 20, verdict="fail", why="what takes an engine thread off its CPU"))
         rows.append(Check(host="cift-1", area="nats", setting="/etc/nats/<nats>.conf mode", wanted="0640", live="0644",
                           verdict="fail", why="others may read it", source="file"))  # fmt: skip
     return HostChecks(host="cift-1", when="2026-01-01T00:05:00Z", rows=rows)
+
+
+def latency(name: str, limit: float | None, *, verdict: str, why: str) -> Check:
+    """A row as the role proof makes it of what a real cyclictest or oslat wrote."""
+    (thread,) = json.loads((SAMPLES / f"{name}-2.6.json").read_text())["thread"].values()
+    counts = sorted((int(latency), count) for latency, count in thread["histogram"].items())
+    figures = Figures(max=thread["max"], n=sum(count for _, count in counts), seconds=1, limit=limit, p50=2, p99=2,
+                      p999=800, p9999=900, histogram=counts,
+                      cpus={str(cpu): {"p999": 4.0, "max": 900.0} for cpu in (4, 5)})  # fmt: skip
+    return Check(host="cift-1", area="behaviour", setting=name, wanted="at most 20 us", live=f"max {thread['max']} us",
+                 verdict=verdict, why=why, source="man cyclictest", figures=figures)  # fmt: skip
+
+
+def picture() -> str:
+    cores = tuple(Core(cpus=(cpu, cpu + 16), package=0, node=cpu // 8, ccx=cpu // 4) for cpu in range(16))
+    return draw_svg(make_plan(Topology(cores=cores, memory={0: 64 << 30, 1: 64 << 30}, cpu_model="EPYC <x>"), Policy()))
 
 
 def services() -> Services:
@@ -138,4 +161,5 @@ def write_folder(folder: Path, *, failed: bool = False) -> Path:
     write_json(folder / "services.json", services())
     write_json(folder / "verify-cift-1.json", checks(failed=failed))
     write_json(folder / "benchmark-cift-1.json", benchmark())
+    (folder / "plan-cift-1.svg").write_text(picture())
     return folder

@@ -27,8 +27,11 @@ INVENTORIES = ("sandbox", "equinix", "aws", "gcp")
 PLUGINS = {"aws": "aws_ec2.yml", "gcp": "gcp.yml"}
 GROUPS = {"trading", "messaging", "analytics", "cache", "relational"}
 ROLES = {
-    "preflight": "all", "base": "all", "artifact": "all", "nats": "messaging", "chdb": "analytics", "redis": "cache",
-    "valkey": "cache", "postgresql": "relational", "rust_core": "trading", "cift": "trading", "benchmark": "trading",
+    "preflight": "all", "cpu_plan": "all", "base": "all", "time": "all", "storage": "all", "kernel": "all",
+    "hugepages": "all", "slices": "all", "nic": "all", "irq": "all", "proof": "all", "artifact": "all",
+    "nats": "messaging",
+    "chdb": "analytics", "redis": "cache", "valkey": "cache", "postgresql": "relational", "rust_core": "trading",
+    "cift": "trading", "benchmark": "trading",
 }  # fmt: skip
 FACTS = {
     "architecture": "x86_64",

@@ -54,7 +54,7 @@ def test_every_default_is_explained(role: Path) -> None:
 
 
 def test_variables_are_public_or_private_by_name(role: Path) -> None:
-    shared = {"cift_builder", "cift_artifact_mirror", "cift_report_dir"}
+    shared = {"cift_builder", "cift_artifact_mirror", "cift_report_dir", "host_reboot_allowed"}
     for name in load(role / "defaults/main.yml"):
         assert name in shared or name.startswith((f"{role.name}_", f"{role.name.removesuffix('s')}_")), name
     for name in load(role / "vars/main.yml") if (role / "vars/main.yml").exists() else {}:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import ansible.module_utils
 import pytest
@@ -17,7 +18,7 @@ import pytest
 ROOM = Path(__file__).parents[2] / "roles/setting"
 ansible.module_utils.__path__.append(str(ROOM / "module_utils"))
 
-from ansible.module_utils import setting_checks, setting_rows, setting_sysctl  # noqa: E402
+from ansible.module_utils import setting_checks, setting_rows  # noqa: E402
 
 
 def verdict(check: dict[str, object]) -> str:
@@ -29,7 +30,7 @@ def verdict(check: dict[str, object]) -> str:
 @pytest.mark.parametrize(
     ("check", "expected"),
     [
-        ({"kind": "colour"}, "expected one of command, file"),
+        ({"kind": "colour"}, "expected one of clock, command"),
         ({"kind": "file"}, "a file check needs path"),
         ({"kind": "listen", "port": 1, "adress": "x"}, "unknown key adress, expected address"),
         ({}, "kind is None"),
@@ -123,6 +124,42 @@ class TestHttp:
         assert verdict({"kind": "http", "url": url}) == "fail"
 
 
+class TestClock:
+    """`chronyc -c tracking` prints 14 fields; the fifth is the offset in seconds."""
+
+    LINE = "A9FEA97B,169.254.169.123,4,1764098324.1,{offset},0.000000116,0.0000087,-4.8,0.0,0.03,0.0004,0.0003,1,{leap}"
+
+    def read(self, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
+        answer = subprocess.CompletedProcess([], 0, text, "")
+        monkeypatch.setattr(setting_checks, "_run", lambda *_: answer)
+        monkeypatch.setattr(setting_checks.Machine, "container", lambda self: None)
+        return verdict({"kind": "clock", "limit_us": 100})
+
+    def test_offset_and_source(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.read(monkeypatch, self.LINE.format(offset="-0.000007", leap="Normal")) == "pass"
+        assert self.read(monkeypatch, self.LINE.format(offset="-0.000700", leap="Normal")) == "fail"
+        assert self.read(monkeypatch, self.LINE.format(offset="0.0", leap="Not synchronised")) == "fail"
+        assert self.read(monkeypatch, "506 Cannot talk to daemon") == "fail"
+
+
+def test_the_file_system_that_a_path_lies_on(tmp_path: Path) -> None:
+    asked = ["findmnt", "-no", "FSTYPE", "--target", str(tmp_path)]
+    kind = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs", kind]}) == "pass"
+    assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs"]}) == "fail"
+
+
+def test_a_program_of_ours_prints_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = [{"setting": "x", "wanted": 1, "persistent": None, "live": 2, "verdict": "fail", "why": "", "source": ""}]
+    (tmp_path / "rows.json").write_text(json.dumps(printed))
+    check = {"kind": "rows", "argv": ["cat", str(tmp_path / "rows.json")], "skip_in_container": "it is the machine's"}
+    monkeypatch.setattr(setting_checks.Machine, "container", lambda self: None)
+    assert setting_checks.check_rows(check) == printed
+    assert verdict(check | {"argv": ["cat", str(tmp_path / "nothing")]}) == "fail"
+    monkeypatch.setattr(setting_checks.Machine, "container", lambda self: "docker")
+    assert verdict(check) == "skip"
+
+
 class TestCommand:
     def test_status_and_output(self) -> None:
         assert verdict({"kind": "command", "argv": ["echo", "hello"], "contains": "hell"}) == "pass"
@@ -138,62 +175,3 @@ class TestCommand:
         (row,) = setting_checks.check_command(check | {"environment_file": str(secrets)})
         assert row["verdict"] == "pass"
         assert "sesame" not in str({key: row[key] for key in ("wanted", "live", "persistent")})
-
-
-class TestSysctl:
-    @pytest.fixture
-    def kernel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Stand in for /proc/sys and /etc/sysctl.d: a test must not change the machine's kernel."""
-        proc, folder = tmp_path / "proc", tmp_path / "sysctl.d"
-        (proc / "net/core").mkdir(parents=True)
-        folder.mkdir()
-        (proc / "net/core/somaxconn").write_text("8192\n")
-        (folder / "60-cift-base.conf").write_text("net.core.somaxconn = 8192\n")
-        monkeypatch.setattr(setting_checks, "Kernel", lambda: setting_sysctl.Kernel(str(proc)))
-        monkeypatch.setattr(setting_checks, "persistent", lambda: setting_sysctl.persistent((str(folder),)))
-        monkeypatch.setattr(setting_checks, "container", lambda: None)
-        return tmp_path
-
-    CHECK: ClassVar = {"kind": "sysctl", "name": "net.core.somaxconn", "value": 8192}
-
-    def test_right(self, kernel: Path) -> None:
-        assert verdict(self.CHECK) == "pass"
-
-    def test_right_in_the_file_alone_needs_a_reboot(self, kernel: Path) -> None:
-        (kernel / "proc/net/core/somaxconn").write_text("4096\n")
-        assert verdict(self.CHECK) == "reboot"
-
-    def test_right_in_the_kernel_alone_fails(self, kernel: Path) -> None:
-        (kernel / "sysctl.d/60-cift-base.conf").unlink()
-        assert verdict(self.CHECK) == "fail"
-
-    def test_a_later_file_that_undoes_it_fails(self, kernel: Path) -> None:
-        (kernel / "sysctl.d/99-local.conf").write_text("net/core/somaxconn=128\n")
-        assert verdict(self.CHECK) == "fail"
-
-    def test_a_container_skips_what_belongs_to_the_machine(self, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (kernel / "proc/net/core/somaxconn").unlink()
-        monkeypatch.setattr(setting_checks, "container", lambda: "systemd-nspawn")
-        (row,) = setting_checks.check_sysctl(self.CHECK)
-        assert row["verdict"] == "skip"
-        assert "systemd-nspawn" in row["why"]
-
-
-def test_persistent_follows_systemd_s_precedence(tmp_path: Path) -> None:
-    etc, vendor = tmp_path / "etc", tmp_path / "usr"
-    for folder, name, text in (
-        (vendor, "10-a.conf", "vm.swappiness = 60\nvm.overcommit_memory = 0"),
-        (etc, "10-a.conf", "# takes the place of the vendor's whole file\n-vm.swappiness = 10"),
-        (vendor, "90-z.conf", "net.ipv4.tcp_rmem = 4096\t87380  6291456"),
-    ):
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    found = setting_sysctl.persistent((str(etc), str(vendor)))
-    assert found == {"vm.swappiness": "10", "net.ipv4.tcp_rmem": "4096 87380 6291456"}
-
-
-def test_dots_in_an_interface_name() -> None:
-    kernel = setting_sysctl.Kernel("/proc/sys")
-    assert kernel.path("net.ipv4.conf.eth0/7.forwarding") == Path("/proc/sys/net/ipv4/conf/eth0.7/forwarding")
-    assert kernel.path("net/ipv4/conf/eth0.7/forwarding") == Path("/proc/sys/net/ipv4/conf/eth0.7/forwarding")
-    assert kernel.read("no.such.setting") is None

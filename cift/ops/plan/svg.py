@@ -12,11 +12,13 @@ from cift.ops.plan.topology import Core
 CELL, GAP, PAD, ACROSS = 34, 4, 10, 4  # pixels; cores in a row of a CCX
 WIDTH = 1000
 
+# Every rule is of this picture alone, as it also stands inside the report's page, with other pictures.
 _STYLE = """
-.t{font:600 13px system-ui,sans-serif;fill:#1d2a3a}.s{font:11px system-ui,sans-serif;fill:#566577}
-.c{font:10px ui-monospace,monospace;text-anchor:middle;fill:#fff}.box{fill:none;stroke:#b8c4d2}
-.housekeeping{fill:#6b7785}.irq{fill:#b7791f}.data{fill:#2b6cb0}.isolated{fill:#2f855a}
-@media(prefers-color-scheme:dark){.t{fill:#e8eef5}.s{fill:#a9b6c5}.box{stroke:#465567}}
+.cift-plan .t{font:600 13px system-ui,sans-serif;fill:#1d2a3a}.cift-plan .s{font:11px system-ui,sans-serif;fill:#566577}
+.cift-plan .c{font:10px ui-monospace,monospace;text-anchor:middle;fill:#fff}.cift-plan .box{fill:none;stroke:#b8c4d2}
+.cift-plan .housekeeping{fill:#6b7785}.cift-plan .irq{fill:#b7791f}.cift-plan .data{fill:#2b6cb0}
+.cift-plan .isolated{fill:#2f855a}
+@media(prefers-color-scheme:dark){.cift-plan .t{fill:#e8eef5}.cift-plan .s{fill:#a9b6c5}.cift-plan .box{stroke:#465567}}
 """
 
 
@@ -36,7 +38,7 @@ def draw_svg(plan: Plan) -> str:
         x += 30 + 7 * len(label)
     summary = escape("; ".join(f"{name}: CPUs {format_cpus(plan.classes[name]) or 'none'}" for name in CLASSES))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 24}" role="img">'
+        f'<svg class="cift-plan" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 24}" role="img">'
         f"<title>CPU plan</title><desc>{summary}</desc><style>{_STYLE}</style>{''.join(parts)}</svg>\n"
     )
 

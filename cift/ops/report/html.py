@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from cift.benchmarks.console import figure, limit
 from cift.ops.report import charts
-from cift.ops.report.model import Report
+from cift.ops.report.histogram import histogram
+from cift.ops.report.model import Report, fold
 
 
 def render(report: Report) -> str:
@@ -33,6 +34,9 @@ def render(report: Report) -> str:
         script=_resource("filter.js"),
         target_chart=charts.targets(with_target) if with_target else None,
         curve_chart=charts.curves(with_curve) if with_curve else None,
+        plans={host: Markup(picture) for host, picture in report.pictures.items()},  # noqa: S704 - drawn by cift plan
+        histograms={(row.host, row.setting): histogram(row) for row in report.measured},
+        fold=fold,
         timeline_chart=charts.timeline(spans) if spans else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,10 +12,13 @@ import msgspec
 
 from cift.benchmarks.console import figure, limit
 from cift.benchmarks.measure import Result as Benchmark
+from cift.benchmarks.measure import Row
 from cift.ops.runner.play import Outcome
 
 T = TypeVar("T")
 CheckVerdict = Literal["pass", "fail", "skip", "reboot"]
+#: How many figures of a section without a target are shown before they are folded away.
+FOLD = 5
 VERDICTS: tuple[CheckVerdict, ...] = ("fail", "reboot", "skip", "pass")
 
 
@@ -95,8 +99,29 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     rows_message: str = ""
 
 
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Latencies of hwlatdetect, cyclictest or oslat, in `unit`; `limit` is the inventory's, None for none.
+
+    `histogram` has pairs of latency and count, `over` is how many were beyond its last bucket; hwlatdetect, which notes
+    but the samples over its threshold, has neither percentiles nor a histogram. `cpus` has each CPU's own.
+    """
+
+    max: float
+    n: int
+    seconds: int
+    unit: str = "us"
+    limit: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    p9999: float | None = None
+    over: int = 0
+    histogram: list[tuple[int, int]] = []
+    cpus: dict[str, dict[str, float]] = {}
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting read back from a host."""
+    """One setting or behaviour read back from a host; `figures` are those of a measured latency."""
 
     host: str
     area: str
@@ -107,18 +132,23 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     verdict: CheckVerdict
     why: str = ""
     source: str = ""
+    figures: Figures | None = None
 
 
 class HostChecks(msgspec.Struct, frozen=True, kw_only=True):
-    """verify-<host>.json."""
+    """verify-<host>.json: the rows, and the plan that the host is held against (`cift plan --json`)."""
 
     host: str
     when: str
     rows: list[Check]
+    plan: dict[str, Any] | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known about one run; a part that was not run is None or empty."""
+    """Everything known about one run; a part that was not run is None or empty.
+
+    `pictures` are the hosts' plans as SVG.
+    """
 
     inventory: str
     created: str
@@ -129,12 +159,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     services: Services | None = None
     verify: list[HostChecks] = []
     benchmark: list[Benchmark] = []
+    pictures: dict[str, str] = {}
 
     @property
     def checks(self) -> list[Check]:
         """Return every check of every host, the ones that need attention first."""
         rows = [row for host in self.verify for row in host.rows]
         return sorted(rows, key=lambda row: (VERDICTS.index(row.verdict), row.host, row.area))
+
+    @property
+    def measured(self) -> list[Check]:
+        """Return the checks that have figures, in the order that they were measured."""
+        return [row for host in self.verify for row in host.rows if row.figures is not None]
 
     @property
     def check_counts(self) -> dict[CheckVerdict, int]:
@@ -154,6 +190,7 @@ def read_report(folder: Path, inventory: str) -> Report:
     services = read_json(folder / "services.json", Services)
     verify = [_decode(path, HostChecks) for path in sorted(folder.glob("verify-*.json"))]
     benchmark = [_decode(path, Benchmark) for path in sorted(folder.glob("benchmark-*.json"))]
+    plans = {path.stem.removeprefix("plan-"): path.read_text() for path in sorted(folder.glob("plan-*.svg"))}
     if not (deploy or replay or services or verify or benchmark):
         raise ReportError(
             f"{folder}: no deploy, replay, verify or benchmark file here; run cift up, verify or benchmark"
@@ -176,6 +213,7 @@ def read_report(folder: Path, inventory: str) -> Report:
         services=services,
         verify=verify,
         benchmark=benchmark,
+        pictures=plans,
     )
 
 
@@ -186,6 +224,16 @@ def read_json(path: Path, kind: type[T]) -> T | None:
         ReportError: it can't be read.
     """
     return _decode(path, kind) if path.exists() else None
+
+
+def fold(rows: Sequence[Row]) -> tuple[list[Row], dict[str, list[Row]]]:
+    """Return the rows to show at once, and by section those to fold away: many figures that nobody has a target for."""
+    without: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.target is None:
+            without.setdefault(row.section, []).append(row)
+    folded = {section: found for section, found in without.items() if len(found) > FOLD}
+    return [row for row in rows if row.target is not None or row.section not in folded], folded
 
 
 def write_json(path: Path, value: Any) -> None:

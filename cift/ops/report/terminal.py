@@ -13,7 +13,7 @@ from rich.table import Table
 from cift.benchmarks.console import figure, limit
 from cift.benchmarks.measure import Row
 from cift.ops.report.html import duration
-from cift.ops.report.model import Report, Services
+from cift.ops.report.model import Check, Report, Services, fold
 
 _SLOWEST = 8
 
@@ -54,9 +54,14 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
         counts = report.check_counts
         text = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("pass", "skip", "fail", "reboot"))
         yield "settings verified", text
+        for check in report.measured:
+            yield f"latency on {check.host}", _latency(check)
     for benchmark in report.benchmark:
-        for row in benchmark.rows:
+        shown, folded = fold(benchmark.rows)
+        for row in shown:
             yield row.section, _figure(row)
+        for section, rows in folded.items():
+            yield section, f"  {len(rows)} more figures without a target, in the report"
     if report.deploy and report.deploy.playbooks:
         roles = list(report.deploy.roles().items())[:_SLOWEST]
         yield "slowest roles", ", ".join(f"{escape(role)} {duration(seconds)}" for role, seconds in roles)
@@ -66,6 +71,13 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
 
 def _mark(good: bool) -> str:
     return "[green]✓[/]" if good else "[red]✗[/]"
+
+
+def _latency(check: Check) -> str:
+    marks = {"pass": "[green]✓[/]", "skip": "[yellow]–[/]"}
+    limited = f" (limit {check.figures.limit:g} us)" if check.figures and check.figures.limit is not None else ""
+    why = ", not judged" if check.verdict == "skip" else ""
+    return f"{marks.get(check.verdict, '[red]✗[/]')} {escape(check.setting)}: {escape(str(check.live))}{limited}{why}"
 
 
 def _replay(replay: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cift.ops.sandbox import aptsources, machine, mounts
@@ -26,12 +26,17 @@ ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--for
 
 def key(codename: str) -> str:
     """Name of the tree that fits the release, the list of packages and the machine's sources."""
+    return f"{codename}-{fingerprint(codename, PACKAGES, RECIPE)}"
+
+
+def fingerprint(codename: str, packages: Sequence[str], *inputs: str) -> str:
+    """Twelve hex digits made from all that a tree is built from."""
     made_of = hashlib.sha256()
-    for part in (codename, " ".join(PACKAGES), _sources(codename), RECIPE, repr(_aptopts())):
+    for part in (codename, " ".join(packages), _sources(codename), *inputs, repr(_aptopts())):
         made_of.update(part.encode() + b"\0")
     for certificate in machine.own_certificates():
         made_of.update(certificate.read_bytes())
-    return f"{codename}-{made_of.hexdigest()[:12]}"
+    return made_of.hexdigest()[:12]
 
 
 def ensure(cache: Path, codename: str, say: Say) -> Path:
@@ -42,7 +47,18 @@ def ensure(cache: Path, codename: str, say: Say) -> Path:
     Raises:
         SandboxError: mmdebstrap failed; its last words are in the message.
     """
-    tree = cache / key(codename)
+
+    def build(draft: Path) -> Path:
+        _build(draft, codename, say)
+        finish(draft / "root")
+        return draft / "root"
+
+    return cached(cache, key(codename), build, say)
+
+
+def cached(cache: Path, name: str, build: Callable[[Path], Path], say: Say) -> Path:
+    """What the cache has under this name; made by `build` in a draft folder, one build at a time, if it has nothing."""
+    tree = cache / name
     if tree.is_dir():
         return tree
     with locked(cache / "lock", lambda: say("waiting for another build")):
@@ -50,9 +66,7 @@ def ensure(cache: Path, codename: str, say: Say) -> Path:
             remove_drafts(cache)
             draft = Path(tempfile.mkdtemp(prefix="draft-", dir=cache))
             try:
-                _build(draft, codename, say)
-                _finish(draft / "root")
-                (draft / "root").replace(tree)
+                build(draft).replace(tree)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     return tree
@@ -100,7 +114,7 @@ def _aptopts() -> list[str]:
     return [f'{name} "{value}"' for name, value in sorted(machine.way().apt.items())]
 
 
-def _finish(root: Path) -> None:
+def finish(root: Path) -> None:
     """What every host must have of its own is taken out; the machine's own authorities are put in."""
     for shared in (root / "etc/ssh").glob("ssh_host_*"):
         shared.unlink()
@@ -114,15 +128,26 @@ def _finish(root: Path) -> None:
 
 def _build(draft: Path, codename: str, say: Say) -> None:
     """Run mmdebstrap into `draft/root`."""
+    bootstrap(draft, codename, PACKAGES, say)
+
+
+def bootstrap(
+    draft: Path, codename: str, packages: Sequence[str], say: Say, *, variant: str = "minbase", more: Sequence[str] = ()
+) -> None:
+    """Run mmdebstrap into `draft/root`, with the machine's own sources; `more` are further words for it.
+
+    Raises:
+        SandboxError: it failed; its last words are in the message.
+    """
     sources = draft / "debian.sources"
     sources.write_text(_sources(codename))
     temporary = draft / "tmp"
     temporary.mkdir()
     draft.chmod(0o755)
-    argv = [*ALONE, "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
-    argv += [f"--include={','.join(PACKAGES)}"]
+    argv = [*ALONE, "mmdebstrap", "--mode=root", f"--variant={variant}", "--format=directory"]
+    argv += [f"--include={','.join(packages)}"]
     argv += ["--dpkgopt=force-unsafe-io", *(f"--aptopt={option}" for option in _aptopts())]
-    argv += [codename, str(draft / "root"), str(sources)]
+    argv += [*more, codename, str(draft / "root"), str(sources)]
     environ = {**os.environ, "TMPDIR": str(temporary), "LC_ALL": "C.UTF-8"}
     if upstream := machine.way().upstream:
         environ.update(http_proxy=upstream, https_proxy=upstream)
@@ -136,4 +161,4 @@ def _build(draft: Path, codename: str, say: Say) -> None:
                 last = line[3:].strip()
                 say(last)
     if build.returncode != 0:
-        raise SandboxError(f"mmdebstrap could not build a base tree of {codename}: {last or 'it said nothing'}")
+        raise SandboxError(f"mmdebstrap could not build a tree of {codename}: {last or 'it said nothing'}")

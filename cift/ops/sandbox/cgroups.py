@@ -87,6 +87,12 @@ def children(group: str) -> list[str]:
     return sorted(found)
 
 
+def kill(group: str) -> None:
+    """End every process in the group and below, and keep the groups. A group that is not there is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        (roots()[0] / group / "cgroup.kill").write_text("1")
+
+
 def remove(group: str, timeout: float = 20) -> None:
     """End every process in the group and below, and remove the groups. A group that is not there is fine.
 
@@ -94,8 +100,7 @@ def remove(group: str, timeout: float = 20) -> None:
         SandboxError: something in it does not end within `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
-    with contextlib.suppress(FileNotFoundError):
-        (roots()[0] / group / "cgroup.kill").write_text("1")
+    kill(group)
     while populated(group) and time.monotonic() < deadline:
         time.sleep(0.02)
     for root in roots():

@@ -24,16 +24,16 @@ errors = Console(stderr=True)
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
-    """Turn a failure into its sentence and its exit status."""
+def sentences(command: str = "cift sandbox") -> Iterator[None]:
+    """Turn a failure into its sentence, after the command's name, and its exit status."""
     try:
         yield
     except SandboxError as error:
-        errors.print(f"cift sandbox: {error}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"{command}: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(error.exit_status) from error
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        errors.print(f"cift sandbox: {error.strerror or error}{where}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"{command}: {error.strerror or error}{where}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 

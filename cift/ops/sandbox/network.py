@@ -95,6 +95,12 @@ def open_bridge(layout: Layout, subnet: ipaddress.IPv4Network) -> None:
 
 def connect(layout: Layout, name: str, address: str, subnet: ipaddress.IPv4Network) -> None:
     """Give a host its namespace and its link, anew: what an interrupted call left is removed first."""
+    attach(layout, name, address)
+    inside(layout, name, "addr", "add", f"{address}/{subnet.prefixlen}", "dev", "eth0")
+
+
+def attach(layout: Layout, name: str, address: str) -> None:
+    """A namespace for a host, new and empty but for `eth0`, the end of its link into the lab's bridge."""
     disconnect(layout, name, address)
     space = layout.host(name) / "net"
     space.touch()
@@ -102,10 +108,13 @@ def connect(layout: Layout, name: str, address: str, subnet: ipaddress.IPv4Netwo
     link = layout.veth(address)
     run(["ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space])
     run(["ip", "link", "set", link, "master", layout.bridge, "up"])
-    inside = ["nsenter", f"--net={space}", "ip"]
-    run([*inside, "link", "set", "lo", "up"])
-    run([*inside, "addr", "add", f"{address}/{subnet.prefixlen}", "dev", "eth0"])
-    run([*inside, "link", "set", "eth0", "up"])
+    inside(layout, name, "link", "set", "lo", "up")
+    inside(layout, name, "link", "set", "eth0", "up")
+
+
+def inside(layout: Layout, name: str, *words: str) -> None:
+    """Run `ip` in a host's namespace."""
+    run(["nsenter", f"--net={layout.host(name) / 'net'}", "ip", *words])
 
 
 def disconnect(layout: Layout, name: str, address: str) -> None:

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cift.ops.sandbox import cgroups
@@ -28,12 +28,14 @@ COMMANDS = {
 }
 
 
-def missing_commands(which: Callable[[str], str | None] = shutil.which) -> list[str]:
+def missing_commands(
+    which: Callable[[str], str | None] = shutil.which, commands: Mapping[str, str] = COMMANDS
+) -> list[str]:
     """A sentence on the commands that are not installed, if any."""
-    absent = [command for command in COMMANDS if which(command) is None]
+    absent = [command for command in commands if which(command) is None]
     if not absent:
         return []
-    packages = sorted({COMMANDS[command] for command in absent})
+    packages = sorted({commands[command] for command in absent})
     return [f"not installed: {', '.join(absent)}; apt-get install {' '.join(packages)}"]
 
 
@@ -62,7 +64,8 @@ def _kernel(state: Path) -> Iterator[str]:
         shutil.rmtree(trial, ignore_errors=True)
 
 
-def _control_groups() -> Iterator[str]:
+def control_groups() -> Iterator[str]:
+    """A sentence on what the machine's control groups lack, if anything."""
     roots = cgroups.roots()
     if not roots or not (roots[0] / "cgroup.procs").exists():
         yield (
@@ -108,7 +111,7 @@ def check(state: Path) -> None:
     """
     check_root()
     problems = missing_commands()
-    problems += _control_groups()
+    problems += control_groups()
     if not problems:
         problems += _kernel(state)
     if problems:

@@ -81,3 +81,23 @@ def test_our_services_have_no_shell_and_no_root(host: Any) -> None:
 
 def _listeners(host: Any) -> list[str]:
     return [line.split()[3] for line in host.check_output("ss --listening --tcp --numeric --no-header").splitlines()]
+
+
+@pytest.mark.parametrize("service", ["engine", "api", "recorder", "nats"])
+def test_a_service_runs_where_the_plan_says(host: Any, service: str) -> None:
+    plan = json.loads(host.file("/etc/cift/plan.json").content_string)
+    unit = "nats" if service == "nats" else f"cift-{service}"
+    pid = host.run(f"systemctl show {unit} --property=MainPID --value").stdout.strip()
+    allowed = host.run(f"taskset --cpu-list --pid {pid}").stdout.split(":")[1].strip()
+    assert sorted(_cpus(allowed)) == plan["services"][service]["cpus"]
+
+
+def test_everything_else_keeps_to_housekeeping(host: Any) -> None:
+    plan = json.loads(host.file("/etc/cift/plan.json").content_string)
+    allowed = host.run("taskset --cpu-list --pid 1").stdout.split(":")[1].strip()
+    assert sorted(_cpus(allowed)) == plan["classes"]["housekeeping"]
+
+
+def _cpus(text: str) -> set[int]:
+    runs = [run.partition("-") for run in text.split(",")]
+    return {cpu for first, _, last in runs for cpu in range(int(first), int(last or first) + 1)}

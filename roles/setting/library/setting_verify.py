@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: setting_verify
 short_description: Reads back a table of settings in one call
 description:
-  - Reads files, units, ports, URLs, kernel settings, limits, packages and commands, and returns one row for each.
+  - Reads files, units, ports, URLs, limits, packages, file systems, the clock and commands; one row for each.
   - Changes nothing, and doesn't fail on a wrong setting. The play that gathers the rows decides.
 options:
   area:
@@ -25,9 +25,11 @@ options:
       - C(unit) unit, active and enabled (true unless told), properties (one more row each).
       - C(listen) port, address (the only one allowed).
       - C(http) url, status (200), contains, headers (of the answer), request_headers, ca, timeout.
-      - C(sysctl) name, value.
       - C(process_limit) unit, limit (LimitNOFILE, ...), value.
       - C(package) name, version (a prefix).
+      - C(filesystem) path, types (file systems that it may lie on).
+      - C(clock) limit_us (how far chrony may say that the clock is off).
+      - C(rows) argv (a program of ours that prints rows as JSON), skip_in_container (why it can't be read there).
       - C(command) argv, rc (0), contains, environment_file, timeout.
     type: list
     elements: dict

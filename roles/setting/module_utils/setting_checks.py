@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import hashlib
+import json
 import os
 import pwd
 import ssl
@@ -14,8 +15,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from ansible.module_utils.setting_machine import Machine
 from ansible.module_utils.setting_rows import Check, Row, missing_texts, row, shorten
-from ansible.module_utils.setting_sysctl import Kernel, container, normal, persistent
+from ansible.module_utils.setting_sysctl import normal
 
 # The unit file's name of a limit, and the kernel's in /proc/PID/limits.
 LIMITS = {
@@ -97,7 +99,7 @@ def check_unit(check: Check) -> list[Row]:
         else {"disabled", "masked", "not-found"}
     )
     verdict, why = ("pass" if enabled and state[1] == wanted[1] else "fail"), ""
-    if enabled and verdict == "fail" and found.get("ConditionResult") == "no" and (kind := container()):
+    if enabled and verdict == "fail" and found.get("ConditionResult") == "no" and (kind := Machine().container()):
         verdict, why = "skip", f"container ({kind}): a condition of the unit keeps it from starting here"
     rows = [row(check, unit, " ".join(wanted), persistent=state[0], live=state[1], verdict=verdict, why=why)]
     for name, value in properties.items():
@@ -144,20 +146,6 @@ def check_http(check: Check) -> list[Row]:
     return [row(check, check["url"], " ".join(wanted), live=live, verdict="fail" if problems else "pass")]
 
 
-def check_sysctl(check: Check) -> list[Row]:
-    """A kernel setting, in the drop-in files and in the running kernel."""
-    name, wanted, kernel, kind = check["name"], normal(check["value"]), Kernel(), container()
-    stored, live = persistent().get(name), kernel.read(name)
-    verdict, why = "pass", ""
-    if stored != wanted:
-        verdict = "fail"
-    elif live != wanted and kind and (live is None or not kernel.writable(name)):
-        verdict, why = "skip", f"container ({kind}): the setting belongs to the machine's kernel, the file is in place"
-    elif live != wanted:
-        verdict, why = "reboot", "the file is right, the running kernel has another value"
-    return [row(check, name, wanted, persistent=stored, live=live, verdict=verdict, why=why)]
-
-
 def check_process_limit(check: Check) -> list[Row]:
     """A resource limit: as the unit says, and as the kernel holds the running process to."""
     unit, limit, wanted = check["unit"], check["limit"], str(check["value"])
@@ -171,7 +159,7 @@ def check_process_limit(check: Check) -> list[Row]:
     soft = next(line[len(LIMITS[limit]) :].split()[0] for line in lines if line.startswith(LIMITS[limit]))
     live, why = ("infinity" if soft == "unlimited" else soft), ""
     verdict = "pass" if live == wanted == stored else "fail"
-    if verdict == "fail" and stored == wanted and (kind := container()):
+    if verdict == "fail" and stored == wanted and (kind := Machine().container()):
         verdict, why = "skip", f"container ({kind}): capped by the machine, which lacks CAP_SYS_RESOURCE"
     return [row(check, f"{unit} {limit}", wanted, persistent=stored, live=live, verdict=verdict, why=why)]
 
@@ -205,13 +193,48 @@ def check_command(check: Check) -> list[Row]:
     return [row(check, shorten(" ".join(map(str, check["argv"])), 60), wanted, live=live, verdict=verdict)]
 
 
+def check_filesystem(check: Check) -> list[Row]:
+    """The kind of file system that a path lies on is one of `types`."""
+    asked = _run(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", check["path"]])
+    kind, types = asked.stdout.strip(), check["types"]
+    verdict = "pass" if kind in types else "fail"
+    return [row(check, f"file system of {check['path']}", " or ".join(types), live=kind or "none", verdict=verdict)]
+
+
+def check_clock(check: Check) -> list[Row]:
+    """How far the clock is off by chrony's own account: it has a source, and the offset is within `limit_us`."""
+    name, wanted = "offset of the clock", f"at most {check['limit_us']} us, with a source"
+    if kind := Machine().container():
+        return [row(check, name, wanted, verdict="skip", why=f"container ({kind}): the clock is the machine's")]
+    fields = _run(["chronyc", "-c", "tracking"]).stdout.strip().split(",")
+    if len(fields) < 14:
+        return [row(check, name, wanted, live="chronyc gave no answer", verdict="fail")]
+    offset, source = abs(float(fields[4])) * 1e6, fields[1] or fields[0]
+    good = offset <= float(check["limit_us"]) and fields[13] != "Not synchronised"
+    live = f"{offset:.1f} us from {source}, {fields[13]}"
+    return [row(check, name, wanted, live=live, verdict="pass" if good else "fail")]
+
+
+def check_rows(check: Check) -> list[Row]:
+    """What a program of ours reads back by itself: it prints rows as JSON."""
+    if check.get("skip_in_container") and (kind := Machine().container()):
+        why = f"container ({kind}): {check['skip_in_container']}"
+        return [row(check, Path(check["argv"][0]).name, "read back", verdict="skip", why=why)]
+    done = _run(check["argv"])
+    if done.returncode != 0:
+        return [row(check, check["argv"][0], "rows", live=shorten(done.stderr or "no message"), verdict="fail")]
+    return list(json.loads(done.stdout))
+
+
 READERS: dict[str, Callable[[Check], list[Row]]] = {
     "file": check_file,
     "unit": check_unit,
     "listen": check_listen,
     "http": check_http,
-    "sysctl": check_sysctl,
     "process_limit": check_process_limit,
     "package": check_package,
+    "filesystem": check_filesystem,
+    "clock": check_clock,
+    "rows": check_rows,
     "command": check_command,
 }

@@ -13,9 +13,11 @@ KINDS: dict[str, tuple[set[str], set[str]]] = {
     "unit": ({"unit"}, {"active", "enabled", "properties"}),
     "listen": ({"port"}, {"address"}),
     "http": ({"url"}, {"status", "contains", "headers", "request_headers", "ca", "timeout"}),
-    "sysctl": ({"name", "value"}, set()),
     "process_limit": ({"unit", "limit", "value"}, set()),
     "package": ({"name"}, {"version"}),
+    "filesystem": ({"path", "types"}, set()),
+    "rows": ({"argv"}, {"skip_in_container"}),
+    "clock": ({"limit_us"}, set()),
     "command": ({"argv"}, {"rc", "contains", "environment_file", "timeout"}),
 }
 COMMON = {"kind", "setting", "why", "source"}

@@ -1,0 +1,1 @@
+"""The settings of the tuning roles, read from their tables: printed, explained, held against a machine."""
