@@ -29,7 +29,7 @@ class Machine:
 
     number: int
     accelerator: str
-    memory_mib: int = 3072
+    memory_mib: int = 6144
     disk: Path = Path("disk.qcow2")
     seed: Path = Path("seed.tar")
     console: Path = Path("console.log")
