@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import ipaddress
 import subprocess
+import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,23 @@ def test_the_owner_is_told_on_its_own_standard_error(tmp_path: Path) -> None:
         process.kill()
     assert (tmp_path / "said").read_text() == "metal-1: running\n"
     owner.teller(process.pid)("nobody hears it")
+
+
+def test_a_guest_compiles_what_ansible_sends_only_once(tmp_path: Path) -> None:
+    sent, kept = tmp_path / "sent.zip", tmp_path / "kept"
+    script = (
+        f"import sys; sys.path[:0] = [{str(sent)!r}, {str(image.GUEST / 'usr/lib/python3/dist-packages')!r}]\n"
+        f"import cift_compiled; cift_compiled.FOLDER = {str(kept)!r}\n"
+        "import answer; print(answer.VALUE)"
+    )
+
+    def run(value: int) -> str:
+        with zipfile.ZipFile(sent, "w") as archive:
+            archive.writestr("answer.py", f"VALUE = {value}\n")
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert [run(1), run(1), run(2)] == ["1\n", "1\n", "2\n"]
+    assert len(list(kept.iterdir())) == 2, "one for each source, not for each name"
+    for path in kept.iterdir():
+        path.write_bytes(b"broken")
+    assert run(1) == "1\n"
