@@ -16,7 +16,7 @@ def test_channels_rings_and_coalescing_are_set_on_igb(area: Area, host: Any) -> 
     assert {verdicts[f"{IGB} {name}"] for name in wanted} == {"pass"}, verdicts
     # The card itself, without a word from our own programs.
     shown = host.check_output(f"ethtool -i {IGB}; ethtool -l {IGB}; ethtool -g {IGB}; ethtool -c {IGB}")
-    now = {name: value for name, value in re.findall(r"^([\w-]+):\s*(\S+)", shown, re.MULTILINE)}
+    now = dict(re.findall(r"^([\w-]+):\s*(\S+)", shown, re.MULTILINE))
     assert (now["driver"], now["Combined"], now["RX"], now["TX"], now["rx-usecs"]) == ("igb", "1", "1024", "1024", "0")
 
 
