@@ -182,7 +182,7 @@ def test_the_accelerator_is_read_from_the_command(tmp_path: Path) -> None:
     layout = Layout(tmp_path, tmp_path / "cache")
     assert power.accelerator(layout, "a") == "-"
     layout.host("a").mkdir(parents=True)
-    (layout.host("a") / "qemu.json").write_text('["qemu", "-accel", "tcg,thread=multi"]')
+    (layout.host("a") / "qemu.json").write_text('["qemu", "-accel", "tcg,thread=single"]')
     assert power.accelerator(layout, "a") == "tcg"
 
 
