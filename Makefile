@@ -50,7 +50,8 @@ site: packages core ## A whole host by Molecule
 
 test-metal: core ## A virtual machine with its own kernel: reboots, boot-once, rollback (KVM or emulation)
 	@scripts/packages.sh $(MACHINE_PACKAGES)
-	molecule test --scenario-name metal
+	@# exec: the process that owns the machine is Molecule itself, and its end the machine's.
+	@CIFT_MACHINE_OWNER=$$$$ exec molecule test --scenario-name metal
 
 core: $(VENV)/.installed ## The Rust core, into the virtual environment
 	@scripts/packages.sh $(RUST_PACKAGES)

@@ -129,6 +129,11 @@ def test_a_restore_gives_all_of_it_back_and_removes_the_rest(host: Host) -> None
     assert "update-grub" in host.called
     assert host.called.index("systemctl stop cift-irq.timer") < host.called.index("systemctl daemon-reload")
     assert "systemctl start irqbalance.service" in host.called
+    host.write("proc/irq/24/smp_affinity_list", "2\n")  # irqbalance is at work again
+    moved = [row for row in restore.rows(host.root, copy, host.run) if row["verdict"] != "pass"]
+    assert [(row["setting"], row["verdict"]) for row in moved] == [("irq:eth0-rx-0", "skip")]
+    assert moved[0]["why"].startswith("irqbalance")
+    host.write("proc/irq/24/smp_affinity_list", "0-3\n")
 
     again = restore.Restore(host.root, copy, host.run)
     again.all()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import subprocess
+import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from cift.ops.machine import accelerator, emulator, hardware, image, power, preflight, qmp, rack, seed
+from cift.ops.machine import accelerator, emulator, hardware, image, owner, power, preflight, qmp, rack, seed
 from cift.ops.machine.emulator import Emulator
 from cift.ops.machine.hardware import Machine
 from cift.ops.sandbox import ssh
@@ -179,5 +182,65 @@ def test_the_accelerator_is_read_from_the_command(tmp_path: Path) -> None:
     layout = Layout(tmp_path, tmp_path / "cache")
     assert power.accelerator(layout, "a") == "-"
     layout.host("a").mkdir(parents=True)
-    (layout.host("a") / "qemu.json").write_text('["qemu", "-accel", "tcg,thread=multi"]')
+    (layout.host("a") / "qemu.json").write_text('["qemu", "-accel", "tcg,thread=single"]')
     assert power.accelerator(layout, "a") == "tcg"
+
+
+def test_the_owner_is_attended_until_it_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(owner, "booting", lambda _layout: ["metal-1: boot 2, 10 s since power-on"])
+    told: list[str] = []
+    layout = Layout(tmp_path / "rack", tmp_path / "cache")
+    with subprocess.Popen(["sleep", "0.5"]) as process:
+        owner.attend(layout, process.pid, told.append, period=0.1)
+        assert process.wait(0) == 0, "it was waited for"
+    assert set(told) == {"metal-1: boot 2, 10 s since power-on"}
+    owner.attend(layout, process.pid, told.append)  # it is gone already
+
+
+def test_a_rack_that_somebody_else_opened_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    removed: list[Path] = []
+    monkeypatch.setattr(owner.Rack, "down", lambda shelf: removed.append(shelf.layout.root))
+    root, gone = tmp_path / "rack", subprocess.Popen(["true"])
+    gone.wait()
+    owner.main(str(root), str(tmp_path), f"{gone.pid} 1")
+    root.mkdir()
+    (root / owner.FILE).write_text("1 2")
+    owner.main(str(root), str(tmp_path), f"{gone.pid} 1")
+    assert removed == []
+    (root / owner.FILE).write_text(f"{gone.pid} 1")
+    owner.main(str(root), str(tmp_path), f"{gone.pid} 1")
+    assert removed == [root]
+
+
+def test_an_owner_must_run(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="owner 0: no such process"):
+        owner.start(Layout(tmp_path / "rack", tmp_path / "cache"), 0)
+    assert not (tmp_path / "rack").exists()
+
+
+def test_the_owner_is_told_on_its_own_standard_error(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w") as said, subprocess.Popen(["sleep", "5"], stderr=said) as process:
+        owner.teller(process.pid)("metal-1: running")
+        process.kill()
+    assert (tmp_path / "said").read_text() == "metal-1: running\n"
+    owner.teller(process.pid)("nobody hears it")
+
+
+def test_a_guest_compiles_what_ansible_sends_only_once(tmp_path: Path) -> None:
+    sent, kept = tmp_path / "sent.zip", tmp_path / "kept"
+    script = (
+        f"import sys; sys.path[:0] = [{str(sent)!r}, {str(image.GUEST / 'usr/lib/python3/dist-packages')!r}]\n"
+        f"import cift_compiled; cift_compiled.FOLDER = {str(kept)!r}\n"
+        "import answer; print(answer.VALUE)"
+    )
+
+    def run(value: int) -> str:
+        with zipfile.ZipFile(sent, "w") as archive:
+            archive.writestr("answer.py", f"VALUE = {value}\n")
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert [run(1), run(1), run(2)] == ["1\n", "1\n", "2\n"]
+    assert len(list(kept.iterdir())) == 2, "one for each source, not for each name"
+    for path in kept.iterdir():
+        path.write_bytes(b"broken")
+    assert run(1) == "1\n"

@@ -110,7 +110,8 @@ class Ethtool:
 
     def _x(self, _: list[str]) -> str:
         rows = "    0:      {}\n".format("     ".join(map(str, self.table)))
-        return f"RX flow hash indirection table for eth0 with 8 RX ring(s):\n{rows}RSS hash key:\n6d:5a:56\n"
+        key = "RSS hash key:\nOperation not supported\n"  # as igb has it
+        return f"RX flow hash indirection table for eth0 with 8 RX ring(s):\n{rows}{key}"
 
     def _X(self, rest: list[str]) -> str:
         self.table = [index % int(rest[1]) for index in range(8)]

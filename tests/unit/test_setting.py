@@ -131,7 +131,7 @@ class TestClock:
 
     def read(self, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
         answer = subprocess.CompletedProcess([], 0, text, "")
-        monkeypatch.setattr(setting_checks, "_run", lambda *_: answer)
+        monkeypatch.setattr(setting_checks, "_run", lambda *_, **__: answer)
         monkeypatch.setattr(setting_checks.Machine, "container", lambda self: None)
         return verdict({"kind": "clock", "limit_us": 100})
 
@@ -140,6 +140,19 @@ class TestClock:
         assert self.read(monkeypatch, self.LINE.format(offset="-0.000700", leap="Normal")) == "fail"
         assert self.read(monkeypatch, self.LINE.format(offset="0.0", leap="Not synchronised")) == "fail"
         assert self.read(monkeypatch, "506 Cannot talk to daemon") == "fail"
+
+    def test_a_host_that_has_just_booted_is_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+
+        def run(argv: list[str], timeout: float = 30) -> subprocess.CompletedProcess[str]:
+            leap = "Normal" if "waitsync" in asked else "Not synchronised"
+            asked.append(next(word for word in argv[1:] if word != "-c"))
+            return subprocess.CompletedProcess(argv, 0, self.LINE.format(offset="0.0", leap=leap), "")
+
+        monkeypatch.setattr(setting_checks, "_run", run)
+        monkeypatch.setattr(setting_checks.Machine, "container", lambda self: None)
+        assert verdict({"kind": "clock", "limit_us": 100}) == "pass"
+        assert asked == ["tracking", "waitsync", "tracking"]
 
 
 def test_the_file_system_that_a_path_lies_on(tmp_path: Path) -> None:

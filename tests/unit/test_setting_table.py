@@ -322,6 +322,22 @@ class TestVerified:
         machine.have("/proc/77/status", "Cpus_allowed_list:\t0\n")
         assert apply(machine, pinned, node).restart == ["nats.service"]
 
+    def test_a_slice_without_a_process_is_read_as_it_will_be_made(self, machine: FakeMachine) -> None:
+        bounds = {
+            "name": "slice", "kind": "ini", "path": "/etc/systemd/system/cift.slice.d/60-cift-plan.conf",
+            "section": "Slice", "key": "AllowedCPUs", "value": "2-3", "form": "cpus",
+            "live": {"unit": "cift.slice", "property": "EffectiveCPUs"},
+        }  # fmt: skip
+        apply(machine, bounds)
+        machine.answers = {
+            "systemctl show cift.slice --property=LoadState": "loaded\n",
+            "systemctl show cift.slice --property=ActiveState": "inactive\n",
+            "systemctl show cift.slice --property=AllowedCPUs": "2-3\n",
+        }
+        assert verdicts(machine, bounds)[0][0] == "pass"
+        machine.answers["systemctl show cift.slice --property=ActiveState"] = "active\n"
+        assert verdicts(machine, bounds)[0][0] != "pass", "an active slice has CPUs"
+
     def test_repeated_keys_and_mounts(self, machine: FakeMachine) -> None:
         path = "/etc/systemd/network/60-cift.link"
         match = {"kind": "ini", "path": path, "section": "Match", "key": "MACAddress", "name": "m", "value": ["a", "b"]}

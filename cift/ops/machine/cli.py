@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cift.ops.machine import owner as owners
 from cift.ops.machine.power import BOOT_TIMEOUT
 from cift.ops.machine.rack import MachineStatus, Rack
 from cift.ops.sandbox import ssh
@@ -32,11 +33,25 @@ def up(
     ] = None,
     release: Annotated[str, typer.Option(help="Debian release: 12, 13, bookworm or trixie.")] = "13",
     accelerator: Annotated[str, typer.Option(help="auto, kvm or tcg.")] = "auto",
-) -> None:
+    owner: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PID", envvar="CIFT_MACHINE_OWNER", show_envvar=True,
+            help="A process: it is told what happens, and the rack is removed when it ends, however it ends.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
     """Make sure that machines run; those that do are left alone. The first call builds the image (minutes)."""
-    with sentences(COMMAND), progress() as say:
+    with sentences(COMMAND), progress() as shown:
+        tell = owners.teller(owner) if owner else lambda _line: None
+
+        def say(name: str, step: str) -> None:
+            shown(name, step)
+            tell(f"{name}: {step}")
+
         rack = Rack(say=say)
-        rows = rack.up(names or ["metal-1"], release, accelerator)
+        opened = (lambda: owners.start(rack.layout, owner)) if owner else (lambda: None)
+        rows = rack.up(names or ["metal-1"], release, accelerator, opened)
     _table(rows)
     layout = rack.layout
     console.print(

@@ -18,9 +18,10 @@ from cift.ops.machine.emulator import Emulator
 QUEUES = 4
 CARDS = {"management": "10", "igb": "20", "virtio": "30"}
 CPU = {"kvm": "host", "tcg": "EPYC-Milan"}
-# TCG's threads run guest CPUs on several of ours; a warm reset under it takes twice a cold start, so a guest's reset
-# ends qemu and the supervisor starts another.
-ACCELERATOR = {"kvm": "kvm", "tcg": "tcg,thread=multi,tb-size=512"}
+# One thread for all of the guest's CPUs. With a thread each, a CPU lost its timer for good in one boot of some (qemu
+# 10.0), and on two busy cores nothing was faster: boots took 90 s either way, Python half the time with one.
+# A warm reset takes twice a cold start, so a guest's reset ends qemu and the supervisor starts another.
+ACCELERATOR = {"kvm": "kvm", "tcg": "tcg,thread=single,tb-size=512"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Machine:
 
     number: int
     accelerator: str
-    memory_mib: int = 3072
+    memory_mib: int = 6144
     disk: Path = Path("disk.qcow2")
     seed: Path = Path("seed.tar")
     console: Path = Path("console.log")

@@ -61,8 +61,16 @@ class Rack:
         self.layout = layout or places()
         self._say = say
 
-    def up(self, names: Sequence[str], release: str = "13", accelerate: str = "auto") -> list[MachineStatus]:
+    def up(
+        self,
+        names: Sequence[str],
+        release: str = "13",
+        accelerate: str = "auto",
+        opened: Callable[[], None] = lambda: None,
+    ) -> list[MachineStatus]:
         """Make sure that these machines run and answer; one that runs already is left alone.
+
+        `opened` is called when the rack has its folder, before anything of it runs.
 
         Raises:
             RefusedError: bad input, or a machine that cannot; nothing was begun.
@@ -89,6 +97,7 @@ class Rack:
                 lambda step: self._say(f"image {wanted}", step),
             )  # fmt: skip
             self._say(f"image {wanted}", "ready")
+            opened()
             subnet = self._open(record, way)
             for name in names:
                 known = record.hosts.get(name)

@@ -49,9 +49,9 @@ class Card:
         done = self._run(argv, capture_output=True, text=True, timeout=30, check=False)
         return f"{done.stdout}{done.stderr}"
 
-    def ask(self, option: str) -> str:
-        """Return what ethtool says, or raise `Unsupported` with its words."""
-        said = self.tell("ethtool", option, self.name)
+    def ask(self, option: str, until: str = "\0") -> str:
+        """Return what ethtool says before a heading, or raise `Unsupported` with its words there."""
+        said = self.tell("ethtool", option, self.name).partition(until)[0]
         if re.search(r"not supported|No such device|Cannot get|no (?:matched )?(?:data|priv)", said):
             raise Unsupported(" ".join(said.split()[-8:]))
         return said
@@ -145,7 +145,7 @@ def _read_flag(card: Card, setting: Setting) -> str:
 
 def _read_rss(card: Card, _: Setting) -> str:
     """The number of queues that the indirection table spreads over, `uneven` where it isn't one after the other."""
-    said = card.ask("-x").partition("RSS hash key")[0]
+    said = card.ask("-x", until="RSS hash key")  # which igb doesn't support, other than the table above it
     entries = [int(n) for line in said.splitlines() for n in re.findall(r"\b\d+\b", line.partition(":")[2])]
     entries = entries if re.search(r"^\s*\d+:", said, re.MULTILINE) else []
     if not entries:

@@ -130,6 +130,9 @@ def _live_ini(machine: Machine, row: Setting) -> str | None:
         return next(iter((machine.read(probe["file"]) or "").split()), "not there")
     if "property" in probe:
         text = _property(machine, probe["unit"], probe["property"])
+        if not text and _property(machine, probe["unit"], "ActiveState") == "inactive":
+            # A slice without a process has no control group: what counts is what it will be made with.
+            text = _property(machine, probe["unit"], row["key"])
     else:
         pid = str(probe.get("process", "")) or _property(machine, probe["unit"], "MainPID") or "0"
         if pid == "0":
