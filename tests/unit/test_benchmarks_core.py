@@ -163,7 +163,10 @@ def test_the_page_has_every_row_and_its_plots_are_well_formed(tmp_path: Path) ->
     )
     peer = Row(section=SECTION, name="a <peer>", unit="ns", value=2_500.0, note="does not match")
     gone = Row(section=SECTION, name="gone", unit="ns", why="no wheel")
-    sizes = [Row(section="Cost by the number of resting orders", name=f"{at}", unit="ns", value=30.0, at=at) for at in (1e3, 1e6)]
+    sizes = [
+        Row(section="Cost by the number of resting orders", name=f"{at}", unit="ns", value=30.0, at=at)
+        for at in (1e3, 1e6)
+    ]
     title = "Cost by the number of resting orders"
     written = page.write(result_of(Part(SECTION, "about", [ours, peer, gone]), Part(title, "curve", sizes)), tmp_path)
     text = (tmp_path / "performance-core.md").read_text()
