@@ -72,3 +72,24 @@ def test_notified_handlers_exist(role: Path) -> None:
     text = "".join(path.read_text() for path in (role / "tasks").glob("*.yml"))
     for name in re.findall(r"notify: (\w[^\n]*)", text):
         assert name in known
+
+
+def test_a_task_that_may_be_skipped_overwrites_no_result(role: Path) -> None:
+    """Ansible registers a skip too: what an earlier task of the file had found would be lost."""
+    for path in (role / "tasks").glob("*.yml"):
+        registered: dict[str, Any] = {}
+        for name, condition in registers(load(path) or []):
+            assert condition in (None, registered.get(name, condition)), f"{path}: {name}"
+            registered.setdefault(name, condition)
+
+
+def registers(tasks: list[dict[str, Any]], outer: Any = None) -> list[tuple[str, Any]]:
+    """Each name that is registered, with the condition that it hangs on, in the file's order."""
+    found: list[tuple[str, Any]] = []
+    for task in tasks:
+        condition = (outer, task["when"]) if "when" in task else outer
+        if "register" in task:
+            found.append((task["register"], condition))
+        for part in ("block", "rescue", "always"):
+            found += registers(task.get(part, []), condition)
+    return found
