@@ -5,6 +5,7 @@ pub mod auction;
 pub mod batch;
 pub mod book;
 pub mod change;
+mod changing;
 pub mod error;
 pub mod event;
 pub mod exchange;
