@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "roles/irq/files/cift_irq.py"
+from tests.unit.role_code import load
 
-
-def _load() -> ModuleType:
-    import sys
-
-    specification = importlib.util.spec_from_file_location("cift_irq", FILE)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["cift_irq"] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-irq = _load()
+irq = load("irq/files/cift_irq.py")
 PLAN = {"default": "0", "interfaces": {"eth0": [1, 2]}}
 
 

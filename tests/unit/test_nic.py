@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "roles/nic/files/cift_nic.py"
+from tests.unit.role_code import load
 
-
-def _load() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("cift_nic", FILE)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["cift_nic"] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-nic = _load()
+nic = load("nic/files/cift_nic.py")
 
 
 class Ethtool:
