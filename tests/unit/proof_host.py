@@ -20,6 +20,7 @@ KNOWN: dict[str, Any] = {
     "units": {"engine": "cift-engine.service"},
     "interrupts": ["LOC"],
     "service_interrupts": ["RES", "TLB"],
+    "rare_interrupts": ["CAL"],
     "threads": ["migration/*", "ksoftirqd/*", "kworker/[0-9]*"],
     "idle_exit_us": 1,
     "irq_program": "/usr/local/lib/cift/cift-irq",

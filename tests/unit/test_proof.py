@@ -83,6 +83,11 @@ class TestInterrupts:
         assert "250.00 a second at most, too many on 5" in fast["timer ticks on isolated CPUs"]["live"]
         assert fast["interrupts on isolated CPUs"]["verdict"] == "pass"
 
+    @pytest.mark.parametrize(("count", "verdict"), [(10, "pass"), (11, "fail")])
+    def test_a_function_call_now_and_then_is_the_kernel_s_own(self, host: Host, count: int, verdict: str) -> None:
+        found = cheap(host, lambda: host.count({"CAL": [0, 0, 0, 0, 0, count, 0, 0]}))["interrupts on isolated CPUs"]
+        assert found["verdict"] == verdict
+
     def test_woken_threads_of_a_service_interrupt_their_own_cpu_alone(self, host: Host) -> None:
         host.count({"RES": [0] * 8})
         host.task(40, "engine", "4-7", last=5, unit="cift-engine.service")

@@ -83,6 +83,8 @@ def none(why: str) -> list[Row]:
 def _interrupts(subject: Subject, before: Counts, after: Counts, seconds: float, busy: frozenset[int]) -> Row:
     grown = after.since(before, subject.online)
     wanted = f"none in {seconds:.0f} s but {', '.join(subject.interrupts) or 'none'}"
+    if subject.rare_interrupts:
+        wanted += f", and under {TICK_LIMIT} a second of {', '.join(subject.rare_interrupts)}"
     if not after.counts:
         return judged(INTERRUPTS, wanted, f"{FILE} can't be read", False, WHY, SOURCE)
     foreign = []
@@ -90,7 +92,8 @@ def _interrupts(subject: Subject, before: Counts, after: Counts, seconds: float,
         if line in subject.interrupts:
             continue
         allowed = busy if line in subject.service_interrupts else frozenset()
-        hit = {cpu: count for cpu, count in by_cpu.items() if cpu not in allowed}
+        fewest = TICK_LIMIT * seconds if line in subject.rare_interrupts else 1
+        hit = {cpu: count for cpu, count in by_cpu.items() if cpu not in allowed and count >= fewest}
         if hit:
             foreign.append(f"{after.name(line)} {sum(hit.values())} on {cpus(set(hit))}")
     seen = cpus(subject.online)

@@ -22,8 +22,8 @@ class Subject:
 
     `isolated` and `irq` are the plan's CPUs; `units` are the services of the plan with the CPUs that each may be on;
     `interrupts` are the lines of /proc/interrupts that may count on an isolated CPU, `service_interrupts` those on one
-    that a service runs on; `threads` are patterns of the kernel's own threads there;
-    `words` are the names on the plan's kernel command line.
+    that a service runs on, `rare_interrupts` those that may count now and then; `threads` are patterns of the kernel's
+    own threads there; `words` are the names on the plan's kernel command line.
     """
 
     machine: Machine
@@ -32,6 +32,7 @@ class Subject:
     units: dict[str, frozenset[int]] = field(default_factory=dict)
     interrupts: tuple[str, ...] = ("LOC",)
     service_interrupts: tuple[str, ...] = ("RES", "CAL", "TLB", "IWI")
+    rare_interrupts: tuple[str, ...] = ("CAL",)
     threads: tuple[str, ...] = ()
     idle_exit_us: int | None = 1
     tolerated: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ def subject(machine: Machine, known: dict[str, Any]) -> Subject:
         units=units,
         interrupts=tuple(known["interrupts"]),
         service_interrupts=tuple(known["service_interrupts"]),
+        rare_interrupts=tuple(known["rare_interrupts"]),
         threads=tuple(known["threads"]),
         idle_exit_us=known.get("idle_exit_us"),
         tolerated=tuple(known.get("tolerated", ())),
