@@ -142,6 +142,10 @@ class TestJudged:
         monkeypatch.setattr(proof_latency, "measure", killed)
         rows = proof_latency.run(subject_of(host), 1, LIMITS, Progress(host.root), 0)
         assert [row["verdict"] for row in rows] == ["fail", "fail", "fail", "pass"]
+        # Where nothing is judged it is reported all the same, with its reason.
+        rows = proof_latency.run(subject_of(host), 1, {"cyclictest": 20}, Progress(host.root), 0)
+        assert [row["verdict"] for row in rows] == ["skip", "fail", "skip", "pass"]
+        assert "the inventory has no limit: oslat was killed" in rows[2]["why"]
 
     def test_a_tracer_that_a_killed_hwlatdetect_left_is_stopped(self, host: Host) -> None:
         host.have("/sys/kernel/tracing/current_tracer", "hwlat\n")

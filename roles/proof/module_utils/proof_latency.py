@@ -145,9 +145,14 @@ def _left_out(job: Job, limit: float | None, why: str) -> Row:
 
 
 def _failed(job: Job, limit: float | None, where: Place, why: str) -> Row:
-    """A program that may not work here (a container's kernel refuses priorities) is no failure of the host."""
+    """A program that may not work here (a container's kernel refuses priorities) is no failure of the host.
+
+    Nor is one without a limit: nothing would have been judged (in an emulated machine oslat may come to no sample).
+    """
     if where.unjudged:
         return _left_out(job, limit, f"{where.unjudged}; {why}")
+    if limit is None:
+        return _left_out(job, limit, f"not measured, and the inventory has no limit: {why}")
     return row({"source": SOURCES[job.name]}, job.name, _wanted(limit), live=why, verdict="fail", why=WHYS[job.name])
 
 
