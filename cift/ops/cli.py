@@ -36,6 +36,7 @@ app.command()(replay.replay)
 
 # The operator's verbs need the extra `ops`. A host has the application's dependencies alone, and the verbs above.
 if find_spec("ansible_runner") is not None:
+    from cift.ops.artifacts import cli as artifacts
     from cift.ops.benchmark import benchmark
     from cift.ops.machine import cli as machine
     from cift.ops.plan import cli as plan
@@ -48,6 +49,7 @@ if find_spec("ansible_runner") is not None:
     for verb in (up.up, up.down, verify, benchmark, report.report):
         app.command()(verb)
 
+    app.add_typer(artifacts.app, name="artifacts")
     app.add_typer(sandbox.app, name="sandbox")
     app.add_typer(machine.app, name="machine")
     app.add_typer(tune.app, name="tune")

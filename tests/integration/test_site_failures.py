@@ -5,12 +5,15 @@ On a real sandbox host, bare but for what the test itself breaks.
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -105,6 +108,33 @@ def test_an_unreachable_host(site: Site) -> None:
     output = site(ansible_host="127.0.0.1", ansible_port=port, ansible_ssh_common_args="")
     assert "cift-1 cannot be reached, nothing was changed on any host" in output
     assert "Connection refused" in output
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A site's mirror on loopback, whole: its address and its one file."""
+    folder = tmp_path / "mirror"
+    subprocess.run([BIN / "cift", "artifacts", "fetch", "nats-server", "-a", "x86_64", "-f", folder], check=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", next(folder.glob("*.whl"))
+        server.shutdown()
+
+
+@pytest.mark.parametrize("damage", ["tampered", "cut short", "missing"])
+def test_a_mirror_that_is_not_right(site: Site, mirror: tuple[str, Path], tmp_path: Path, damage: str) -> None:
+    address, file = mirror
+    if damage == "missing":
+        file.unlink()
+    else:
+        content = file.read_bytes()
+        file.write_bytes(content[:-100] + (b"x" * 100 if damage == "tampered" else b""))
+    output = site(cift_artifact_mirror=address, artifact_cache=str(tmp_path / "cache"))
+    sentence = "HTTP Error 404" if damage == "missing" else f"artifact nats-server 2.15.1 for x86_64: {file.name}"
+    assert sentence in output
+    assert "nothing was installed" in output
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_a_wrong_checksum(site: Site, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import yaml
 ROOM = Path(__file__).parents[2] / "roles/artifact"
 ansible.module_utils.__path__.append(str(ROOM / "module_utils"))
 
-from ansible.module_utils import artifact_table  # noqa: E402
+from ansible.module_utils import artifact_source, artifact_table  # noqa: E402
 
 
 def module(name: str) -> ModuleType:
@@ -29,7 +29,7 @@ def module(name: str) -> ModuleType:
     return loaded
 
 
-fetch, install = module("artifact_fetch"), module("artifact_install")
+install = module("artifact_install")
 
 
 @pytest.fixture
@@ -73,17 +73,17 @@ def test_what_the_table_lacks_is_named(name: str, architecture: str, sentence: s
 
 def test_fetched_once_from_the_mirror(item: dict[str, Any], mirror: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    path, fresh = fetch.fetch(item, cache, mirror.as_uri())
+    path, fresh = artifact_source.fetch(item, cache, mirror.as_uri())
     assert fresh
     assert artifact_table.sha256(path) == item["sha256"]
     (mirror / "tool-1.0.tar.gz").unlink()
-    assert fetch.fetch(item, cache, mirror.as_uri()) == (path, False)
+    assert artifact_source.fetch(item, cache, mirror.as_uri()) == (path, False)
 
 
 def test_a_damaged_download_never_reaches_the_cache(item: dict[str, Any], mirror: Path, tmp_path: Path) -> None:
     (mirror / "tool-1.0.tar.gz").write_bytes(b"tampered")
     with pytest.raises(artifact_table.ArtifactError, match=f"expected {item['sha256']}.*nothing was installed"):
-        fetch.fetch(item, tmp_path / "cache", mirror.as_uri())
+        artifact_source.fetch(item, tmp_path / "cache", mirror.as_uri())
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 

@@ -22,6 +22,9 @@ options:
     description: Of which architecture.
     type: str
     required: true
+  sha256:
+    description: Its checksum, where the table has none and the publisher's list was asked.
+    type: str
   src:
     description: The archive on this host. It is removed after unpacking.
     type: path
@@ -57,7 +60,7 @@ import zipfile  # noqa: E402
 from pathlib import Path, PurePosixPath  # noqa: E402
 from typing import Any  # noqa: E402
 
-from ansible.module_utils.artifact_table import ArtifactError, entry, verify  # noqa: E402
+from ansible.module_utils.artifact_table import ArtifactError, check_digits, entry, verify  # noqa: E402
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
 
@@ -89,6 +92,14 @@ def place(unpacked: Path, item: dict[str, Any], target: Path) -> None:
         destination.chmod(int(wanted["mode"], 8))
 
 
+def place_whole(file: Path, wanted: dict[str, Any], target: Path) -> None:
+    """Put a file that isn't unpacked, such as a jar, into the target folder."""
+    destination = target / PurePosixPath(wanted["path"])
+    destination.parent.mkdir(parents=True)
+    shutil.copyfile(file, destination)
+    destination.chmod(int(wanted["mode"], 8))
+
+
 def link(target: Path) -> None:
     """Make `current` beside the target point to it, in one step."""
     draft = target.parent / f".current-{os.getpid()}"
@@ -106,10 +117,15 @@ def install(item: dict[str, Any], archive: Path, root: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=home) as scratch:
         unpacked, ready = Path(scratch, "unpacked"), Path(scratch, "ready")
         unpacked.mkdir()
-        unpack_all(archive, unpacked)
-        place(unpacked, item, ready)
+        if "whole" in item:
+            place_whole(archive, item["whole"], ready)
+        else:
+            unpack_all(archive, unpacked)
+            place(unpacked, item, ready)
         ready.chmod(0o755)
         (ready / f".cift-{item['sha256'][:16]}").touch()
+        if item.get("published"):
+            (ready / f".cift-{item['version']}-published").touch()
         if target.exists():  # the same version with another checksum, or a damaged one
             target.rename(Path(scratch, "old"))
         ready.rename(target)
@@ -124,6 +140,7 @@ def main() -> None:
             "table": {"type": "dict", "required": True},
             "name": {"type": "str", "required": True},
             "architecture": {"type": "str", "required": True},
+            "sha256": {"type": "str"},
             "src": {"type": "path", "required": True},
             "root": {"type": "path", "default": "/opt"},
         },
@@ -132,6 +149,8 @@ def main() -> None:
     wanted, archive = module.params, Path(module.params["src"])
     try:
         item = entry(wanted["table"], wanted["name"], wanted["architecture"])
+        if "sha256" not in item:
+            item |= {"sha256": check_digits(item["name"], wanted["sha256"]), "published": True}
         target = Path(wanted["root"], item["name"], str(item["version"]))
         if not module.check_mode:
             install(item, archive, Path(wanted["root"]))

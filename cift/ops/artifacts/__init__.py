@@ -1,0 +1,1 @@
+"""`cift artifacts`: everything that is downloaded, for looking at and for sites without internet."""
