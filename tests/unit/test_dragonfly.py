@@ -8,12 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
 from tests.unit.role_code import ROLES, load
-from tests.unit.role_render import refusals, render
+from tests.unit.role_render import evaluate, refusals, render
+
+ansible.module_utils.__path__.append(str(ROLES / "setting/module_utils"))
+from ansible.module_utils import setting_rows  # noqa: E402
 
 size = load("dragonfly/filter_plugins/dragonfly_filters.py").dragonfly_bytes
 SAMPLES = Path(__file__).parent / "samples"
@@ -131,6 +135,28 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit.write_text(re.sub(r"/opt/dragonfly/\S+", "/bin/true", text).replace("User=dfly", "User=daemon"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_verify_reads_of_a_replica_over_tls(rendered: Path, tmp_path: Path) -> None:
+    checks = evaluate("dragonfly", "__dragonfly_checks", SETS["tls-replica"] | {"cift_plan": PLAN}, tmp_path)
+    setting_rows.validate(checks)
+    by_path = {check["path"]: check for check in checks if check["kind"] == "file"}
+    flag_file = (rendered / "tls-replica/dragonfly.conf").read_text().replace("threads=1", "threads=4")
+    assert setting_rows.missing_texts(by_path["/etc/dragonfly/dragonfly.conf"]["contains"], flag_file) == []
+    users = (rendered / "tls-replica/users.acl").read_text()
+    assert setting_rows.missing_texts(by_path["/etc/dragonfly/users.acl"]["contains"], users) == []
+    (rows,) = (check for check in checks if check["kind"] == "rows")
+    words = ["--host", "10.0.0.5", "--port", "6379", "--ca", "/etc/cift/tls/ca.crt"]
+    words += ["--certificate", "/etc/cift/tls/dragonfly.crt", "--key", "/etc/cift/tls/dragonfly.key"]
+    assert rows["argv"] == [
+        "/usr/local/lib/cift/cift-dragonfly",
+        "verify",
+        *words,
+        "--threads",
+        "4",
+        "--cpus",
+        "4,5,20,21",
+    ]
 
 
 @pytest.mark.parametrize(
