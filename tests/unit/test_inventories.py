@@ -30,8 +30,8 @@ ROLES = {
     "preflight": "all", "cpu_plan": "all", "base": "all", "time": "all", "storage": "all", "kernel": "all",
     "hugepages": "all", "slices": "all", "nic": "all", "irq": "all", "proof": "all", "artifact": "all",
     "nats": "messaging",
-    "chdb": "analytics", "redis": "cache", "valkey": "cache", "postgresql": "relational", "rust_core": "trading",
-    "cift": "trading", "benchmark": "trading",
+    "chdb": "analytics", "redis": "cache", "valkey": "cache", "dragonfly": "cache",
+    "postgresql": "relational", "rust_core": "trading", "cift": "trading", "benchmark": "trading",
 }  # fmt: skip
 FACTS = {
     "architecture": "x86_64",
