@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cift.core.clickhouse.bars import INTERVALS, bars_query, nanoseconds
-from cift.core.clickhouse.migrations import statements, with_engines
+from cift.core.clickhouse.cluster import distributed, on_cluster, with_engines
+from cift.core.clickhouse.migrations import statements
 from cift.core.migrations import Migration, MigrationError, compare, load_migrations, read_migrations
 
 
@@ -29,12 +30,61 @@ def test_engines_for_one_server_and_for_replicas() -> None:
     assert with_engines("{engine:MergeTree}", replicated=True) == f"ReplicatedMergeTree({path})"
 
 
+def test_a_table_of_a_cluster_is_a_part_on_each_host_and_one_in_front() -> None:
+    text = "CREATE TABLE IF NOT EXISTS t (a Int64) ENGINE = {engine:MergeTree} ORDER BY a"
+    placed = on_cluster(f"{text} SETTINGS non_replicated_deduplication_window = 7", "cift")
+    assert placed.in_shards
+    assert placed.table == "t"
+    assert placed.sql == (
+        "CREATE TABLE IF NOT EXISTS t ON CLUSTER cift (a Int64) ENGINE = ReplicatedMergeTree"
+        "('/clickhouse/tables/{shard}/{database}/{table}', '{replica}') ORDER BY a "
+        "SETTINGS replicated_deduplication_window = 7"
+    )
+    assert distributed("t", "symbol, ts", "d", "cift") == (
+        "CREATE OR REPLACE TABLE `d`.t ON CLUSTER cift AS `d_shard`.t\n"
+        "ENGINE = Distributed('cift', 'd_shard', 't', cityHash64(symbol))"
+    )
+
+
+def test_views_of_a_cluster_are_where_their_rows_are() -> None:
+    bars = on_cluster("CREATE VIEW IF NOT EXISTS v AS SELECT 1", "cift")
+    fed = on_cluster("CREATE MATERIALIZED VIEW IF NOT EXISTS m TO t AS SELECT 1", "cift")
+    assert (bars.sql, bars.in_shards, bars.table) == (
+        "CREATE VIEW IF NOT EXISTS v ON CLUSTER cift AS SELECT 1",
+        False,
+        "",
+    )
+    assert (fed.sql, fed.in_shards, fed.table) == (
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS m ON CLUSTER cift TO t AS SELECT 1",
+        True,
+        "",
+    )
+    changed = on_cluster("ALTER TABLE t\n    MODIFY COLUMN a CODEC(ZSTD(1))", "cift")
+    assert changed.sql.startswith("ALTER TABLE t ON CLUSTER cift\n    MODIFY COLUMN a")
+    assert (changed.in_shards, changed.table) == (True, "t")
+
+
+def test_what_only_one_host_would_do_is_refused() -> None:
+    with pytest.raises(MigrationError, match=r"found 'INSERT INTO t SELECT 1', expected ALTER TABLE or CREATE"):
+        on_cluster("INSERT INTO t SELECT 1", "cift")
+
+
+def test_one_server_s_checksums_are_those_that_it_has_stored() -> None:
+    """A file of a released schema never changes: servers that have it would refuse every later one."""
+    assert {m.number: m.checksum[:16] for m in load_migrations("clickhouse")} == {
+        1: "958e4b3a30524d81",
+        2: "07b214cbfbbdc71d",
+        3: "22fdc52f0e9510ac",
+    }
+
+
 def test_the_schemas_can_be_read() -> None:
     for dialect in ("clickhouse", "postgresql"):
         assert [m.number for m in load_migrations(dialect)] == list(range(1, len(load_migrations(dialect)) + 1))
     for migration in load_migrations("clickhouse"):
         repeatable = re.compile(r"CREATE .*?IF NOT EXISTS|ALTER TABLE \w+\s+MODIFY", re.DOTALL)
         assert all(repeatable.match(statement) for statement in statements(migration.sql))
+        assert all(on_cluster(statement, "cift").sql for statement in statements(migration.sql))
 
 
 @pytest.mark.parametrize(

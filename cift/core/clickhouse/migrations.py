@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from cift.core.clickhouse.cluster import distributed, on_cluster, shards_database, with_engines
 from cift.core.clickhouse.connection import ClickHouseError, Connection
 from cift.core.config import Settings
 from cift.core.migrations import Migration, MigrationError
 
-_MARKER = re.compile(r"\{engine:(\w*MergeTree)\}")
 _UNKNOWN_TABLE, _UNKNOWN_DATABASE = 60, 81
 _RECORDS = """
-CREATE TABLE IF NOT EXISTS schema_migrations
+CREATE TABLE IF NOT EXISTS schema_migrations{where}
 (
     number   UInt32        COMMENT 'Number of the file',
     name     String        COMMENT 'Its name',
@@ -55,20 +55,19 @@ def statements(sql: str) -> Iterator[str]:
         yield statement
 
 
-def with_engines(sql: str, *, replicated: bool = False) -> str:
-    """Replace `{engine:X}` by the engine for one server, or for replicas that share their metadata in Keeper."""
-    path = "('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
-    return _MARKER.sub(lambda match: f"Replicated{match[1]}{path}" if replicated else match[1], sql)
-
-
 class ClickHouseMigrations:
-    """An `Executor` on the database of the settings, which it creates when it is missing."""
+    """An `Executor` on the database of the settings, which it creates when it is missing.
 
-    def __init__(self, settings: Settings, *, replicated: bool = False) -> None:
+    Where the settings name a cluster, everything is made on all of its hosts (`cift.core.clickhouse.cluster`); the
+    record of it is a table that every host has whole, so that any of them may be asked.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self._database = settings.clickhouse_db
+        self._cluster = settings.clickhouse_cluster
         self._server = Connection(settings, database=None, threads=1, timeout_s=300)
-        self._inside = Connection(settings, database=settings.clickhouse_db, threads=1, timeout_s=300)
-        self._replicated = replicated
+        self._inside = Connection(settings, database=self._database, threads=1, timeout_s=300)
+        self._shards = Connection(settings, database=shards_database(self._database), threads=1, timeout_s=300)
         self._ready = False
 
     async def __aenter__(self) -> ClickHouseMigrations:
@@ -76,8 +75,8 @@ class ClickHouseMigrations:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._server.close()
-        await self._inside.close()
+        for connection in (self._server, self._inside, self._shards):
+            await connection.close()
 
     def lock(self) -> AbstractAsyncContextManager[object]:
         """Return a lock that keeps nobody out: see above why that is enough."""
@@ -99,8 +98,8 @@ class ClickHouseMigrations:
         await self._prepare()
         for position, statement in enumerate(statements(migration.sql), start=1):
             try:
-                await self._inside.command(with_engines(statement, replicated=self._replicated))
-            except ClickHouseError as error:
+                await self._run(statement)
+            except (ClickHouseError, MigrationError) as error:
                 raise MigrationError(
                     f"{migration.number:03}_{migration.name}.sql: statement {position}: {error}"
                 ) from error
@@ -110,10 +109,27 @@ class ClickHouseMigrations:
             {"number": migration.number, "name": migration.name, "checksum": migration.checksum},
         )
 
+    async def _run(self, statement: str) -> None:
+        if not self._cluster:
+            await self._inside.command(with_engines(statement))
+            return
+        placed = on_cluster(statement, self._cluster)
+        await (self._shards if placed.in_shards else self._inside).command(placed.sql)
+        if placed.table:
+            sql = "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = {t:String}"
+            key = str(await self._shards.command(sql, {"t": placed.table}))
+            await self._inside.command(distributed(placed.table, key, self._database, self._cluster))
+
     async def _prepare(self) -> None:
         if self._ready:
             return
-        await self._server.command("CREATE DATABASE IF NOT EXISTS {d:Identifier}", {"d": self._database})
+        where = f" ON CLUSTER {self._cluster}" if self._cluster else ""
+        databases = [self._database, shards_database(self._database)] if self._cluster else [self._database]
+        for name in databases:
+            await self._server.command("CREATE DATABASE IF NOT EXISTS {d:Identifier}" + where, {"d": name})
         await self._inside.open()
-        await self._inside.command(with_engines(_RECORDS, replicated=self._replicated))
+        if self._cluster:
+            await self._shards.open()
+        records = _RECORDS.replace("{where}", where)
+        await self._inside.command(with_engines(records, replicated=bool(self._cluster), everywhere=True))
         self._ready = True
