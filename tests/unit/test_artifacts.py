@@ -15,10 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cift.ops.artifacts import cli, mirror
-from cift.ops.artifacts.table import read_items, room
+from cift.ops.artifacts.table import read_items
+from cift.ops.rooms import room
 
-ArtifactError = room("artifact_table").ArtifactError
-source = room("artifact_source")
+ArtifactError = room("artifact", "artifact_table").ArtifactError
+source = room("artifact", "artifact_source")
 ROOT = Path(__file__).parents[2]
 CONTENT = b"a program\n" * 1000
 DIGITS = hashlib.sha256(CONTENT).hexdigest()

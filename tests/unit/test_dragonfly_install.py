@@ -20,12 +20,12 @@ import ansible.module_utils
 import pytest
 import yaml
 
-from cift.ops.artifacts.table import room
+from cift.ops.rooms import room
 from tests.unit.role_code import ROLES, load
 from tests.unit.role_render import render
 
 ansible.module_utils.__path__.append(str(ROLES / "artifact/module_utils"))
-table, source = room("artifact_table"), room("artifact_source")
+table, source = room("artifact", "artifact_table"), room("artifact", "artifact_source")
 install = load("artifact/library/artifact_install.py").install
 PROGRAM = b'#!/bin/sh\nfor word; do echo "$word"; done\n'
 

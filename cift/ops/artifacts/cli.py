@@ -12,7 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from rich.table import Table
 
 from cift.ops.artifacts import mirror
-from cift.ops.artifacts.table import Item, checksum, read_items, room, source
+from cift.ops.artifacts.table import Item, checksum, read_items, source
+from cift.ops.rooms import room
 from cift.ops.runner.project import ProjectError, find_root
 
 app = typer.Typer(
@@ -40,7 +41,7 @@ def _items(command: str, names: list[str] | None, architectures: list[str] | Non
     try:
         root = find_root()
         return root, mirror.chosen(read_items(root), names or [], architectures or [])
-    except (ProjectError, ValueError, room("artifact_table").ArtifactError) as error:
+    except (ProjectError, ValueError, room("artifact", "artifact_table").ArtifactError) as error:
         _refuse(command, error)
 
 
@@ -54,7 +55,7 @@ def list_(
     _, items = _items("list", names, architecture)
     rows: list[dict[str, Any]] = [
         {key: item[key] for key in ("name", "version", "architecture", "licence")}
-        | {"source": source(item), "file": room("artifact_table").file_name(item), "sha256": checksum(item)}
+        | {"source": source(item), "file": room("artifact", "artifact_table").file_name(item), "sha256": checksum(item)}
         for item in items
     ]
     if as_json:
@@ -101,7 +102,7 @@ def fetch(names: NamesArgument = None, architecture: ArchitectureOption = None, 
             try:
                 path, fresh = mirror.fetch(item, into, show)
                 console.print(f"{label}: {path.name} {'fetched' if fresh else 'already there'}", highlight=False)
-            except (room("artifact_table").ArtifactError, OSError) as error:
+            except (room("artifact", "artifact_table").ArtifactError, OSError) as error:
                 failed += 1
                 console.print(f"{label}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
             bar.remove_task(task)

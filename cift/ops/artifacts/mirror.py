@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cift.ops.artifacts.table import Item, room
+from cift.ops.artifacts.table import Item
+from cift.ops.rooms import room
 
 
 def fetch(item: Item, folder: Path, progress: Callable[[int, int], None]) -> tuple[Path, bool]:
@@ -14,7 +15,7 @@ def fetch(item: Item, folder: Path, progress: Callable[[int, int], None]) -> tup
 
     Raises the room's ArtifactError, and leaves the folder as it was, if it can't be had or has another checksum.
     """
-    source, table = room("artifact_source"), room("artifact_table")
+    source, table = room("artifact", "artifact_source"), room("artifact", "artifact_table")
     target = folder / table.file_name(item)
     if "sha256" not in item and target.exists():
         known = sums(folder).get(target.name)
@@ -34,13 +35,13 @@ def fetch(item: Item, folder: Path, progress: Callable[[int, int], None]) -> tup
 
 def sums(folder: Path) -> dict[str, str]:
     """Return the checksums that the folder's list has, by file name; none if there is no list."""
-    source = room("artifact_source")
+    source = room("artifact", "artifact_source")
     path = folder / source.SUMS
     return dict(source.read_sums(path.read_text())) if path.exists() else {}
 
 
 def _write_sums(folder: Path, found: dict[str, str]) -> None:
-    path = folder / room("artifact_source").SUMS
+    path = folder / room("artifact", "artifact_source").SUMS
     draft = path.with_suffix(".draft")
     draft.write_text("".join(f"{digits}  {name}\n" for name, digits in sorted(found.items())))
     draft.replace(path)
@@ -48,7 +49,7 @@ def _write_sums(folder: Path, found: dict[str, str]) -> None:
 
 def problem(item: Item, folder: Path) -> str | None:
     """Return what is wrong with a build in the folder, or None."""
-    table = room("artifact_table")
+    table = room("artifact", "artifact_table")
     path = folder / table.file_name(item)
     if not path.exists():
         return "missing; fetch it with 'cift artifacts fetch'"

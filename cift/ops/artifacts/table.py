@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cift.ops.rooms import room
+
 #: One build, flat: name, version, architecture, kind, licence, and sha256 or the publisher's `checksums`.
 Item = dict[str, Any]
-
-
-def room(name: str) -> Any:
-    """Return a module of the room `artifact`, which the playbooks use: one downloader for both."""
-    folder = str(Path(__file__).parents[3] / "roles/artifact/module_utils")
-    package = importlib.import_module("ansible.module_utils")
-    if folder not in package.__path__:
-        package.__path__.append(folder)
-    return importlib.import_module(f"ansible.module_utils.{name}")
 
 
 def read_items(root: Path) -> list[Item]:
@@ -29,7 +21,7 @@ def read_items(root: Path) -> list[Item]:
     text = (root / "roles/artifact/vars/main.yml").read_text()
     table = yaml.safe_load(text)["__artifact_table"]
     return [
-        room("artifact_table").entry(table, name, architecture)
+        room("artifact", "artifact_table").entry(table, name, architecture)
         for name in sorted(table)
         for architecture in sorted(table[name]["builds"])
     ]

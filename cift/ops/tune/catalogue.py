@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from cift.ops.rooms import room
 
 _VARIABLE = re.compile(r"\{\{ (\w+) \}\}")
 
@@ -55,21 +56,12 @@ class Entry:
     @property
     def for_good(self) -> str:
         """Return the file or unit where it stands for the next boot."""
-        return self.fill(str(room("setting_files").place(self.row, self.role)))
+        return self.fill(str(room("setting", "setting_files").place(self.row, self.role)))
 
     @property
     def live(self) -> str:
         """Return where a running host shows it, empty where nothing does."""
-        return self.fill(str(room("setting_kinds").live_place(self.row)))
-
-
-def room(name: str) -> Any:
-    """Return a module of the room `setting`, which the hosts' own modules use: one reader for both."""
-    folder = str(Path(__file__).parents[3] / "roles/setting/module_utils")
-    package = importlib.import_module("ansible.module_utils")
-    if folder not in package.__path__:
-        package.__path__.append(folder)
-    return importlib.import_module(f"ansible.module_utils.{name}")
+        return self.fill(str(room("setting", "setting_kinds").live_place(self.row)))
 
 
 def read_entries(root: Path) -> list[Entry]:

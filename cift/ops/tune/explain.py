@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from cift.ops.report.model import Check, HostChecks, read_json
-from cift.ops.tune.catalogue import Entry, room
+from cift.ops.rooms import room
+from cift.ops.tune.catalogue import Entry
 
 
 def here(entry: Entry, machine: Any = None) -> list[tuple[str, str]]:
     """Return the lines of a setting as this machine has it: name and text of each."""
-    machine = machine or room("setting_machine").Machine()
+    machine = machine or room("setting", "setting_machine").Machine()
     row = _readable(entry)
-    now = room("setting_kinds").live(machine, row) if row else None
+    now = room("setting", "setting_kinds").live(machine, row) if row else None
     if now is None:
         now = "nothing to read here" if entry.live else "nothing shows it"
     reason = next((text for need in entry.row.get("needs", []) if (text := _lacks(machine, entry, need))), None)
@@ -24,7 +25,7 @@ def here(entry: Entry, machine: Any = None) -> list[tuple[str, str]]:
 def _lacks(machine: Any, entry: Entry, need: dict[str, Any]) -> str | None:
     if "{{" in str(need):
         return None  # which interface or disk it is about is known in a play alone
-    found = room("setting_table").unmet(machine, entry.row | {"value": "x", "needs": [need]})
+    found = room("setting", "setting_table").unmet(machine, entry.row | {"value": "x", "needs": [need]})
     return None if found is None else str(found)
 
 
