@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 PLAYBOOK = """
 - hosts: host-1
   gather_facts: false
-  roles: [pki]
   tasks:
     - ansible.builtin.include_role: {name: pki, tasks_from: certificate}
       vars: {pki_name: nats, pki_group: root, pki_notify: [Reload]}
