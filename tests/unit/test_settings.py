@@ -75,7 +75,7 @@ def test_a_key_of_a_file_has_one_owner() -> None:
 
 def test_nobody_sets_the_kernel_beside_the_tables() -> None:
     """No role's tasks, templates, handlers or defaults write where the tables write."""
-    for path in sorted(ROLES.glob("*/*/*")):
+    for path in sorted(filter(Path.is_file, ROLES.glob("*/*/*"))):
         if path.parts[-3] == "setting" or path.parts[-2] not in ("tasks", "templates", "handlers", "files"):
             continue
         assert not PLACES.search(path.read_text()), path
