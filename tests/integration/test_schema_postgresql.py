@@ -12,8 +12,8 @@ from cift.core.database import Account, Database, Instrument
 from cift.core.messages import Accepted, NewOrder
 
 ORDER = {
-    "order_id": 7, "account_id": 1, "symbol": "AAPL", "side": "buy", "order_type": "limit", "quantity": 10, "price": 150,
-    "state": "open", "filled": 4, "remaining": 6, "average_price": 149.5, "stream_seq": 9,
+    "order_id": 7, "account_id": 1, "symbol": "AAPL", "side": "buy", "order_type": "limit", "quantity": 10,
+    "price": 150, "state": "open", "filled": 4, "remaining": 6, "average_price": 149.5, "stream_seq": 9,
     "ts": 1_700_000_000_123_456_789, "updated_ts": 1_700_000_000_123_456_789,
 }  # fmt: skip
 POSITION = {
