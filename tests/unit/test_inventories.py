@@ -39,6 +39,7 @@ FACTS = {
     "python_version": "3.13.5",
     "hostname": "host",
     "processor_nproc": 32,
+    "memtotal_mb": 257000,
 }
 
 
