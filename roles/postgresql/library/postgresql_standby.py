@@ -53,7 +53,7 @@ from typing import Any  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
-# Numbers below are the server's own (FirstNormalObjectId in access/transam.h); what anybody makes gets one from here on.
+# Numbers below are the server's own (FirstNormalObjectId in access/transam.h); what anybody makes gets one from here.
 FIRST_OF_USERS = 16384
 # What pg_controldata calls the primary's settings that a standby must not stay below.
 CONTROL = {
