@@ -28,8 +28,8 @@ PLUGINS = {"aws": "aws_ec2.yml", "gcp": "gcp.yml"}
 GROUPS = {"trading", "messaging", "analytics", "cache", "relational"}
 ROLES = {
     "preflight": "all", "cpu_plan": "all", "base": "all", "time": "all", "storage": "all", "kernel": "all",
-    "hugepages": "all", "slices": "all", "nic": "all", "irq": "all", "firewall": "all", "proof": "all", "artifact": "all",
-    "nats": "messaging",
+    "hugepages": "all", "slices": "all", "nic": "all", "irq": "all", "firewall": "all", "proof": "all",
+    "artifact": "all", "nats": "messaging",
     "chdb": "analytics", "redis": "cache", "valkey": "cache", "postgresql": "relational", "rust_core": "trading",
     "cift": "trading", "benchmark": "trading",
 }  # fmt: skip

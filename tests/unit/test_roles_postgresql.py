@@ -86,13 +86,13 @@ def test_what_cannot_be_is_refused_in_words(extra: dict[str, Any], sentence: str
 def test_who_may_connect() -> None:
     text = site().render("postgresql", "db-1", "cift_hba.conf.j2", postgresql_clients=["192.0.2.0/24"])
     rules = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
-    assert rules[0] == ["local", "all", "all", "peer"]
-    assert {tuple(rule[:4]) for rule in rules[1:]} == {
+    assert rules[:2] == [["local", database, "all", "peer"] for database in ("all", "replication")]
+    assert {tuple(rule[:4]) for rule in rules[2:]} == {
         *(("host", "cift", "cift", net) for net in ("127.0.0.1/32", "::1/128", "192.0.2.0/24")),
         *(("host", "cift", "cift", f"198.51.100.{number}/32") for number in (2, 9)),
         ("host", "replication", "cift_replication", "198.51.100.2/32"),
     }
-    assert {rule[4] for rule in rules[1:]} == {"scram-sha-256"}
+    assert {rule[4] for rule in rules[2:]} == {"scram-sha-256"}
     tls = site().render("postgresql", "db-1", "cift_hba.conf.j2", postgresql_tls=True)
     assert {line.split()[0] for line in tls.splitlines() if line and not line.startswith("#")} == {"local", "hostssl"}
 
