@@ -52,7 +52,7 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
         "stranger": (cluster("a", "b", "c"), "nats_server_name: found n1, expected one of nats_nodes (a, b, c)"),
         "plain": (cluster("n1", "n2", "n3") | {"nats_tls": False}, "nats_tls: found False"),
         "open": (cluster("n1", "n2", "n3", nats_route_password="short"), "nats_route_password of 5 characters"),
-        "keyless": (variables(nats_keys={"sys": seed("sys").decode()}), "found none for admin, benchmark, api, engine"),
+        "keyless": (variables(nats_keys={"sys": seed("sys").decode()}), "found none for admin, api, benchmark, engine"),
         "shared": (variables(nats_keys=twice), "found 7 keys of which 1 differ"),
         "sync": (variables(nats_sync_interval="often"), "nats_sync_interval: found often, expected always or a time"),
         "never": (variables(nats_sync_interval="0s"), "nats_sync_interval: found 0s"),

@@ -148,7 +148,7 @@ def problem(pages: Pages, servers: int) -> str:
             return f"the cluster has {meta.get('cluster_size', 1)} servers, expected {servers}"
         if not meta.get("leader"):
             return "the cluster has no leader"
-        for peer in meta.get("replicas") or []:
+        for peer in meta.get("replicas") or [] if meta["leader"] == me else []:  # a follower doesn't know
             if peer.get("offline") or not peer.get("current"):
                 return f"server {peer['name']} is {'away' if peer.get('offline') else 'behind'}"
     for stream in streams(jetstream):
