@@ -125,9 +125,14 @@ class NatsCluster:
         self.whole()
 
     def whole(self, timeout_s: float = 40.0) -> None:
-        for node in self.nodes.values():
-            lack = program.until(lambda node=node: program.problem(node.pages, len(self.nodes)), timeout_s)
-            assert not lack, f"{node.name}: {lack}\n{node.log[-3000:]}"
+        """Wait until every server says so in one round: what moves between two looks is seen by nobody."""
+
+        def lacks() -> dict[str, str]:
+            found = {node.name: program.problem(node.pages, len(self.nodes)) for node in self.nodes.values()}
+            return {name: lack for name, lack in found.items() if lack}
+
+        lack = program.until(lacks, timeout_s)
+        assert not lack, f"{lack}\n" + "\n".join(self.nodes[name].log[-2000:] for name in lack)
 
     def settings(self, user: str = "admin", **own: Any) -> Settings:
         given = {"nats_url": self.url, "nats_ca": str(self.authority.path)}

@@ -68,7 +68,7 @@ class Pages:
 
     def jetstream(self) -> Page:
         """Return what JetStream has, stream by stream."""
-        return self.get("jsz?accounts=true&streams=true")
+        return self.get("jsz?accounts=true&streams=true&config=true")
 
 
 class Control(Protocol):
@@ -113,11 +113,12 @@ class Systemd:
 
 
 class Stream(NamedTuple):
-    """A stream as this server sees it; `replicas` are the other copies, known to their leader alone."""
+    """A stream as this server sees it: `wanted` copies, of which `replicas` are the others, known to their leader."""
 
     account: str
     name: str
     state: Page
+    wanted: int
     leader: str
     replicas: list[Page]
 
@@ -128,7 +129,8 @@ def streams(jetstream: Page) -> Iterator[Stream]:
         for one in account.get("stream_detail") or []:
             cluster = one.get("cluster") or {}
             yield Stream(
-                account["name"], one["name"], one.get("state") or {}, cluster.get("leader", ""),
+                account["name"], one["name"], one.get("state") or {},
+                (one.get("config") or {}).get("num_replicas", 1), cluster.get("leader", ""),
                 cluster.get("replicas") or [],
             )  # fmt: skip
 
@@ -154,7 +156,11 @@ def problem(pages: Pages, servers: int) -> str:
     for stream in streams(jetstream):
         if servers > 1 and not stream.leader:
             return f"stream {stream.name} has no leader"
-        for copy in stream.replicas if stream.leader == me else []:
+        if stream.leader != me:
+            continue
+        if len(stream.replicas) + 1 != stream.wanted:
+            return f"stream {stream.name} has {len(stream.replicas) + 1} copies, expected {stream.wanted}"
+        for copy in stream.replicas:
             if copy.get("offline") or not copy.get("current"):
                 return f"the copy of stream {stream.name} on {copy['name']} is {copy.get('lag', 0)} messages behind"
     return ""
