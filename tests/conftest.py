@@ -8,6 +8,7 @@ settings.load_profile("cift")
 
 pytest_plugins = [
     "tests.servers.nats",
+    "tests.servers.nats_cluster",
     "tests.servers.cache",
     "tests.servers.postgres",
     "tests.servers.chdb",

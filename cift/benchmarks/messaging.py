@@ -18,6 +18,7 @@ from nats.js.api import StorageType, StreamConfig
 from cift.benchmarks.measure import Row, Samples, latency_row
 from cift.benchmarks.profile import Profile
 from cift.core.config import Settings
+from cift.core.nats_client import sign_in
 
 SECTION = "Message Latency (NATS)"
 _PAYLOAD = bytes(128)
@@ -55,9 +56,7 @@ async def _connection(settings: Settings) -> AsyncIterator[Client]:
         refused.append(error)
 
     client = await nats.connect(
-        settings.nats_url,
-        user=settings.nats_user or None,
-        password=settings.nats_password.get_secret_value() or None,
+        **sign_in(settings),
         connect_timeout=3,
         allow_reconnect=False,
         error_cb=on_error,

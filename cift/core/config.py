@@ -6,20 +6,29 @@ come from `/etc/cift/cift.env` and, for secrets, from one environment file per s
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Where each system is and how to sign in. Every field has its environment variable as alias."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
+    # All servers of the cluster, comma separated: a client that loses one goes to another. tls:// insists on TLS.
     nats_url: str = Field("nats://127.0.0.1:4222", alias="NATS_URL")
-    nats_user: str = Field("", alias="NATS_USER")
-    nats_password: SecretStr = Field(SecretStr(""), alias="NATS_PASSWORD")
+    # The seed of the service's own key; the server knows the public half alone. Empty: a server without users.
+    nats_seed: SecretStr = Field(SecretStr(""), alias="NATS_NKEY_SEED")
+    # The authority that signed the servers' certificates, a file; it insists on TLS as tls:// does.
+    nats_ca: str = Field("", alias="CIFT_NATS_CA")
+    # The client's own certificate and key, files, for servers that ask for one.
+    nats_certificate: str = Field("", alias="CIFT_NATS_CERTIFICATE")
+    nats_key: str = Field("", alias="CIFT_NATS_KEY")
+    # Copies of each stream, on as many servers.
+    nats_replicas: int = Field(1, alias="CIFT_NATS_REPLICAS", ge=1, le=5)
 
     clickhouse_host: str = Field("127.0.0.1", alias="CLICKHOUSE_HOST")
     clickhouse_port: int = Field(8123, alias="CLICKHOUSE_PORT")
@@ -56,6 +65,14 @@ class Settings(BaseSettings):
     risk_max_notional: float = Field(100_000_000.0, alias="CIFT_RISK_MAX_NOTIONAL", gt=0)
     risk_max_leverage: float = Field(10.0, alias="CIFT_RISK_MAX_LEVERAGE", gt=0)
     risk_account_value: float = Field(1_000_000_000.0, alias="CIFT_RISK_ACCOUNT_VALUE", gt=0)
+
+    @field_validator("nats_seed")
+    @classmethod
+    def _is_seed(cls, seed: SecretStr) -> SecretStr:
+        text = seed.get_secret_value()
+        if not re.fullmatch(r"(SU[A-Z2-7]{56})?", text):
+            raise ValueError(f"found {len(text)} characters, expected a user's seed: SU and 56 of A-Z and 2-7")
+        return seed
 
 
 @lru_cache(maxsize=1)

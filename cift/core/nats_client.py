@@ -6,9 +6,51 @@ Found with nats-py 2.16 on a loaded machine; each method below says what happens
 from __future__ import annotations
 
 import asyncio
+import ssl
+from typing import Any
 
+import nkeys
 from nats.aio.client import Client
-from nats.errors import UnexpectedEOF
+from nats.errors import Error, UnexpectedEOF
+
+from cift.core.config import Settings
+
+
+def sign_in(settings: Settings) -> dict[str, Any]:
+    """Return the arguments of nats-py's `connect` that say where the servers are, how to trust them and who we are.
+
+    Raises:
+        OSError: a certificate's file isn't there, or isn't one.
+        ValueError: the seed of NATS_NKEY_SEED is damaged.
+    """
+    servers = [part.strip() for part in settings.nats_url.split(",")]
+    found: dict[str, Any] = {"servers": servers}
+    if settings.nats_ca or settings.nats_certificate or any(server.startswith("tls://") for server in servers):
+        found["tls"] = ssl.create_default_context(cafile=settings.nats_ca or None)
+        if settings.nats_certificate:
+            found["tls"].load_cert_chain(settings.nats_certificate, settings.nats_key or None)
+    if settings.nats_seed.get_secret_value():
+        public_key(settings)
+        found["nkeys_seed_str"] = settings.nats_seed.get_secret_value()
+    return found
+
+
+def public_key(settings: Settings) -> str:
+    """Return the key that the servers know the user by, empty without a seed.
+
+    Raises:
+        ValueError: the seed is damaged.
+    """
+    seed = settings.nats_seed.get_secret_value().encode()
+    if not seed:
+        return ""
+    try:  # nkeys 0.2 doesn't look at the checksum: the same bytes must give the same seed
+        prefix, raw = nkeys.decode_seed(seed)
+        if nkeys.encode_seed(raw, prefix) != seed:
+            raise nkeys.ErrInvalidSeed
+        return str(nkeys.from_seed(seed).public_key.decode())
+    except (nkeys.NkeysError, ValueError):
+        raise ValueError("NATS_NKEY_SEED is damaged, expected a user's seed with its checksum") from None
 
 
 class SteadyClient(Client):
@@ -36,6 +78,12 @@ class SteadyClient(Client):
             return await super()._flush_pending(force_flush)
         except RuntimeError as error:
             raise ConnectionResetError(f"connection lost: {error}") from error
+
+    def _connect_command(self) -> bytes:
+        """Refuse a server without TLS where TLS was asked for: nats-py goes on in plain text."""
+        if "tls" in self.options and not self._server_info.get("tls_required"):
+            raise Error("the server offers no TLS, expected it by tls:// or CIFT_NATS_CA")
+        return super()._connect_command()
 
     def forget_pending(self) -> None:
         """Drop what a lost connection had not sent.

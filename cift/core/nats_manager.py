@@ -21,7 +21,7 @@ from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
 from cift.core.config import Settings, get_settings
-from cift.core.nats_client import SteadyClient
+from cift.core.nats_client import SteadyClient, public_key, sign_in
 from cift.core.serialization import encode
 
 log = logging.getLogger(__name__)
@@ -62,16 +62,14 @@ class NatsManager:
         """Connect, trying for `timeout_s` seconds (a server may be starting beside us).
 
         Raises:
-            NatsUnavailableError: nobody answers, or the server refuses the user or password.
+            NatsUnavailableError: nobody answers, the server refuses our key, or we its certificate.
         """
         settings = self.settings
         try:
             async with asyncio.timeout(timeout_s):
                 await self.client.connect(
-                    servers=[part.strip() for part in settings.nats_url.split(",")],
+                    **sign_in(settings),
                     name=self.name,
-                    user=settings.nats_user or None,
-                    password=settings.nats_password.get_secret_value() or None,
                     connect_timeout=2,
                     reconnect_time_wait=RECONNECT_WAIT_S[0],  # type: ignore[arg-type]  # seconds, a float will do
                     max_reconnect_attempts=-1,
@@ -82,18 +80,27 @@ class NatsManager:
                     disconnected_cb=self._on_disconnect,
                     reconnected_cb=self._on_reconnect,
                 )
+        except ValueError as error:
+            raise NatsUnavailableError(f"NATS at {settings.nats_url}: {error}") from None
         except (Error, OSError, TimeoutError) as error:
             await self.client.close()
             problem = self._refusal or self._problem or str(error) or "no answer"
-            expected = "check NATS_USER and NATS_PASSWORD" if self._refusal else "is nats-server running there?"
-            where = f"NATS at {settings.nats_url} as user {settings.nats_user or '(none)'}"
+            expected = "is nats-server running there?"
+            if self._refusal:
+                expected = "check NATS_NKEY_SEED, and that the server lists this key"
+            elif "certificate" in problem.lower():
+                expected = "check CIFT_NATS_CA and the names in the server's certificate"
+            where = f"NATS at {settings.nats_url} as {public_key(settings) or 'nobody'}"
             raise NatsUnavailableError(f"{where}: {problem}; {expected}") from None
         self._established = True
         return self
 
-    @staticmethod
-    def _next_server(pool: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
-        return random.choice(pool), random.uniform(*RECONNECT_WAIT_S)  # noqa: S311
+    def _next_server(self, pool: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
+        """Choose one that failed least, and not the one just lost: a host that was cut off doesn't even refuse."""
+        lost = self.client._current_server
+        left = lost.uri.netloc if lost is not None else ""
+        chosen = min(pool, key=lambda one: (one.reconnects, one.uri.netloc == left, random.random()))  # noqa: S311
+        return chosen, random.uniform(*RECONNECT_WAIT_S)  # noqa: S311
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__

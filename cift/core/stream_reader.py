@@ -23,7 +23,9 @@ from cift.core.nats_manager import NatsManager
 log = logging.getLogger(__name__)
 
 BATCH = 1024
-HEARTBEAT_S = 5.0
+# A consumer ends with the server that it was on, while our own connection to another one stands: three heartbeats
+# that don't come are all that tells us.
+HEARTBEAT_S = 0.5
 EXPIRES_S = 30.0
 RETRY_S = (0.1, 5.0)
 

@@ -60,7 +60,7 @@ async def apply_all(settings: Settings, say: Callable[[str], None]) -> list[str]
 
     await _each(settings, use)
     async with NatsManager(settings, name="cift-schema") as nats:
-        for change in await ensure_streams(nats.js):
+        for change in await ensure_streams(nats.js, replicas=settings.nats_replicas):
             note(f"nats: {change}")
     return changed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.servers.api import KEY, ApiServer
 from tests.servers.cache import CacheServer
-from tests.servers.nats import NatsServer
+from tests.servers.nats import NatsServer, seed
 from tests.servers.postgres import PASSWORD
 
 
@@ -39,7 +39,7 @@ async def test_health_tells_each_dependency_and_no_secret(api_server: ApiServer,
         assert dependencies[name]["latency_ms"] > 0
     for name in ("engine", "recorder"):  # neither runs in this test
         assert dependencies[name]["state"] == "down"
-    for secret in (PASSWORD, nats_server.password("api"), KEY, "secret", "127.0.0.1"):
+    for secret in (PASSWORD, seed("api").decode(), KEY, "secret", "127.0.0.1"):
         assert secret not in response.text
 
 

@@ -15,6 +15,7 @@ from cift.benchmarks.end_to_end import SYMBOL_VARIABLE
 from cift.benchmarks.profile import QUICK
 from cift.benchmarks.targets import ROWS
 from cift.core.config import Settings
+from cift.core.nats_client import sign_in
 from tests.servers.api import KEY
 from tests.servers.stack import Stack
 
@@ -32,9 +33,7 @@ SHORT = dataclasses.replace(
 
 
 async def streams(settings: Settings) -> list[str]:
-    client = await nats.connect(
-        settings.nats_url, user=settings.nats_user, password=settings.nats_password.get_secret_value()
-    )
+    client = await nats.connect(**sign_in(settings))
     try:
         return [stream.config.name or "" for stream in await client.jetstream().streams_info()]
     finally:

@@ -9,11 +9,12 @@ import signal
 import pytest
 from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+from cift.core.config import Settings
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.streams import STREAMS, ensure_streams
-from tests.servers.nats import NatsServer
+from tests.servers.nats import NatsServer, seed
 
 
 async def test_the_streams_are_made_once_and_mended_when_they_differ(nats_server: NatsServer) -> None:
@@ -90,10 +91,21 @@ async def test_it_reconnects_after_a_kill_and_tells_those_who_asked(nats_server:
         assert await nats.ping() > 0
 
 
-async def test_a_wrong_password_is_one_sentence_at_once(nats_server: NatsServer) -> None:
-    settings = nats_server.settings().model_copy(update={"nats_password": SecretStr("wrong")})
-    with pytest.raises(NatsUnavailableError, match=r"as user admin: .*check NATS_USER and NATS_PASSWORD"):
+async def test_a_strangers_key_is_one_sentence_at_once(nats_server: NatsServer) -> None:
+    with pytest.raises(NatsUnavailableError, match=r"as U[A-Z2-7]{55}: .*check NATS_NKEY_SEED"):
+        await NatsManager(nats_server.settings("stranger")).connect()
+
+
+async def test_a_damaged_seed_is_one_sentence_without_it(nats_server: NatsServer) -> None:
+    good = seed("admin").decode()
+    damaged = good[:-1] + ("A" if good[-1] != "A" else "B")
+    settings = nats_server.settings().model_copy(update={"nats_seed": SecretStr(damaged)})
+    with pytest.raises(NatsUnavailableError, match="NATS_NKEY_SEED is damaged") as found:
         await NatsManager(settings).connect()
+    assert damaged[2:20] not in str(found.value)
+    with pytest.raises(ValidationError, match="found 5 characters, expected a user's seed") as refused:
+        Settings(NATS_NKEY_SEED="wrong")
+    assert "wrong" not in str(refused.value)
 
 
 async def test_nobody_there_is_one_sentence_in_time(nats_server: NatsServer) -> None:

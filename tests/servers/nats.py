@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import nkeys
 import pytest
 from pydantic import SecretStr
 
@@ -24,6 +26,11 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def seed(user: str) -> bytes:
+    """The same one each time for a user: tests keep no secrets."""
+    return nkeys.encode_seed(hashlib.sha256(user.encode()).digest(), nkeys.PREFIX_BYTE_USER)
+
+
 class NatsServer:
     """Its folder and port outlive `kill` and `restart`, as on a host."""
 
@@ -32,7 +39,7 @@ class NatsServer:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
-        users = "\n".join(f'{{ user: {user}, password: "{self.password(user)}" }}' for user in USERS)
+        users = "\n".join(f"{{ nkey: {nkeys.from_seed(seed(user)).public_key.decode()} }}" for user in USERS)
         self.config = folder / "nats.conf"
         self.config.write_text(
             f"server_name: test\nhost: 127.0.0.1\nport: {self.port}\n"
@@ -40,16 +47,12 @@ class NatsServer:
             f"authorization {{ users: [\n{users}\n] }}\n"
         )
 
-    @staticmethod
-    def password(user: str) -> str:
-        return f"{user}-secret"
-
     def settings(self, user: str = "admin", base: Settings | None = None) -> Settings:
-        update = {"nats_url": self.url, "nats_user": user, "nats_password": SecretStr(self.password(user))}
+        update = {"nats_url": self.url, "nats_seed": SecretStr(seed(user).decode())}
         return (base or Settings()).model_copy(update=update)
 
     def environment(self, user: str) -> dict[str, str]:
-        return {"NATS_URL": self.url, "NATS_USER": user, "NATS_PASSWORD": self.password(user)}
+        return {"NATS_URL": self.url, "NATS_NKEY_SEED": seed(user).decode()}
 
     def start(self) -> None:
         binary = Path(sys.executable).with_name("nats-server")

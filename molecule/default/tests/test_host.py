@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -20,6 +21,28 @@ def test_every_service_is_up_and_will_be_again(host: Any, cache_unit: str, datab
 def test_systemd_is_content(host: Any) -> None:
     assert host.run("systemctl --failed --no-legend --plain").stdout == ""
     assert host.run("systemctl is-system-running --wait").stdout.strip() == "running"
+
+
+def test_the_message_server_tells_prometheus_and_speaks_tls_alone(host: Any) -> None:
+    assert host.service("cift-nats-metrics.timer").is_running
+    figures = host.file("/var/lib/prometheus/node-exporter/nats.prom").content_string
+    assert "nats_server_up 1" in figures.splitlines()
+    hello = "import socket; print(socket.create_connection(('127.0.0.1', 4222)).recv(4096).decode())"
+    assert '"tls_required":true' in host.check_output(f'python3 -c "{hello}"')
+
+
+def test_a_port_that_no_group_opens_is_shut(host: Any, api: httpx.Client) -> None:
+    listen = "import socket, time; s = socket.create_server(('0.0.0.0', 8099))"
+    serve = f"{listen}; open('/run/shut-test', 'w'); time.sleep(60)"
+    assert host.run(f'systemd-run --unit=shut-test --collect python3 -c "{serve}"').rc == 0
+    try:
+        host.check_output("timeout 10 sh -c 'until test -e /run/shut-test; do sleep 0.1; done'")
+        # Dropped, not refused: nothing comes back at all.
+        with pytest.raises(TimeoutError):
+            socket.create_connection((api.base_url.host, 8099), timeout=2)
+        host.check_output("python3 -c \"import socket; socket.create_connection(('127.0.0.1', 8099), 5)\"")
+    finally:
+        host.run("systemctl stop shut-test; rm -f /run/shut-test")
 
 
 def test_health_is_green_from_outside(api: httpx.Client) -> None:

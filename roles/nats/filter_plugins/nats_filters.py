@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
-import bcrypt
+import nkeys
 from ansible.errors import AnsibleFilterError
 
 
-def nats_bcrypt(password: str) -> str:
-    """Return the password's bcrypt hash in the form that nats-server knows, the same one on every run.
-
-    The salt comes from the password, so that a second run changes nothing, and the cost is the lowest one: both are
-    sound only for long random passwords (190 bits here), for which nobody has a table and nobody tries all. A dear hash
-    would only make every connection slow.
-    """
-    if len(password) < 20:
+def nats_public_key(key: str) -> str:
+    """Return the public half of a user's seed; a public key stays what it is."""
+    if key.startswith("U") and len(key) == 56:
+        return key
+    try:
+        prefix, raw = nkeys.decode_seed(key.encode())
+        # nkeys 0.2 doesn't look at the checksum: the same bytes must give the same seed.
+        if prefix != nkeys.PREFIX_BYTE_USER or nkeys.encode_seed(raw, prefix).decode() != key:
+            raise ValueError
+        return str(nkeys.from_seed(key.encode()).public_key.decode())
+    except (nkeys.NkeysError, ValueError, IndexError):
         raise AnsibleFilterError(
-            f"a password of nats_passwords has {len(password)} characters, expected 20 random ones or more"
-        )
-    seed = hashlib.sha256(b"nats " + password.encode()).digest()[:16]
-    alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    bits = int.from_bytes(seed, "big") << 4  # 128 bits make 22 characters of 6
-    salt = "".join(alphabet[bits >> shift & 63] for shift in range(126, -1, -6))
-    return bcrypt.hashpw(password.encode(), f"$2a$04${salt}".encode()).decode()
+            f"a key of nats_keys has {len(key)} characters and is neither a user's seed (SU and 56 more, with its "
+            "checksum) nor a public key (U and 55 more)"
+        ) from None
 
 
 def nats_fill(pair: tuple[str, str]) -> str:
@@ -38,4 +36,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Return the filters by name."""
-        return {"nats_bcrypt": nats_bcrypt, "nats_fill": nats_fill}
+        return {"nats_public_key": nats_public_key, "nats_fill": nats_fill}
