@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -84,8 +85,8 @@ def test_users_profiles_and_quotas(three: Rendered) -> None:
     assert ["writer", "async_insert", "0", None] in profiles
     assert quotas == [
         ["owner", ["user_name"], ["cift"], None],
-        ["reader", ["user_name"], ["api", "benchmark"], 1_000_000],
-        ["writer", ["user_name"], ["recorder"], None],
+        ["reader", ["user_name"], ["api"], 1_000_000],
+        ["writer", ["user_name"], ["benchmark", "recorder"], None],
     ]
 
 
@@ -213,6 +214,17 @@ def test_each_user_can_do_its_work_and_no_more(one: Rendered) -> None:
     assert max(found) == [3.0]
     with pytest.raises(RuntimeError, match="Not enough privileges"):
         ask(server, "DROP TABLE cift_analytics.ticks_analytics")
+    speak_as(server, "benchmark")
+    scratch = "cift_analytics.benchmark_1a2b"
+    ask(
+        server,
+        f"CREATE TABLE {scratch} (a Int64) ENGINE = MergeTree ORDER BY a",
+        f"INSERT INTO {scratch} SELECT number FROM numbers(3)",
+        f"DROP TABLE {scratch}",
+    )
+    for forbidden in (into, "SELECT count() FROM cift_analytics.ticks_analytics", "DROP DATABASE cift_analytics"):
+        with pytest.raises(RuntimeError, match="Not enough privileges"):
+            ask(server, forbidden)
     speak_as(server, "api")
     assert ask(server, "SELECT count() FROM cift_analytics.ticks_analytics") == [[[2]]]
     for forbidden in (into, "SELECT 1 SETTINGS max_threads = 64", "SELECT 1 SETTINGS readonly = 0"):
@@ -269,6 +281,20 @@ def test_the_log_of_queries_forgets(one: Rendered) -> None:
     )
     assert [name for name, _ in tables] == ["query_log"]
     assert "TTL event_date + toIntervalDay(30)" in tables[0][1]
+
+
+def test_verify_reads_every_row(tmp_path: Path) -> None:
+    """No server runs: the rows say so, and none of the checks is one that can't be read."""
+    hosts = {"ch1": {"clickhouse_keeper_mode": "embedded", "clickhouse_keeper_server_id": 1}}
+    done = render(tmp_path, hosts, steps=["clickhouse verify", "clickhouse_keeper verify"])
+    assert done.status == 0, done.output
+    rows = json.loads((tmp_path / "ch1/rows.json").read_text())
+    names = {row["setting"] for row in rows}
+    assert {"sign-in without a password", "metrics", "HTTP port", "the Keeper leads or follows"} <= names
+    assert "clickhouse-server" in names
+    # Ports are read by `ss`, which not every machine that runs the tests has.
+    unread = {row["setting"] for row in rows if row["wanted"] == "readable"}
+    assert unread <= {"native port", "HTTP port", "metrics port", "servers connect"}
 
 
 UNIT = "[Unit]\nDescription=ClickHouse Server\n[Service]\nType=notify\nUser=daemon\nRestart=always\nRestartSec=30\n"

@@ -69,6 +69,11 @@ PLAY = [
                 },
                 "loop": "{{ steps }}",
             },
+            {
+                "name": "Keep what was read back",
+                "ansible.builtin.copy": {"content": "{{ cift_verify_rows | to_json }}", "dest": "{{ rows }}"},
+                "when": "cift_verify_rows is defined",
+            },
             {"name": "End before the handlers, which would restart servers", "ansible.builtin.meta": "end_play"},
         ],
     }
@@ -105,6 +110,7 @@ def render(folder: Path, hosts: dict[str, dict[str, Any]], steps: list[str] = ST
     own = f"{folder}/{{{{ inventory_hostname }}}}"
     everything = {
         "steps": steps,
+        "rows": f"{own}/rows.json",
         "__clickhouse_etc": f"{own}/clickhouse-server",
         "__clickhouse_group": group,
         "__clickhouse_dropin": f"{own}/clickhouse-server.service.d",
