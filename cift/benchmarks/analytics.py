@@ -10,6 +10,7 @@ import numpy as np
 
 from cift.benchmarks.measure import Row, latency_row
 from cift.benchmarks.profile import Profile
+from cift.core.clickhouse.connection import sign_in
 from cift.core.config import Settings
 
 SECTION = "Analytics Query (ClickHouse)"
@@ -50,10 +51,7 @@ def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, 
     The ticks live in a scratch table that is dropped afterwards.
     """
     client = clickhouse_connect.get_client(
-        host=settings.clickhouse_host,
-        port=settings.clickhouse_port,
-        username=settings.clickhouse_user,
-        password=settings.clickhouse_password.get_secret_value(),
+        **sign_in(settings),
         database=settings.clickhouse_db,
         connect_timeout=3,
         send_receive_timeout=60,

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     clickhouse_host: str = Field("127.0.0.1", alias="CLICKHOUSE_HOST")
     clickhouse_port: int = Field(8123, alias="CLICKHOUSE_PORT")
     clickhouse_db: str = Field("cift_analytics", alias="CLICKHOUSE_DB")
+    # The authority that signed the server's certificate, a file; empty: the port is without TLS.
+    clickhouse_ca: str = Field("", alias="CLICKHOUSE_CA")
     # The cluster whose hosts all get the tables, as `remote_servers` calls it; empty: one server.
     clickhouse_cluster: str = Field("", alias="CLICKHOUSE_CLUSTER", pattern=r"^\w*$")
     clickhouse_user: str = Field("cift", alias="CLICKHOUSE_USER")

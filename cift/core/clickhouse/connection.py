@@ -46,6 +46,18 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def sign_in(settings: Settings) -> dict[str, Any]:
+    """Return what every client of clickhouse-connect is told: where the server is, who asks, and whom to trust."""
+    told: dict[str, Any] = {
+        "host": settings.clickhouse_host,
+        "port": settings.clickhouse_port,
+        "username": settings.clickhouse_user,
+        "password": settings.clickhouse_password.get_secret_value(),
+        "secure": bool(settings.clickhouse_ca),
+    }
+    return told | {"ca_cert": settings.clickhouse_ca} if settings.clickhouse_ca else told
+
+
 class Connection:
     """A client with a clear life: `open`, `close`. Calls may run side by side, `threads` at once."""
 
@@ -68,10 +80,7 @@ class Connection:
     def _sign_in(self) -> Client:
         settings = self._settings
         return clickhouse_connect.get_client(
-            host=settings.clickhouse_host,
-            port=settings.clickhouse_port,
-            username=settings.clickhouse_user,
-            password=settings.clickhouse_password.get_secret_value(),
+            **sign_in(settings),
             database=self._database,
             client_name="cift",
             # On loopback compressing costs more than it saves.
