@@ -94,10 +94,9 @@ def test_everything_that_is_wrong_is_listed_at_once(site: Site) -> None:
     assert "expected at least 65536 GiB" in output
 
 
-def test_engines_whose_roles_are_yet_to_come(site: Site) -> None:
-    output = site(cift_clickhouse_engine="server")
-    assert "1 thing is in the way" in output
-    assert "set cift_clickhouse_engine in the inventory" in output
+def test_an_analytics_server_for_which_nobody_has_a_password(site: Site) -> None:
+    output = site(cift_clickhouse_engine="server", cift_secret_clickhouse_api="")
+    assert "clickhouse_users: found no password for api" in output
 
 
 def test_an_unreachable_host(site: Site) -> None:

@@ -41,11 +41,6 @@ options:
     type: list
     elements: dict
     default: []
-  sentences:
-    description: What the inventory itself is already known to have wrong, one sentence each.
-    type: list
-    elements: str
-    default: []
   report:
     description: Return the rows, and don't fail.
     type: bool
@@ -116,7 +111,6 @@ def main() -> None:
                     "unit": {"type": "str", "required": True},
                 },
             },
-            "sentences": {"type": "list", "elements": "str", "default": []},
             "report": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -124,7 +118,7 @@ def main() -> None:
     host = module.params["host"]
     checks = everything(module.params)
     rows = [row(host, check) for check in checks]
-    problems = module.params["sentences"] + [check.sentence() for check in checks if not check.good]
+    problems = [check.sentence() for check in checks if not check.good]
     if problems and not module.params["report"]:
         listed = "\n".join(f"({number}) {problem}." for number, problem in enumerate(problems, start=1))
         one = "1 thing is" if len(problems) == 1 else f"{len(problems)} things are"
