@@ -9,11 +9,11 @@ import asyncio
 import ssl
 from typing import Any
 
-import nkeys
 from nats.aio.client import Client
 from nats.errors import Error, UnexpectedEOF
 
 from cift.core.config import Settings
+from cift.core.nkey import UserKey
 
 
 def sign_in(settings: Settings) -> dict[str, Any]:
@@ -41,15 +41,12 @@ def public_key(settings: Settings) -> str:
     Raises:
         ValueError: the seed is damaged.
     """
-    seed = settings.nats_seed.get_secret_value().encode()
+    seed = settings.nats_seed.get_secret_value()
     if not seed:
         return ""
-    try:  # nkeys 0.2 doesn't look at the checksum: the same bytes must give the same seed
-        prefix, raw = nkeys.decode_seed(seed)
-        if nkeys.encode_seed(raw, prefix) != seed:
-            raise nkeys.ErrInvalidSeed
-        return str(nkeys.from_seed(seed).public_key.decode())
-    except (nkeys.NkeysError, ValueError):
+    try:
+        return UserKey(seed).public
+    except ValueError:
         raise ValueError("NATS_NKEY_SEED is damaged, expected a user's seed with its checksum") from None
 
 
@@ -84,6 +81,11 @@ class SteadyClient(Client):
         if "tls" in self.options and not self._server_info.get("tls_required"):
             raise Error("the server offers no TLS, expected it by tls:// or CIFT_NATS_CA")
         return super()._connect_command()
+
+    def _setup_nkeys_connect(self) -> None:
+        """Sign with our own reading of the seed: nats-py's needs a library that has no wheel."""
+        key = UserKey(str(self._nkeys_seed_str))
+        self._public_nkey, self._signature_cb = key.public, key.sign
 
     def forget_pending(self) -> None:
         """Drop what a lost connection had not sent.
