@@ -71,7 +71,7 @@ _PHASES = (
 
 
 def _terms(chance: random.Random) -> Command:
-    tif = chance.choice(("GTC", "GTC", "GTC", "DAY", "GTD", "IOC", "ATO", "ATC"))
+    tif = chance.choice(("GTC", "GTC", "GTC", "DAY", "GTD", "IOC", "FOK", "ATO", "ATC"))
     post_only = chance.choice(("no", "no", "no", "reject", "reprice"))
     display, least = chance.choice((0, 0, 1, 3, 8)), chance.choice((0, 0, 0, 2, 12))
     kind = chance.choice(("plain", "plain", "hidden", "whole", "reduce only", "anything"))
@@ -183,10 +183,7 @@ def _apply_core(book: FastOrderBook, name: str, *rest: Any) -> Any:
             book.set_phase(*rest)
         case "uncross":
             result, fills = book.uncross(in_money(rest[0]))
-            if result is not None:
-                price, volume, imbalance = result
-                result = (round(price / TICK), round(volume), round(imbalance))
-            return result, in_lots(fills)
+            return indicated(result), in_lots(fills)
         case "advance":
             book.advance_time(*rest)
         case "end of day":
@@ -201,15 +198,17 @@ FOLLOWED = ("cancel", "cancel all", "reduce", "phase", "advance", "end of day")
 
 
 def _options(terms: Terms) -> dict[str, Any]:
+    # All or none has two spellings. Where no other time in force is asked for, what else is drawn tells which.
+    spelled = terms.whole and terms.tif == "GTC" and terms.expires % 2 == 0
     return {
-        "tif": terms.tif,
+        "tif": "AON" if spelled else terms.tif,
         "post_only": terms.post_only == "reject",
         "reprice": terms.post_only == "reprice",
         "display_quantity": terms.display or None,
         "min_quantity": terms.min_quantity or None,
         "expires": terms.expires,
         "hidden": terms.hidden,
-        "all_or_none": terms.whole,
+        "all_or_none": terms.whole and not spelled,
         "reduce_only": terms.reduce_only,
     }
 
@@ -226,6 +225,14 @@ def _add_stop(
 
 def in_money(price: int | None) -> float | None:
     return None if price is None else price * TICK
+
+
+def indicated(result: tuple[float, float, float] | None) -> tuple[int, int, int] | None:
+    """Price in ticks, volume and imbalance in lots."""
+    if result is None:
+        return None
+    price, volume, imbalance = result
+    return round(price / TICK), round(volume), round(imbalance)
 
 
 def in_ticks(fill: Any) -> Fill:

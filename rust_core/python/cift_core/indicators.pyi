@@ -18,7 +18,7 @@ def macd(values: _Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tu
     """MACD (Appel): (macd, signal, histogram), from rows `slow - 1` and `slow + signal - 2` on."""
 
 def bollinger(values: _Floats, period: int = 20, width: float = 2.0) -> tuple[_Floats, _Floats, _Floats]:
-    """Bollinger bands: (upper, middle, lower), `width` population standard deviations around the mean."""
+    """Bands of Bollinger (2001): (upper, middle, lower), `width` population standard deviations around the mean."""
 
 def atr(highs: _Floats, lows: _Floats, closes: _Floats, period: int = 14) -> _Floats:
     """Average true range (Wilder 1978), from row `period - 1` on; the first bar's true range is high - low."""
@@ -43,7 +43,7 @@ class Ema:
 
 @final
 class Rsi:
-    """Relative strength index, value by value."""
+    """Relative strength index (Wilder 1978), value by value."""
 
     def __new__(cls, period: int = 14) -> Rsi: ...
     def update(self, value: float) -> float: ...
@@ -52,7 +52,7 @@ class Rsi:
 
 @final
 class Macd:
-    """MACD, value by value: (macd, signal, histogram)."""
+    """MACD (Appel), value by value: (macd, signal, histogram)."""
 
     def __new__(cls, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd: ...
     def update(self, value: float) -> tuple[float, float, float]: ...
@@ -61,7 +61,7 @@ class Macd:
 
 @final
 class Bollinger:
-    """Bollinger bands, value by value: (upper, middle, lower)."""
+    """Bands of Bollinger (2001), value by value: (upper, middle, lower)."""
 
     def __new__(cls, period: int = 20, width: float = 2.0) -> Bollinger: ...
     def update(self, value: float) -> tuple[float, float, float]: ...
@@ -70,7 +70,7 @@ class Bollinger:
 
 @final
 class Atr:
-    """Average true range, bar by bar."""
+    """Average true range (Wilder 1978), bar by bar."""
 
     def __new__(cls, period: int = 14) -> Atr: ...
     def update(self, high: float, low: float, close: float) -> float: ...

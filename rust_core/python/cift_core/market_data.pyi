@@ -109,7 +109,7 @@ class Twap:
 
 @final
 class RealizedVolatility:
-    """Realized volatility as prices come: of all returns, or of the last `window` returns."""
+    """Realized volatility, see `FastMarketData`, as prices come: of all returns, or of the last `window` returns."""
 
     def __new__(cls, window: int | None = None) -> RealizedVolatility: ...
     def update(self, price: float) -> float: ...
@@ -118,7 +118,7 @@ class RealizedVolatility:
 
 @final
 class OrderFlowImbalance:
-    """OFI as states of the top come; `total` is the sum over all of them, or the last `window`."""
+    """OFI (arXiv 1011.6402) as states of the top come; `total` is the sum over all of them, or the last `window`."""
 
     def __new__(cls, window: int | None = None) -> OrderFlowImbalance: ...
     def update(self, bid: float, bid_volume: float, ask: float, ask_volume: float) -> float: ...
@@ -127,7 +127,7 @@ class OrderFlowImbalance:
 
 @final
 class MultiLevelOrderFlowImbalance:
-    """Multi-level OFI as states of a book come, four arrays of shape (levels,) each."""
+    """Multi-level OFI (arXiv 1907.06230) as states of a book come, four arrays of shape (levels,) each."""
 
     def __new__(cls, levels: int, window: int | None = None) -> MultiLevelOrderFlowImbalance: ...
     def update(self, bids: _Floats, bid_volumes: _Floats, asks: _Floats, ask_volumes: _Floats) -> _Floats: ...
@@ -136,7 +136,7 @@ class MultiLevelOrderFlowImbalance:
 
 @final
 class Vpin:
-    """VPIN of trades with known sides, as they come."""
+    """VPIN (Easley, López de Prado and O'Hara 2012) of trades with known sides, as they come."""
 
     def __new__(cls, bucket_volume: float, buckets: int = 50) -> Vpin: ...
     def update(self, volume: float, side: int) -> float: ...
@@ -145,7 +145,10 @@ class Vpin:
 
 @final
 class BulkVpin:
-    """VPIN by bulk classification, as bars come; sigma is the standard deviation of price changes from bar to bar."""
+    """VPIN by bulk classification, see `FastMarketData.bulk_vpin`, as bars come.
+
+    sigma is the standard deviation of price changes from bar to bar.
+    """
 
     def __new__(cls, bucket_volume: float, buckets: int = 50, *, sigma: float) -> BulkVpin: ...
     def update(self, price: float, volume: float) -> float: ...
@@ -169,7 +172,7 @@ class PriceImpact:
 
 @final
 class KyleLambda:
-    """Kyle's lambda as changes come: of all of them, or of the last `window`."""
+    """Kyle's lambda (Kyle 1985) as changes come: of all of them, or of the last `window`."""
 
     def __new__(cls, window: int | None = None, *, intercept: bool = True) -> KyleLambda: ...
     def update(self, price_change: float, signed_volume: float) -> float: ...

@@ -109,7 +109,9 @@ impl FastOrderBook {
 
     /// Give back the memory that the book no longer needs. This moves every resting order: for quiet times.
     fn shrink(&self, py: Python<'_>) {
-        self.lock(py).instrument.book.shrink();
+        let mut state = self.lock(py);
+        state.instrument.book.shrink();
+        state.outcome.shrink();
     }
 
     /// The whole state as bytes.

@@ -1,4 +1,9 @@
 //! The Python face of the engine: bindings only.
+//!
+//! Threads share whole objects alone. A book, an exchange and a feed's book have one lock each, which holds all of their
+//! state; no call holds two locks at once, and nothing is read beside them. The other classes that change are borrowed
+//! through PyO3, which refuses a second thread that comes meanwhile. We have no atomics and no order of locks of our own
+//! for loom to search, so real threads, on one book and on several, are tested from Python instead.
 
 mod arguments;
 mod book;

@@ -29,6 +29,16 @@ impl Outcome {
         Self { changes: changes.then(Vec::new), ..Self::default() }
     }
 
+    /// Give the room back that what is in it does not need: a mass cancel takes some for every order.
+    pub fn shrink(&mut self) {
+        self.fills.shrink_to_fit();
+        self.cancels.shrink_to_fit();
+        self.triggers.shrink_to_fit();
+        if let Some(changes) = &mut self.changes {
+            changes.shrink_to_fit();
+        }
+    }
+
     /// Where changes go, if anybody wants to know.
     pub fn changes(&mut self) -> Option<&mut Vec<Change>> {
         self.changes.as_mut()

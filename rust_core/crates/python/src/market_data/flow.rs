@@ -67,7 +67,8 @@ impl MultiLevelOrderFlowImbalance {
     }
 }
 
-/// VPIN of trades with known sides, as they come.
+/// VPIN (Easley, López de Prado and O'Hara 2012) of trades with known sides, as they come: the sum of
+/// |bought - sold| over the last `buckets` buckets, divided by their volume.
 #[pyclass(module = "cift_core.market_data")]
 pub struct Vpin(market_data::Vpin);
 
@@ -91,7 +92,8 @@ impl Vpin {
     }
 }
 
-/// VPIN by bulk classification, as bars come.
+/// VPIN (Easley, López de Prado and O'Hara 2012) by bulk classification, as bars come: of a bar's volume the part
+/// Z((price - price before) / sigma) was bought.
 #[pyclass(module = "cift_core.market_data")]
 pub struct BulkVpin(market_data::BulkVpin);
 
@@ -139,7 +141,8 @@ impl PriceImpact {
     }
 }
 
-/// Kyle's lambda as changes come: of all of them, or of the last `window`.
+/// Kyle's lambda (Kyle 1985), the least squares slope of price changes over signed volumes, as they come: of all of
+/// them, or of the last `window`.
 #[pyclass(module = "cift_core.market_data")]
 pub struct KyleLambda(market_data::KyleLambda);
 

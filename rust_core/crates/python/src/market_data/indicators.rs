@@ -71,7 +71,7 @@ pub fn macd<'py>(
     written_lines(py, values.len(), |out| engine::macd(values, fast, slow, signal, out))
 }
 
-/// MACD, value by value.
+/// Moving average convergence and divergence (Appel), value by value: (macd, signal, histogram), NaN before they begin.
 #[pyclass(module = "cift_core.indicators")]
 pub struct Macd(engine::Macd);
 
@@ -99,7 +99,8 @@ impl Macd {
     }
 }
 
-/// Bollinger bands: (upper, middle, lower), `width` standard deviations around the mean of the last `period` values.
+/// Bands of Bollinger (2001): (upper, middle, lower), `width` population standard deviations around the mean of the
+/// last `period` values.
 #[pyfunction]
 #[pyo3(signature = (values, period = 20, width = 2.0))]
 pub fn bollinger<'py>(py: Python<'py>, values: &Bound<'py, PyAny>, period: i64, width: f64) -> PyResult<Lines<'py>> {
@@ -108,7 +109,7 @@ pub fn bollinger<'py>(py: Python<'py>, values: &Bound<'py, PyAny>, period: i64, 
     written_lines(py, values.len(), |out| engine::bollinger(values, period, width, out))
 }
 
-/// Bollinger bands, value by value.
+/// Bands of Bollinger (2001), value by value: (upper, middle, lower), NaN before they begin.
 #[pyclass(module = "cift_core.indicators")]
 pub struct Bollinger(engine::Bollinger);
 
@@ -150,7 +151,7 @@ pub fn atr<'py>(
     written(py, highs.len(), |out| engine::atr(highs, lows, closes, period, out))
 }
 
-/// ATR, bar by bar.
+/// Average true range of Wilder (1978), bar by bar; the first bar's true range is high - low.
 #[pyclass(module = "cift_core.indicators")]
 pub struct Atr(engine::Atr);
 

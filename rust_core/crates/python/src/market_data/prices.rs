@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 
 use super::columns::{or_nan, refused, window};
 
-/// VWAP as trades come: of all of them, or of the last `window`.
+/// Volume-weighted average price, sum(price * volume) / sum(volume), as trades come: of all of them, or of the last
+/// `window`.
 #[pyclass(module = "cift_core.market_data")]
 pub struct Vwap(market_data::Vwap);
 
@@ -29,7 +30,7 @@ impl Vwap {
     }
 }
 
-/// TWAP as prices come.
+/// Time-weighted average price as prices come: each counts as long as it stood.
 #[pyclass(module = "cift_core.market_data")]
 pub struct Twap(market_data::Twap);
 
@@ -57,7 +58,8 @@ impl Twap {
     }
 }
 
-/// Realized volatility as prices come: of all returns, or of the last `window` returns.
+/// Realized volatility (Andersen, Bollerslev, Diebold and Labys 2003), the root of the sum of squared logarithmic
+/// returns, as prices come: of all returns, or of the last `window` of them.
 #[pyclass(module = "cift_core.market_data")]
 pub struct RealizedVolatility(market_data::RealizedVolatility);
 
