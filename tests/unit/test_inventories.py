@@ -6,6 +6,7 @@ that their files name, take their place; that the files name the same groups is 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,12 @@ def test_every_variable_of_every_host_resolves(inventory: Inventory) -> None:
         variables = inventory.resolve(host.name)
         for name in (name for name in variables if name.startswith(("cift_", "nats_", "benchmark_", "preflight_"))):
             assert inventory.template(variables, variables[name]) is not None, name
+
+
+def test_the_message_servers_are_found(inventory: Inventory) -> None:
+    variables = inventory.resolve(inventory.manager.get_hosts()[0].name)
+    url = inventory.template(variables, variables["cift_nats_url"])
+    assert re.fullmatch(r"nats://[0-9.]+:4222(,nats://[0-9.]+:4222)*", url)
 
 
 @pytest.mark.parametrize("role", ROLES)
