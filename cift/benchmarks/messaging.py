@@ -8,7 +8,6 @@ import secrets
 from collections.abc import AsyncIterator
 from time import perf_counter_ns
 
-import nats
 import numpy as np
 import uvloop
 from nats.aio.client import Client
@@ -18,7 +17,7 @@ from nats.js.api import StorageType, StreamConfig
 from cift.benchmarks.measure import Row, Samples, latency_row
 from cift.benchmarks.profile import Profile
 from cift.core.config import Settings
-from cift.core.nats_client import sign_in
+from cift.core.nats_client import SteadyClient, sign_in
 
 SECTION = "Message Latency (NATS)"
 _PAYLOAD = bytes(128)
@@ -55,7 +54,8 @@ async def _connection(settings: Settings) -> AsyncIterator[Client]:
     async def on_error(error: Exception) -> None:
         refused.append(error)
 
-    client = await nats.connect(
+    client = SteadyClient()
+    await client.connect(
         **sign_in(settings),
         connect_timeout=3,
         allow_reconnect=False,

@@ -17,7 +17,7 @@ from cift.core.nkey import UserKey
 
 
 def sign_in(settings: Settings) -> dict[str, Any]:
-    """Return the arguments of nats-py's `connect` that say where the servers are, how to trust them and who we are.
+    """Return the arguments of `SteadyClient.connect` that say where the servers are, how to trust them and who we are.
 
     Raises:
         OSError: a certificate's file isn't there, or isn't one.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import sys
 
-import nats
 import pytest
 import redis.asyncio
 from pydantic import SecretStr
@@ -15,7 +15,7 @@ from cift.benchmarks.end_to_end import SYMBOL_VARIABLE
 from cift.benchmarks.profile import QUICK
 from cift.benchmarks.targets import ROWS
 from cift.core.config import Settings
-from cift.core.nats_client import sign_in
+from cift.core.nats_client import SteadyClient, sign_in
 from tests.servers.api import KEY
 from tests.servers.stack import Stack
 
@@ -33,7 +33,8 @@ SHORT = dataclasses.replace(
 
 
 async def streams(settings: Settings) -> list[str]:
-    client = await nats.connect(**sign_in(settings))
+    client = SteadyClient()
+    await client.connect(**sign_in(settings))
     try:
         return [stream.config.name or "" for stream in await client.jetstream().streams_info()]
     finally:
@@ -44,6 +45,7 @@ async def test_everything_is_measured_and_nothing_is_left(
     trading_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SYMBOL_VARIABLE, "AAPL")
+    monkeypatch.setitem(sys.modules, "nkeys", None)  # no host has it
     settings = trading_stack.settings.model_copy(
         update={"api_url": trading_stack.api.url, "api_key": SecretStr(KEY), "api_ca": ""}
     )
