@@ -83,6 +83,17 @@ def test_ports_follow_from_groups() -> None:
     assert "notrack" not in three_hosts().render("firewall", "h-1", "firewall.nft.j2", firewall_notrack=False)
 
 
+def test_a_keeper_is_reached_wherever_it_runs() -> None:
+    site = three_hosts()
+    site.groups["analytics"] = ["h-1"]
+    for host in ("h-2", "h-3"):
+        site.hosts[host]["clickhouse_keeper_mode"] = "separate"
+    rules = {host: site.render("firewall", host, "firewall.nft.j2") for host in site.hosts}
+    assert "dport 9181 accept" not in rules["h-1"]
+    assert "ip saddr { 198.51.100.1 } tcp dport 9181 accept" in rules["h-2"]
+    assert "ip saddr { 198.51.100.2 } tcp dport 9234 accept" in rules["h-3"]
+
+
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
