@@ -261,6 +261,8 @@ def test_same_decisions_and_sums_then_snapshot_and_replay(seed: int) -> None:
         time += chance.choice((0, 0, 1, 3, 20))
         actions = (desk.new_order, desk.change, desk.cancel, desk.staff)
         chance.choices(actions, weights=(60, 15, 15, 10 if number > 50 else 0))[0](time)
+        if chance.random() < 0.02:
+            desk.core.shrink()
         desk.compare()
         if number == COMMANDS // 2:
             half, tail = desk.core.snapshot(), len(desk.log)

@@ -60,6 +60,12 @@ impl IdIndex {
         }
     }
 
+    /// How many ids are here.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
     /// The slot of an id, if it is here.
     #[inline]
     #[must_use]

@@ -24,6 +24,7 @@ use crate::state::{Outcome, State};
 /// One instrument's order book: price, then time. Safe to use from several threads.
 #[pyclass(frozen, module = "cift_core")]
 pub struct FastOrderBook {
+    /// The instrument's name.
     #[pyo3(get)]
     pub symbol: String,
     state: Mutex<State>,

@@ -366,6 +366,11 @@ impl Exchange {
         self.command(py, command).map(drop)
     }
 
+    /// Give back the memory that books and limits no longer need. This moves every resting order: for quiet times.
+    fn shrink(&self, py: Python<'_>) {
+        self.lock(py).shrink();
+    }
+
     /// The whole state as bytes.
     fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.lock(py).snapshot())

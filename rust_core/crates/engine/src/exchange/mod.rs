@@ -122,6 +122,14 @@ impl Exchange {
         self.markets.get(symbol as usize).map(|market| &market.instrument)
     }
 
+    /// Give back the memory that books and limits no longer need. This moves every resting order: for quiet times.
+    pub fn shrink(&mut self) {
+        for market in &mut self.markets {
+            market.instrument.book.shrink();
+        }
+        self.risk.shrink();
+    }
+
     /// How many events there were.
     #[must_use]
     pub const fn sequence(&self) -> u64 {

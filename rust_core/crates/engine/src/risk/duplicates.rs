@@ -124,7 +124,7 @@ impl Duplicates {
         }
         // No more than two orders in a bucket on average: then one in a thousand is full.
         if self.used >= self.table.len() * 2 {
-            self.grow();
+            self.resize(self.table.len() * 2);
         }
         let number = self.first.wrapping_add(self.queue.len() as u32);
         match self.find(&same) {
@@ -210,9 +210,15 @@ impl Duplicates {
         self.first = self.first.wrapping_add(1);
     }
 
+    /// Give back what a burst took. What is remembered stays.
+    pub fn shrink(&mut self) {
+        self.queue.shrink_to_fit();
+        self.resize(self.used.div_ceil(2).next_power_of_two().max(SMALLEST));
+        self.spilled.shrink_to_fit();
+    }
+
     #[cold]
-    fn grow(&mut self) {
-        let size = self.table.len() * 2;
+    fn resize(&mut self, size: usize) {
         let old = std::mem::replace(&mut self.table, vec![Bucket::default(); size]);
         self.shift = 32 - size.trailing_zeros();
         self.used = 0;
@@ -250,6 +256,9 @@ mod tests {
             }
             fast.insert(same, now, 100);
             slow.push((now, same));
+            if round % 1_009 == 0 {
+                fast.shrink();
+            }
         }
         assert!(fast.queue.len() < 5_000);
         assert!(fast.used <= 400);

@@ -71,6 +71,12 @@ impl Risk {
         }
     }
 
+    /// Give back the memory that live and recent orders no longer need. This moves all of them: for quiet times.
+    pub fn shrink(&mut self) {
+        self.parts.shrink_holds();
+        self.duplicates.shrink();
+    }
+
     /// Open a symbol; returns its number, counted from zero.
     ///
     /// # Errors

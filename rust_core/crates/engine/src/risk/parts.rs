@@ -320,6 +320,12 @@ impl Parts {
     /// Remember a live order, behind its account's others, and count it in.
     #[inline]
     pub fn lay(&mut self, hold: Hold) {
+        self.place(hold);
+        self.count(&hold);
+    }
+
+    #[inline]
+    fn place(&mut self, hold: Hold) {
         let slot = match self.free {
             Some(slot) => {
                 let next = self.holds[slot as usize].next;
@@ -339,7 +345,26 @@ impl Parts {
         }
         account.last = slot;
         self.symbols[account.symbol as usize].holds.insert(hold.order, slot);
-        self.count(&hold);
+    }
+
+    /// Give back what live orders no longer need; each account's stay in their order. This moves all of them.
+    pub fn shrink_holds(&mut self) {
+        let live = self.symbols.iter().map(|symbol| symbol.holds.len()).sum();
+        let old = std::mem::replace(&mut self.holds, Vec::with_capacity(live));
+        self.free = None;
+        for symbol in &mut self.symbols {
+            symbol.holds = IdIndex::default();
+        }
+        for number in 0..self.accounts.len() {
+            let account = &mut self.accounts[number];
+            let mut from = std::mem::replace(&mut account.first, NIL);
+            account.last = NIL;
+            while from != NIL {
+                let hold = old[from as usize];
+                from = hold.next;
+                self.place(hold);
+            }
+        }
     }
 
     /// Forget a live order that is counted out already.

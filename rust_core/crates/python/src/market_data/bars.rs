@@ -12,16 +12,27 @@ use super::columns::{column, refused};
 /// What happened in one bar.
 #[pyclass(frozen, get_all, module = "cift_core.market_data")]
 pub struct Bar {
+    /// When the bar began, in the unit of the trades' times: for bars by time the start of its interval, else its first trade.
     time: i64,
+    /// When its last trade was.
     last_time: i64,
+    /// The first trade's price.
     open: f64,
+    /// The highest price.
     high: f64,
+    /// The lowest price.
     low: f64,
+    /// The last trade's price.
     close: f64,
+    /// The sum of quantities.
     volume: f64,
+    /// The sum of price times quantity; divided by the volume it is the bar's VWAP.
     notional: f64,
+    /// What buyers took.
     buy_volume: f64,
+    /// What sellers took.
     sell_volume: f64,
+    /// How many trades there were.
     trades: u64,
 }
 

@@ -120,9 +120,13 @@ impl BulkVpin {
 /// A straight line through price changes over signed volumes; its slope is Kyle's lambda.
 #[pyclass(frozen, get_all, module = "cift_core.market_data")]
 pub struct PriceImpact {
+    /// Kyle's lambda: how far the price moves for a unit of signed volume.
     slope: f64,
+    /// How far it moves without any.
     intercept: f64,
+    /// The share of the price changes' variance that the line explains, 0 to 1.
     r_squared: f64,
+    /// How many pairs the line goes through.
     count: u64,
 }
 
