@@ -40,10 +40,12 @@ lint: $(VENV)/.installed
 
 unit: core
 	cd rust_core && cargo test --workspace --locked --quiet
-	pytest tests/unit tests/property
+	pytest -n auto --dist loadfile tests/unit tests/property
 
 integration: packages core
-	pytest tests/integration
+	@# What boots hosts or machines does so alone.
+	pytest -n 2 --dist loadfile -m 'not host' tests/integration
+	pytest -m host tests/integration
 
 site: packages core ## A whole host by Molecule
 	molecule test
