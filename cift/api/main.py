@@ -1,4 +1,4 @@
-"""The application: `uvicorn cift.api.main:app --workers 4 --loop uvloop --http httptools`."""
+"""The application, which `python -m cift.api` serves."""
 
 from __future__ import annotations
 

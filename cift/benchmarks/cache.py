@@ -11,7 +11,9 @@ import redis
 
 from cift.benchmarks.measure import Row, rate_row
 from cift.benchmarks.profile import Profile
+from cift.core.cache import trust
 from cift.core.config import Settings
+from cift.core.tls import client_context
 
 SECTION = "Cache Operations"
 _PIPELINE = 200
@@ -29,6 +31,7 @@ def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, 
     The keys start with `benchmark:` and are deleted afterwards.
     """
     client = redis.Redis(
+        **trust(settings),
         host=settings.cache_host,
         port=settings.cache_port,
         username=settings.cache_user or None,
@@ -112,6 +115,9 @@ def _connect(settings: Settings) -> socket.socket:
     """Return a signed-in connection."""
     connection = socket.create_connection((settings.cache_host, settings.cache_port), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if settings.cache_ca:
+        context = client_context(settings.cache_ca, setting="CACHE_CA")
+        connection = context.wrap_socket(connection, server_hostname=settings.cache_host)
     if password := settings.cache_password.get_secret_value():
         connection.sendall(_command(b"AUTH", (settings.cache_user or "default").encode(), password.encode()))
         _receive(connection, bytearray(len(_SET_ANSWER)))

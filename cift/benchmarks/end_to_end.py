@@ -12,6 +12,7 @@ import numpy as np
 from cift.benchmarks.measure import Row, Samples, latency_row
 from cift.benchmarks.profile import Profile
 from cift.core.config import Settings
+from cift.core.tls import client_context
 
 SECTION = "Order to Fill (API)"
 #: An instrument of its own, so that a benchmark on a live host never meets a real order.
@@ -29,7 +30,7 @@ def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, 
         RuntimeError: the API refused an order, or one that should trade did not.
     """
     symbol = os.environ.get(SYMBOL_VARIABLE, DEFAULT_SYMBOL)
-    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=settings.api_ca) if settings.api_ca else True
+    verify: ssl.SSLContext | bool = client_context(settings.api_ca, setting="CIFT_API_CA") if settings.api_ca else True
     headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
     with httpx.Client(
         base_url=settings.api_url, headers=headers, verify=verify, timeout=5.0, trust_env=False

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from redis.asyncio import Redis
@@ -22,9 +22,23 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from cift.core.config import Settings, get_settings
 from cift.core.messages import BookUpdate
 from cift.core.serialization import MessageError, decode_market_data, encode
+from cift.core.tls import client_context
 
 TIMEOUT_S = 2.0
 Engine = Literal["dragonfly", "valkey", "redis"]
+
+
+def trust(settings: Settings) -> dict[str, Any]:
+    """Return what redis-py is told of TLS: nothing without CACHE_CA, else whom to trust.
+
+    Raises:
+        TlsError: the file of CACHE_CA can't be used.
+    """
+    if not settings.cache_ca:
+        return {}
+    # Read here for a sentence that names the setting; redis-py reads the file itself, once for each connection.
+    client_context(settings.cache_ca, setting="CACHE_CA")
+    return {"ssl": True, "ssl_ca_certs": settings.cache_ca, "ssl_check_hostname": True}
 
 
 class CacheUnavailableError(ConnectionError):
@@ -60,7 +74,13 @@ class Cache:
         settings = settings or get_settings()
         self._where = f"cache at {settings.cache_host}:{settings.cache_port} as user {settings.cache_user or 'default'}"
         self._timeout = timeout
+        self._advice = (
+            "does a server run there that speaks TLS, with a certificate of CACHE_CA's authority for that address?"
+            if settings.cache_ca
+            else "is the server running there? One that speaks TLS needs CACHE_CA"
+        )
         self.redis = Redis(
+            **trust(settings),
             host=settings.cache_host,
             port=settings.cache_port,
             username=settings.cache_user or None,
@@ -80,7 +100,7 @@ class Cache:
             raise CacheUnavailableError(f"{self._where}: {error}; check CACHE_USER and CACHE_PASSWORD") from None
         except (RedisError, OSError, TimeoutError) as error:
             problem = str(error) or f"no answer in {self._timeout} s"
-            raise CacheUnavailableError(f"{self._where}: {problem}; is the server running there?") from None
+            raise CacheUnavailableError(f"{self._where}: {problem}; {self._advice}") from None
 
     async def ping(self) -> float:
         """Return the round trip to the cache in seconds.

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     cache_port: int = Field(
         6379, validation_alias=AliasChoices("CACHE_PORT", "DRAGONFLY_PORT", "REDIS_PORT", "cache_port")
     )
+    # The authority that signed the server's certificate, a file; empty: the port is without TLS.
+    cache_ca: str = Field("", alias="CACHE_CA")
     cache_user: str = Field("", alias="CACHE_USER")
     cache_password: SecretStr = Field(
         SecretStr(""), validation_alias=AliasChoices("CACHE_PASSWORD", "REDIS_PASSWORD", "cache_password")
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     database_host: str = Field("127.0.0.1", alias="DATABASE_HOST")
     database_port: int = Field(5432, alias="DATABASE_PORT")
     database_name: str = Field("cift", alias="DATABASE_NAME")
+    # As CACHE_CA. The certificate must be for the name or address in DATABASE_HOST (verify-full).
+    database_ca: str = Field("", alias="DATABASE_CA")
     database_user: str = Field("cift", alias="DATABASE_USER")
     database_password: SecretStr = Field(SecretStr(""), alias="DATABASE_PASSWORD")
 

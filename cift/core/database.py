@@ -20,6 +20,7 @@ import asyncpg
 import msgspec
 
 from cift.core.config import Settings
+from cift.core.tls import client_context
 
 # \Z, not $: the latter also matches before a line break at the end.
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9_-]{0,31}\Z"
@@ -83,8 +84,14 @@ class Database:
     """A small pool of connections to PostgreSQL; `connect`, `close`, or `async with`."""
 
     def __init__(
-        self, *, host: str, port: int, name: str, user: str, password: str, max_size: int = 4, timeout: float = 5.0
-    ) -> None:
+        self, *, host: str, port: int, name: str, user: str, password: str, ca: str = "",
+        max_size: int = 4, timeout: float = 5.0,
+    ) -> None:  # fmt: skip
+        """`ca` is a file: the authority whose server this must be. Without it the connection is in plain text.
+
+        Raises:
+            TlsError: the file can't be used.
+        """
         self.address = f"{host}:{port}/{name}"
         self._parameters: dict[str, Any] = {
             "host": host,
@@ -95,6 +102,8 @@ class Database:
             "min_size": 0,
             "max_size": max_size,
             "timeout": timeout,
+            # asyncpg's own default would take plain text from a server that offers no TLS, and trust anybody.
+            "ssl": client_context(ca, setting="DATABASE_CA") if ca else False,
             "command_timeout": timeout,
             "server_settings": {"application_name": "cift"},
         }
@@ -110,6 +119,7 @@ class Database:
             name=settings.database_name,
             user=settings.database_user,
             password=settings.database_password.get_secret_value(),
+            ca=settings.database_ca,
         )
 
     async def connect(self) -> Self:

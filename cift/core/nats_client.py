@@ -6,7 +6,6 @@ Found with nats-py 2.16 on a loaded machine; each method below says what happens
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Any
 
 from nats.aio.client import Client
@@ -14,6 +13,7 @@ from nats.errors import Error, UnexpectedEOF
 
 from cift.core.config import Settings
 from cift.core.nkey import UserKey
+from cift.core.tls import client_context
 
 
 def sign_in(settings: Settings) -> dict[str, Any]:
@@ -26,9 +26,12 @@ def sign_in(settings: Settings) -> dict[str, Any]:
     servers = [part.strip() for part in settings.nats_url.split(",")]
     found: dict[str, Any] = {"servers": servers}
     if settings.nats_ca or settings.nats_certificate or any(server.startswith("tls://") for server in servers):
-        found["tls"] = ssl.create_default_context(cafile=settings.nats_ca or None)
-        if settings.nats_certificate:
-            found["tls"].load_cert_chain(settings.nats_certificate, settings.nats_key or None)
+        found["tls"] = client_context(
+            settings.nats_ca,
+            setting="CIFT_NATS_CA",
+            certificate=settings.nats_certificate,
+            key=settings.nats_key,
+        )
     if settings.nats_seed.get_secret_value():
         public_key(settings)
         found["nkeys_seed_str"] = settings.nats_seed.get_secret_value()

@@ -84,7 +84,7 @@ async def test_tls(api_server: ApiServer, tmp_path: Path) -> None:
     api_server.stop()
     api_server.log.unlink()
     api_server.scheme = "https"
-    api_server.options = ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
+    api_server.options = ["--certificate", str(certificate), "--key", str(key)]
     api_server.start()
     async with api_server.client(verify=ssl.create_default_context(cafile=str(certificate))) as client:
         assert (await client.get("/api/v1/book/AAPL")).status_code == 200

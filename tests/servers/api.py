@@ -60,9 +60,8 @@ class ApiServer:
         """Start and return when every worker answers."""
         metrics = self.folder / "metrics"
         metrics.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "uvicorn", "cift.api.main:app", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--workers", str(self.workers), "--loop", "uvloop", "--http", "httptools"]
-        command += ["--no-access-log", *self.options]
+        command = [sys.executable, "-m", "cift.api", "--port", str(self.port), "--workers", str(self.workers)]
+        command += self.options
         environment = os.environ | self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

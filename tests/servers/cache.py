@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from cift.core.config import Settings
+from tests.servers.certificates import Certificate
 from tests.servers.nats import free_port
 
 USER, PASSWORD = "cift", "cache-secret"
@@ -26,6 +27,8 @@ class CacheServer:
         self.port = free_port()
         self.user, self.password = USER, PASSWORD
         self.process: subprocess.Popen[bytes] | None = None
+        # The server's port, and how it speaks there.
+        self.arguments = ["--port", str(self.port)]
         (folder / "users.acl").write_text(f"user default off\nuser {USER} on >{PASSWORD} ~* &* +@all\n")
 
     def settings(self, base: Settings | None = None) -> Settings:
@@ -49,7 +52,7 @@ class CacheServer:
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         assert program, "neither valkey-server nor redis-server is installed"
         arguments = [
-            program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
+            program, *self.arguments, "--bind", "127.0.0.1", "--dir", str(self.folder),
             "--save", "", "--appendonly", "no", "--aclfile", str(self.folder / "users.acl"),
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
@@ -62,6 +65,12 @@ class CacheServer:
             except OSError:
                 time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text())
+
+    def speak_tls(self, certificate: Certificate, authority: Path) -> None:
+        """From the next start on."""
+        self.arguments = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+        self.arguments += ["--tls-cert-file", str(certificate.certificate), "--tls-key-file", str(certificate.key)]
+        self.arguments += ["--tls-ca-cert-file", str(authority)]
 
     def kill(self) -> None:
         if self.process is not None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,8 @@ class PostgresServer:
     database: str = "postgres"
     host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
+    # More of the server's own parameters, as NAME=VALUE.
+    parameters: tuple[str, ...] = ()
 
     def settings(self, base: Settings | None = None) -> Settings:
         update = {
@@ -73,6 +76,7 @@ class PostgresServer:
         command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
         command += ["-c", "fsync=off", "-c", "shared_buffers=32MB"]
+        command += [word for parameter in self.parameters for word in ("-c", parameter)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, **_as_postgres())
         ready = [_program("pg_isready"), "-q", "-h", self.host, "-p", str(self.port)]
@@ -103,6 +107,14 @@ def _as_postgres() -> dict[str, object]:
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[PostgresServer]:
     """One cluster for the whole run; use `postgres_server` for a database of a test's own."""
+    with cluster() as server:
+        server.start()
+        yield server
+
+
+@contextmanager
+def cluster() -> Iterator[PostgresServer]:
+    """A cluster that nobody else uses, not started yet."""
     folder = Path(tempfile.mkdtemp(prefix="cift-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
@@ -113,10 +125,11 @@ def postgres_cluster() -> Iterator[PostgresServer]:
     initdb += ["--pwfile", str(secret), "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C.UTF-8"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **_as_postgres())
     server = PostgresServer(folder, free_port())
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
 
 
 async def new_database(cluster: PostgresServer) -> PostgresServer:
