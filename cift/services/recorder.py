@@ -227,7 +227,9 @@ class IntradayTap(TableTap):
         return await self._questdb.last_stream_seq(self._table)
 
     async def _store(self, rows: list[Row]) -> None:
-        await insist(self.store, lambda: self._questdb.insert(self._table, rows))
+        # The first book of an instrument has no time yet: nothing happened in it, and it is of no day.
+        timed = [row for row in rows if row["ts"] > 0]
+        await insist(self.store, lambda: self._questdb.insert(self._table, timed))
 
 
 class _Insert:

@@ -198,12 +198,15 @@ async def test_trades_and_books_arrive_while_clickhouse_is_away(
     nats: NatsManager, recorder: Service, own_questdb: QuestDBServer
 ) -> None:
     market = Market(nats, "AAPL")
+    # What the engine says of an instrument that it opens, and what nobody should ever say.
+    for ts in (0, -1):
+        await nats.publish_acked("market.book.AAPL", BookUpdate(symbol="AAPL", ts=ts, seq=0, bids=(), asks=()))
     await market.trade(50)  # before it starts
     async with recorder, QuestDB(own_questdb.settings()) as questdb:
         await market.trade(50)
         await market.stored(questdb)
         row = "SELECT side, price, quantity, seq, pos, stream_seq FROM trades WHERE seq = 3"
-        assert await questdb.execute(row) == [["buy", 103.0, 2.0, 3, 1, 5]]
+        assert await questdb.execute(row) == [["buy", 103.0, 2.0, 3, 1, 7]]
         books = "SELECT bid_price, bid_quantity, ask_price, ask_quantity FROM book_top WHERE seq IN (3, 4) ORDER BY seq"
         assert await questdb.execute(books) == [[99.0, 3.0, 101.0, 1.0], [99.0, 4.0, None, None]]
         assert await recorder.stop() == 0
