@@ -34,7 +34,8 @@ ROLES = {
     "hugepages": "all", "slices": "all", "nic": "all", "irq": "all", "firewall": "all", "proof": "all",
     "artifact": "all", "nats": "messaging",
     "chdb": "analytics", "redis": "cache", "valkey": "cache", "dragonfly": "cache",
-    "postgresql": "relational", "questdb": "timeseries", "rust_core": "trading", "cift": "trading", "benchmark": "trading",
+    "postgresql": "relational", "questdb": "timeseries",
+    "rust_core": "trading", "cift": "trading", "benchmark": "trading",
 }  # fmt: skip
 FACTS = {
     "architecture": "x86_64",
