@@ -82,6 +82,12 @@ def test_a_recorder_elsewhere_cannot_reach_loopback() -> None:
     assert refused(Site({"ticks": HERE, "other": tunnel}, apart.groups, FACTS)) == []
 
 
+def test_a_second_store_is_refused() -> None:
+    two = Site({"ticks": HERE, "other": AWAY}, {"timeseries": ["ticks", "other"], "trading": ["ticks"]}, FACTS)
+    (found,) = refused(two)
+    assert found.startswith("group timeseries: found ticks, other, expected one host")
+
+
 def test_the_configuration_keeps_everybody_else_out() -> None:
     text = site().render("questdb", "ticks", "server.conf.j2", questdb_settings={"cairo.max.uncommitted.rows": 1000})
     conf = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
