@@ -7,7 +7,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 RELEASE ?= 13
 
-HOST_PACKAGES := systemd-container mmdebstrap tinyproxy iproute2 openssh-client python3-venv
+HOST_PACKAGES := systemd-container mmdebstrap tinyproxy iproute2 openssh-client python3-venv \
+	default-jre-headless maven
 TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql python3-psycopg2 nftables openssl capnproto valgrind gpg dpkg-dev
 # Debian 12's qemu has no igb network card: there `cift machine` unpacks Debian 13's into .state/machine-cache.
 MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client \

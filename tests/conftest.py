@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.servers.cache",
     "tests.servers.postgres",
     "tests.servers.chdb",
+    "tests.servers.questdb",
     "tests.servers.api",
     "tests.servers.stack",
 ]

@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     clickhouse_user: str = Field("cift", alias="CLICKHOUSE_USER")
     clickhouse_password: SecretStr = Field(SecretStr(""), alias="CLICKHOUSE_PASSWORD")
 
+    # Whether the recorder also feeds QuestDB, and where it is; its HTTP port has no TLS.
+    questdb_enabled: bool = Field(False, alias="CIFT_QUESTDB_ENABLED")
+    questdb_host: str = Field("127.0.0.1", alias="QUESTDB_HOST")
+    questdb_http_port: int = Field(9000, alias="QUESTDB_HTTP_PORT")
+    questdb_user: str = Field("cift", alias="QUESTDB_USER")
+    questdb_password: SecretStr = Field(SecretStr(""), alias="QUESTDB_PASSWORD")
+
     cache_host: str = Field(
         "127.0.0.1", validation_alias=AliasChoices("CACHE_HOST", "DRAGONFLY_HOST", "REDIS_HOST", "cache_host")
     )

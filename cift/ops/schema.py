@@ -1,4 +1,4 @@
-"""`cift schema apply` brings ClickHouse, PostgreSQL and the NATS streams to what this release needs; `status` looks."""
+"""`cift schema apply` brings the databases and the NATS streams to what this release needs; `status` looks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from cift.core.database import Database, DatabaseUnavailable
 from cift.core.database_migrations import PostgresMigrations
 from cift.core.migrations import Executor, Migration, MigrationError, compare, load_migrations, migrate
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
+from cift.core.questdb import QuestDB, QuestDBRefusedError, QuestDBUnavailableError
+from cift.core.questdb_migrations import QuestDBMigrations
 from cift.core.streams import ensure_streams
 
 app = typer.Typer(help="Tables and streams of this release: apply what is missing, or look.", no_args_is_help=True)
@@ -27,6 +29,8 @@ _ERRORS = (
     MigrationError,
     ClickHouseError,
     ClickHouseUnavailableError,
+    QuestDBRefusedError,
+    QuestDBUnavailableError,
     DatabaseUnavailable,
     NatsUnavailableError,
     NatsError,
@@ -44,6 +48,9 @@ async def _each(settings: Settings, use: Callable[[str, Executor, list[Migration
         await use("postgresql", PostgresMigrations(database), load_migrations("postgresql"))
     async with ClickHouseMigrations(settings) as clickhouse:
         await use("clickhouse", clickhouse, load_migrations("clickhouse"))
+    if settings.questdb_enabled:
+        async with QuestDB(settings) as questdb:
+            await use("questdb", QuestDBMigrations(questdb), load_migrations("questdb"))
 
 
 async def apply_all(settings: Settings, say: Callable[[str], None]) -> list[str]:
@@ -80,7 +87,7 @@ async def status_of_all(settings: Settings) -> list[dict[str, str]]:
 
 @app.command()
 def apply(as_json: Json = False) -> None:
-    """Apply what is pending to ClickHouse, PostgreSQL and NATS; a second run changes nothing.
+    """Apply what is pending to PostgreSQL, ClickHouse, QuestDB (if enabled) and NATS; a second run changes nothing.
 
     With --json prints {"changed": true, "changes": ["clickhouse: applied 001_market_data", ...]}.
     """

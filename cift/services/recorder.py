@@ -1,7 +1,7 @@
-"""The recorder: fills and trades into ClickHouse, books into the cache.
+"""The recorder: fills and trades into ClickHouse, books into the cache, and if wanted both into QuestDB.
 
-Three taps run apart, so that one store that is away holds up nothing else. What ClickHouse has says where to go on:
-each row carries its stream sequence. A batch is one insert, repeated until ClickHouse says that it has it.
+Its taps run apart, so that one store that is away holds up nothing else. What a table has says where to go on: each row
+carries its stream sequence. A batch is one insert, repeated until the store says that it has it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import itertools
 import logging
 import random
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -23,6 +25,7 @@ from cift.core.config import Settings
 from cift.core.messages import BookUpdate, Fill, ServiceStatus, Trade, status_subject
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import ready
+from cift.core.questdb import QuestDB, QuestDBRefusedError, QuestDBUnavailableError
 from cift.core.runtime import run
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
 from cift.core.stream_reader import Stored, StreamReader
@@ -42,6 +45,14 @@ BOOKS = Counter("cift_recorder_books", "Books put into the cache")
 RETRIES = Counter("cift_recorder_retries", "Attempts that failed", ["store"])
 LAG = Gauge("cift_recorder_lag", "Messages behind the stream", ["tap"])
 
+_AWAY = (
+    ClickHouseError,
+    ClickHouseUnavailableError,
+    QuestDBRefusedError,
+    QuestDBUnavailableError,
+    CacheUnavailableError,
+)
+
 Row = dict[str, Any]
 
 
@@ -52,7 +63,7 @@ async def insist(store: str, attempt: Callable[[], Awaitable[None]]) -> None:
         try:
             await attempt()
             return
-        except (ClickHouseError, ClickHouseUnavailableError, CacheUnavailableError) as error:
+        except _AWAY as error:
             RETRIES.labels(store).inc()
             log.warning("%s: %s; trying again in %.1f s", store, error, wait)
         await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 (jitter, no secret)
@@ -97,22 +108,45 @@ def tick(stored: Stored) -> Row | None:
     }
 
 
-class TableTap:
+def top(stored: Stored) -> Row | None:
+    """Return the row of book_top for a book; an empty side has no price."""
+    book = decode_market_data(stored.data)
+    if not isinstance(book, BookUpdate):
+        return None
+    nothing = (None, None)
+    bid_price, bid_quantity = book.bids[0] if book.bids else nothing
+    ask_price, ask_quantity = book.asks[0] if book.asks else nothing
+    return {
+        "ts": book.ts,
+        "symbol": book.symbol,
+        "bid_price": bid_price,
+        "bid_quantity": bid_quantity,
+        "ask_price": ask_price,
+        "ask_quantity": ask_quantity,
+        "seq": book.seq,
+        "stream_seq": stored.seq,
+    }
+
+
+class TableTap(ABC):
     """One stream into one table, every message's row once."""
 
+    store: str
+
     def __init__(
-        self,
-        nats: NatsManager,
-        clickhouse: ClickHouseManager,
-        *,
-        stream: str,
-        subject: str,
-        table: str,
-        to_row: Callable[[Stored], Row | None],
+        self, nats: NatsManager, *, stream: str, subject: str, table: str, to_row: Callable[[Stored], Row | None]
     ) -> None:
-        self._nats, self._clickhouse = nats, clickhouse
+        self._nats = nats
         self._stream, self._subject, self._table, self._to_row = stream, subject, table, to_row
         self.reader: StreamReader | None = None
+
+    @abstractmethod
+    async def _last(self) -> int:
+        """Return the stream sequence of the table's last row; 0 without any."""
+
+    @abstractmethod
+    async def _store(self, rows: list[Row]) -> None:
+        """Return when the store has the rows."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on after the last row stored, until `stop`; what was read by then is stored first."""
@@ -120,10 +154,9 @@ class TableTap:
 
         async def find() -> None:
             nonlocal stored_last
-            await self._clickhouse.connect()
-            stored_last = await self._clickhouse.last_stream_seq(self._table)
+            stored_last = await self._last()
 
-        await insist("clickhouse", find)
+        await insist(self.store, find)
         log.info("%s: going on after message %d of %s", self._table, stored_last, self._stream)
         self.reader = StreamReader(self._nats, self._stream, start=stored_last + 1, subject=self._subject)
         async with self.reader as reader:
@@ -132,7 +165,9 @@ class TableTap:
                 if len(batch) < BATCH and not stop.is_set():
                     await asyncio.sleep(GATHER_S)  # a burst is under way: fewer, larger inserts
                     batch += reader.take(BATCH - len(batch))
-                await self._store(self._rows(batch))
+                rows = self._rows(batch)
+                await self._store(rows)
+                ROWS.labels(self._table).inc(len(rows))
                 LAG.labels(self._table).set(reader.lag)
             watch.cancel()
 
@@ -148,12 +183,53 @@ class TableTap:
                 rows.append(row)
         return rows
 
+
+class HistoryTap(TableTap):
+    """Into a table of ClickHouse."""
+
+    store = "clickhouse"
+
+    def __init__(
+        self,
+        nats: NatsManager,
+        clickhouse: ClickHouseManager,
+        *,
+        stream: str,
+        subject: str,
+        table: str,
+        to_row: Callable[[Stored], Row | None],
+    ) -> None:
+        super().__init__(nats, stream=stream, subject=subject, table=table, to_row=to_row)
+        self._clickhouse = clickhouse
+
+    async def _last(self) -> int:
+        await self._clickhouse.connect()
+        return await self._clickhouse.last_stream_seq(self._table)
+
     async def _store(self, rows: list[Row]) -> None:
         # An insert is atomic within one partition only, so each has the rows of one day, in their order.
         for _, group in itertools.groupby(rows, key=lambda row: row["ts"] // DAY_NS):
-            part = list(group)
-            await insist("clickhouse", _Insert(self._clickhouse, self._stream, self._table, part))
-            ROWS.labels(self._table).inc(len(part))
+            await insist(self.store, _Insert(self._clickhouse, self._stream, self._table, list(group)))
+
+
+class IntradayTap(TableTap):
+    """Into a table of QuestDB, whose keys make a repeated row one row."""
+
+    store = "questdb"
+
+    def __init__(
+        self, nats: NatsManager, questdb: QuestDB, *, subject: str, table: str, to_row: Callable[[Stored], Row | None]
+    ) -> None:
+        super().__init__(nats, stream=MARKET_DATA.name, subject=subject, table=table, to_row=to_row)
+        self._questdb = questdb
+
+    async def _last(self) -> int:
+        return await self._questdb.last_stream_seq(self._table)
+
+    async def _store(self, rows: list[Row]) -> None:
+        # The first book of an instrument has no time yet: nothing happened in it, and it is of no day.
+        timed = [row for row in rows if row["ts"] > 0]
+        await insist(self.store, lambda: self._questdb.insert(self._table, timed))
 
 
 class _Insert:
@@ -243,19 +319,31 @@ async def _finish(reader: StreamReader, stop: asyncio.Event) -> None:
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
-    """Connect to NATS and run the taps until `stop`; ClickHouse and the cache may come later."""
+    """Connect to NATS and run the taps until `stop`; the stores may come later."""
     clickhouse = ClickHouseManager(settings)
-    async with NatsManager(settings, name="cift-recorder") as nats, Cache(settings) as cache:
-        executions = TableTap(
+    async with (
+        NatsManager(settings, name="cift-recorder") as nats,
+        Cache(settings) as cache,
+        AsyncExitStack() as stores,
+    ):
+        executions = HistoryTap(
             nats, clickhouse, stream=EVENTS.name, subject="", table="trade_executions", to_row=execution
         )
-        ticks = TableTap(
+        ticks = HistoryTap(
             nats, clickhouse, stream=MARKET_DATA.name, subject="market.trades.>", table="ticks_analytics", to_row=tick
         )
         books = BookTap(nats, cache)
         taps = (executions, ticks, books)
+        intraday: list[IntradayTap] = []
+        if settings.questdb_enabled:
+            for table, subject, to_row in (("trades", "market.trades.>", tick), ("book_top", "market.book.>", top)):
+                questdb = await stores.enter_async_context(
+                    QuestDB(settings)
+                )  # a connection each: they run side by side
+                intraday.append(IntradayTap(nats, questdb, subject=subject, table=table, to_row=to_row))
 
         async def answer(message: Msg) -> None:
+            # QuestDB is an extra: the stack is well without it. Metrics and the log say how far it is behind.
             readers = [tap.reader for tap in taps if tap.reader is not None]
             position = executions.reader.position if executions.reader else 0
             detail = "" if len(readers) == len(taps) else "waiting for ClickHouse"
@@ -265,7 +353,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             await message.respond(encode(status))
 
         await nats.subscribe(status_subject("recorder"), answer)
-        tasks = [asyncio.create_task(tap.run(stop)) for tap in taps]
+        every: list[TableTap | BookTap] = [*taps, *intraday]
+        tasks = [asyncio.create_task(tap.run(stop)) for tap in every]
         ready("recording")
         log.info("ready")
         try:
@@ -293,4 +382,4 @@ async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event, g
 
 
 if __name__ == "__main__":
-    sys.exit(run("recorder", "The recorder: fills into ClickHouse, books into the cache.", METRICS_PORT, work))
+    sys.exit(run("recorder", "The recorder: fills and trades into tables, books into the cache.", METRICS_PORT, work))

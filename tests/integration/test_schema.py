@@ -17,6 +17,7 @@ from cift.ops.cli import app
 from tests.servers.chdb import ChdbServer
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
+from tests.servers.questdb import QuestDBServer
 
 GUIDE = {
     *("ticks_analytics", "bars_analytics", "order_book_snapshots", "trade_executions", "position_history_analytics"),
@@ -62,6 +63,23 @@ def test_apply_twice_and_look(environment: str) -> None:
     after = run(app, ["schema", "status"])
     assert after.exit_code == 0
     assert "pending" not in after.stdout
+
+
+def test_questdb_belongs_to_it_where_it_is_enabled(
+    environment: str, questdb_server: QuestDBServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in questdb_server.environment().items():
+        monkeypatch.setenv(key, value)
+    get_settings.cache_clear()
+    first = CliRunner().invoke(app, ["schema", "apply", "--json"])
+    assert "questdb: applied 001_market_data" in json.loads(first.stdout)["changes"], first.output
+    assert json.loads(CliRunner().invoke(app, ["schema", "apply", "--json"]).stdout)["changed"] is False
+    assert "applied  questdb     001_market_data" in CliRunner().invoke(app, ["schema", "status"]).stdout
+    monkeypatch.setenv("QUESTDB_PASSWORD", "wrong")
+    get_settings.cache_clear()
+    refused = CliRunner().invoke(app, ["schema", "status"])
+    assert (refused.exit_code, len(refused.stderr.strip().splitlines())) == (1, 1)
+    assert "found no such user and password; check QUESTDB_" in refused.stderr
 
 
 def test_an_absent_server_is_one_sentence(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,13 @@ def test_an_analytics_server_for_which_nobody_has_a_password(site: Site) -> None
     assert "clickhouse_users: found no password for api" in output
 
 
+def test_a_tick_store_that_does_not_fit_or_would_be_open(site: Site) -> None:
+    output = site(questdb_memory_max_mib=99_000_000, questdb_listen="10.77.0.1", questdb_java_least=99)
+    assert "cift-1, questdb_memory_max_mib: found 99000000, expected at most" in output
+    assert "cift-1, questdb_listen: found 10.77.0.1 and the server has no TLS" in output
+    assert "cift-1, /usr/bin/java: found Java 21, expected 99 or newer" in output
+
+
 def test_an_unreachable_host(site: Site) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

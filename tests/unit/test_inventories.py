@@ -26,13 +26,16 @@ from ansible.vars.manager import VariableManager
 ROOT = Path(__file__).parents[2]
 INVENTORIES = ("sandbox", "equinix", "aws", "gcp")
 PLUGINS = {"aws": "aws_ec2.yml", "gcp": "gcp.yml"}
-GROUPS = {"trading", "messaging", "analytics", "cache", "relational"}
+GROUPS = {"trading", "messaging", "analytics", "cache", "relational", "timeseries"}
+# Whoever doesn't want it names no host.
+OPTIONAL = {"timeseries"}
 ROLES = {
     "preflight": "all", "cpu_plan": "all", "base": "all", "time": "all", "storage": "all", "kernel": "all",
     "hugepages": "all", "slices": "all", "nic": "all", "irq": "all", "firewall": "all", "proof": "all",
     "artifact": "all", "nats": "messaging",
     "chdb": "analytics", "redis": "cache", "valkey": "cache", "dragonfly": "cache",
-    "postgresql": "relational", "rust_core": "trading", "cift": "trading", "benchmark": "trading",
+    "postgresql": "relational", "questdb": "timeseries",
+    "rust_core": "trading", "cift": "trading", "benchmark": "trading",
 }  # fmt: skip
 FACTS = {
     "architecture": "x86_64",
@@ -108,7 +111,7 @@ def names(folder: Path) -> set[str]:
 def test_groups_are_the_same_everywhere(inventory: Inventory) -> None:
     groups = set(inventory.manager.get_groups_dict()) - {"all", "ungrouped"}
     assert groups == GROUPS
-    assert all(inventory.manager.get_groups_dict()[group] for group in groups)
+    assert all(inventory.manager.get_groups_dict()[group] for group in groups - OPTIONAL)
 
 
 @pytest.mark.parametrize(("name", "plugin"), PLUGINS.items())

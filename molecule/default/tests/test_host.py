@@ -13,7 +13,7 @@ OURS = ("cift-engine", "cift-recorder", "cift-api")
 
 
 def test_every_service_is_up_and_will_be_again(host: Any, cache_unit: str, database_unit: str) -> None:
-    wanted = ("nats", "cift-chdb", cache_unit, "postgresql", *OURS)
+    wanted = ("nats", "cift-chdb", cache_unit, "postgresql", "questdb", *OURS)
     assert [name for name in wanted if not (host.service(name).is_running and host.service(name).is_enabled)] == []
     assert host.service(database_unit).is_running
 
@@ -82,6 +82,7 @@ def test_a_bad_order_is_refused_with_the_field_named(
         *((f"/etc/cift/secrets/{name}.env", "root", "root", 0o600) for name in ("api", "engine", "recorder", "admin")),
         ("/etc/cift/tls/api.key", "root", "cift", 0o640),
         ("/etc/nats/nats.conf", "root", "nats", 0o640),
+        ("/var/lib/questdb/conf/server.conf", "root", "questdb", 0o640),
         ("/var/lib/cift", "cift", "cift", 0o750),
     ],
 )
@@ -90,7 +91,7 @@ def test_files_belong_to_whom_they_should(host: Any, path: str, owner: str, grou
     assert (file.user, file.group, file.mode) == (owner, group, mode)
 
 
-@pytest.mark.parametrize("port", [4222, 8222, 8123, 6379, 5432])
+@pytest.mark.parametrize("port", [4222, 8222, 8123, 6379, 5432, 9000, 8812, 9003])
 def test_data_services_listen_on_this_host_alone(host: Any, port: int) -> None:
     listening = {line.rsplit(":", 1)[0] for line in _listeners(host) if line.endswith(f":{port}")}
     assert listening == {"127.0.0.1"}
