@@ -197,8 +197,8 @@ async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
 async def own_questdb(tmp_path: Path) -> AsyncIterator[QuestDBServer]:
     """A server of this test's own, with its tables, to be killed: rows say from where in the stream to go on."""
     server = QuestDBServer(tmp_path / "questdb")
-    await asyncio.to_thread(server.start)
     try:
+        await asyncio.to_thread(server.start)
         await make_tables(server)
         yield server
     finally:
