@@ -94,7 +94,9 @@ class QuestDB:
 
     def _send(self, table: str, rows: Rows) -> None:
         try:
-            sender = self._sender = self._sender or self._connect()
+            if self._sender is None:  # an idle one has a length of 0, and is false
+                self._sender = self._connect()
+            sender = self._sender
             for row in rows:
                 symbols = {name: value for name, value in row.items() if name in SYMBOLS}
                 columns = {name: value for name, value in row.items() if name not in SYMBOLS and name != "ts"}

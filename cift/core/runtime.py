@@ -38,7 +38,8 @@ def run(name: str, purpose: str, metrics_port: int, work: Work) -> int:
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    for library in ("nats", "urllib3", "clickhouse_connect"):  # their errors reach us as exceptions and callbacks
+    # Their errors reach us as exceptions and callbacks.
+    for library in ("nats", "urllib3", "clickhouse_connect", "httpx"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         settings = Settings()

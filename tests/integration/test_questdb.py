@@ -103,6 +103,25 @@ async def test_a_row_that_comes_twice_is_one_row_and_no_table_is_made_by_rows(qu
         await questdb.last_stream_seq("trades; DROP TABLE trades")
 
 
+async def test_one_connection_serves_every_insert(questdb: QuestDB, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    connect = questdb._connect
+    monkeypatch.setattr(questdb, "_connect", lambda: made.append(connect()) or made[-1])
+    for seq in range(5):
+        row = {
+            "ts": time.time_ns(),
+            "symbol": "ONE",
+            "side": "buy",
+            "price": 1.0,
+            "quantity": 1.0,
+            "seq": seq,
+            "pos": 1,
+        }
+        await questdb.insert("trades", [row])
+    assert len(made) == 1
+    await shown(questdb, "SELECT count() FROM trades WHERE symbol = 'ONE'", [[5]])
+
+
 async def test_an_absent_server_is_one_sentence(questdb_server: QuestDBServer) -> None:
     nobody = questdb_server.settings().model_copy(update={"questdb_http_port": free_port()})
     async with QuestDB(nobody) as questdb:
@@ -178,8 +197,8 @@ async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
 async def own_questdb(tmp_path: Path) -> AsyncIterator[QuestDBServer]:
     """A server of this test's own, with its tables, to be killed: rows say from where in the stream to go on."""
     server = QuestDBServer(tmp_path / "questdb")
-    await asyncio.to_thread(server.start)
     try:
+        await asyncio.to_thread(server.start)
         await make_tables(server)
         yield server
     finally:

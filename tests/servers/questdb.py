@@ -113,8 +113,8 @@ async def make_tables(server: QuestDBServer) -> None:
 def questdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuestDBServer]:
     """One for a file's tests, empty at first."""
     server = QuestDBServer(tmp_path_factory.mktemp("questdb") / "data")
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()

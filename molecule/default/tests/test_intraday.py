@@ -13,20 +13,17 @@ WITHIN_S = 120.0
 SCRIPT = Path(__file__).with_name("exec_questdb.py").read_text()
 
 
-def ask(host: Any, sql: str) -> list[list[Any]]:
-    """What QuestDB on the host returns."""
-    rows: list[list[Any]] = json.loads(host.check_output("python3 -c %s %s", SCRIPT, sql))
-    return rows
-
-
 def wait_for(host: Any, sql: str, wanted: list[list[Any]]) -> None:
-    """Return when a statement shows what it should."""
+    """Return when a statement shows what it should; the host has just been started, and QuestDB takes its time."""
     deadline = time.monotonic() + WITHIN_S
-    while (found := ask(host, sql)) != wanted:
-        assert time.monotonic() < deadline, (
-            f"{sql}: found {found}, expected {wanted}; the recorder says:\n"
-            + host.run("journalctl --no-pager --lines 30 --unit cift-recorder").stdout
-        )
+    while True:
+        asked = host.run("python3 -c %s %s", SCRIPT, sql)
+        if asked.rc == 0 and json.loads(asked.stdout) == wanted:
+            return
+        assert time.monotonic() < deadline, "\n".join([
+            f"{sql}: expected {wanted}, found {asked.stdout}{asked.stderr}",
+            host.run("journalctl --no-pager --lines 30 --unit cift-recorder --unit questdb").stdout,
+        ])  # fmt: skip
         time.sleep(0.5)
 
 
@@ -52,5 +49,5 @@ def test_what_was_traded_is_in_the_intraday_store_once(host: Any, api: httpx.Cli
 
 def test_its_tables_forget_by_themselves_and_none_is_suspended(host: Any) -> None:
     kept = "SELECT table_name FROM tables() WHERE dedup AND ttlValue > 0 ORDER BY 1"
-    assert ask(host, kept) == [["book_top"], ["trades"]]
-    assert ask(host, "SELECT name FROM wal_tables() WHERE suspended") == []
+    wait_for(host, kept, [["book_top"], ["trades"]])
+    wait_for(host, "SELECT name FROM wal_tables() WHERE suspended", [])
