@@ -3,7 +3,7 @@
 
     cift-nats whole --servers 3       cift-nats wait --servers 3
     cift-nats restart [--strict]      cift-nats load --configuration FILE      cift-nats loaded --configuration FILE
-    cift-nats metrics --file FILE
+    cift-nats metrics --file FILE      cift-nats mend --store FOLDER --free 64
 
 All that it knows comes from the server's monitoring pages on loopback (/varz, /jsz, /healthz), which need no password.
 Leaders are sent away by the server's own lame duck mode: it hands every stream and the cluster's own leadership to
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +33,7 @@ Page = dict[str, Any]
 LOOK_S = 0.1
 LEAVE_S = 15.0
 LOAD_S = 5.0
+SETTLE_S = 30.0
 
 
 class AwayError(Exception):
@@ -262,6 +265,40 @@ def load(pages: Pages, control: Control, wanted: str, timeout_s: float) -> bool:
     return True
 
 
+def stuck(pages: Pages) -> str:
+    """Return why the server will write no more until it is restarted, whatever its disk has by then; mostly nothing.
+
+    A disk that is full stops the copies that were being written for good, or JetStream altogether (nats-server 2.15).
+    """
+    if pages.jetstream().get("disabled"):
+        return "JetStream is off"
+    error = str(pages.get("healthz").get("error") or "")
+    return error if "write error" in error or "no space left" in error else ""
+
+
+def mend(pages: Pages, control: Control, store: Path, free_mib: int, timeout_s: float) -> str:
+    """Restart a server that a full disk stopped, once there is space again; return what was found, mostly nothing.
+
+    A server that stopped soon after its start is left alone for a while: what is wrong with it is something else.
+
+    Raises:
+        NotWholeError: restarted, and it isn't whole in time.
+    """
+    try:
+        why, since = stuck(pages), datetime.fromisoformat(pages.get("varz")["start"])
+    except AwayError:
+        return ""  # systemd starts what has ended
+    free = shutil.disk_usage(store).free >> 20
+    if not why:
+        return ""
+    if free < free_mib:
+        return f"{why}; {store} has {free} MiB free, expected {free_mib}: make room, and the server is restarted"
+    if (datetime.now(timezone.utc) - since).total_seconds() < SETTLE_S:
+        return f"{why}; the server was started a moment ago, it is given {SETTLE_S:g} s"
+    restart(pages, control, timeout_s, strict=False)
+    return f"{why}; {store} has {free} MiB free again: restarted, and whole"
+
+
 GAUGES = {
     "connections": "Clients that are connected.",
     "routes": "Connections to other servers.",
@@ -356,6 +393,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     for name in ("load", "loaded"):
         verbs.add_parser(name).add_argument("--configuration", required=True)
     verbs.add_parser("metrics").add_argument("--file", type=Path, required=True)
+    healer = verbs.add_parser("mend", help="restart a server that a full disk stopped, once there is space again")
+    healer.add_argument("--store", type=Path, required=True, help="the folder of its streams")
+    healer.add_argument("--free", type=int, default=64, metavar="MIB", help="the space that it needs (%(default)s)")
     return parser.parse_args(words)
 
 
@@ -369,6 +409,9 @@ def main(words: list[str]) -> int:
             write(options.file, metrics(pages))
         elif options.verb == "restart":
             restart(pages, control, options.timeout, strict=options.strict)
+        elif options.verb == "mend":
+            if found := mend(pages, control, options.store, options.free, options.timeout):
+                print(found)
         elif options.verb == "load":
             load(pages, control, digest(options.binary, options.configuration), options.timeout)
         elif options.verb == "loaded":
@@ -376,7 +419,7 @@ def main(words: list[str]) -> int:
             lack = "" if found == wanted else f"runs with {found}, {options.configuration} is {wanted}"
         else:
             lack = until(lambda: problem(pages, options.servers), 0 if options.verb == "whole" else options.timeout)
-    except (AwayError, NotWholeError, subprocess.CalledProcessError) as error:
+    except (AwayError, NotWholeError, OSError, subprocess.CalledProcessError) as error:
         lack = str(error)
     if lack:
         print(f"cift-nats {options.verb}: {lack}", file=sys.stderr)
