@@ -29,7 +29,7 @@ HEARTBEAT_S = 0.5
 EXPIRES_S = 30.0
 # How long a server may take to make a consumer, and how soon it is asked again. A request to a cluster that elects a
 # leader, or to a server that went, is never answered.
-MAKE_S = 2.0
+MAKE_S = 1.0
 RETRY_S = (0.1, 1.0)
 
 
