@@ -123,7 +123,7 @@ def test_what_is_left_alone(
     free_mib: int,
     found: str,
 ) -> None:
-    told = Told(jsz=jsz, healthz=health, varz={"start": program.datetime.now(program.timezone.utc).isoformat()})
+    told = Told(jsz=jsz, healthz=health, varz={"start": program.datetime.now(program.UTC).isoformat()})
     monkeypatch.setattr(shutil, "disk_usage", lambda _store: SimpleNamespace(free=free_mib << 20))
     said = program.mend(told, told, tmp_path, 32, 1)
     assert re.fullmatch(f"{found}.*" if found else "", said)
