@@ -20,6 +20,8 @@ import asyncpg
 import nats
 import redis
 from nats.js.api import StreamConfig
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 STREAM, TABLE = "CLUSTER_LOAD", "cluster_load"
 TRY_S = 1.0
@@ -154,7 +156,7 @@ class Cached(Load):
         super().__init__()
         self._how = {
             "port": 6379, "username": "cift", "password": password, "ssl": True, "ssl_ca_certs": authority,
-            "socket_timeout": 2 * TRY_S, "socket_connect_timeout": TRY_S,
+            "socket_timeout": 2 * TRY_S, "socket_connect_timeout": TRY_S, "retry": Retry(NoBackoff(), 0),
         }  # fmt: skip
         self._primary, self._replica = primary, replica
         self._client: Any = None
@@ -299,6 +301,7 @@ class Analysed(Load):
 
     def make(self) -> None:
         """Have the table, empty."""
+        self._ask("CREATE DATABASE IF NOT EXISTS cift_analytics")
         self._ask(f"DROP TABLE IF EXISTS {self.TABLE} SYNC")
         self._ask(f"CREATE TABLE {self.TABLE} (n UInt64) ENGINE = MergeTree ORDER BY n")
 
