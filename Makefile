@@ -17,7 +17,7 @@ MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
 	&& echo cargo-web rustfmt-web rust-web-clippy || echo cargo rustfmt rust-clippy; })
 
-.PHONY: help up down test test-metal lint unit integration site packages core bench-core lock clean
+.PHONY: help up down test test-cluster test-metal lint unit integration site packages core bench-core lock clean
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -50,6 +50,9 @@ integration: packages core
 
 site: packages core ## A whole host by Molecule
 	molecule test
+
+test-cluster: packages core ## Three hosts under load: killed, cut off, rebooted, upgraded, filled, expired
+	molecule test --scenario-name cluster
 
 test-metal: core ## A virtual machine with its own kernel: reboots, boot-once, rollback (KVM or emulation)
 	@scripts/packages.sh $(MACHINE_PACKAGES)

@@ -27,6 +27,8 @@ WINDOW = 4096
 BURST = 256
 SILENCE_S = 2.0
 RETRY_S = 0.1
+# How long the stream's leader may take to say where the stream ends. While one is elected nobody answers at all.
+LOOK_S = 1.0
 
 
 class ForeignWriterError(RuntimeError):
@@ -57,6 +59,7 @@ class Outbox:
 
     def __init__(self, nats: NatsManager, stream: str, *, chained: bool) -> None:
         self._nats, self._stream, self._chained = nats, stream, chained
+        self._js = nats.client.jetstream(timeout=LOOK_S)
         self._unproven: deque[Outgoing] = deque()
         self._inbox = nats.client.new_inbox()
         self._progress = asyncio.Event()
@@ -201,7 +204,7 @@ class Outbox:
         self._losses = self._nats.losses
         # Also the question whether the stream is there yet: a server just started refuses the first of a burst and
         # takes the rest.
-        last = (await self._nats.js.stream_info(self._stream)).state.last_seq
+        last = (await self._js.stream_info(self._stream)).state.last_seq
         if self._chained:
             if self._unproven and last > self._unproven[-1].number:
                 self._fail(f"is at {last}, past our message {self._unproven[-1].number}")

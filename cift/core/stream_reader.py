@@ -27,7 +27,10 @@ BATCH = 1024
 # that don't come are all that tells us.
 HEARTBEAT_S = 0.5
 EXPIRES_S = 30.0
-RETRY_S = (0.1, 5.0)
+# How long a server may take to make a consumer, and how soon it is asked again. A request to a cluster that elects a
+# leader, or to a server that went, is never answered.
+MAKE_S = 1.0
+RETRY_S = (0.1, 1.0)
 
 
 class Stored(NamedTuple):
@@ -130,13 +133,26 @@ class StreamReader:
                 log.warning("%s: the server is silent, asking anew", self._stream)
             self._doubt.clear()
             try:
-                await self._begin()
+                await self._begin_in_doubt()
                 wait = RETRY_S[0]
             except (Error, OSError, TimeoutError) as error:
                 log.warning("%s: %s; trying again", self._stream, str(error) or type(error).__name__)
                 await asyncio.sleep(wait)
                 wait = min(longest, wait * 2)
                 self._doubt.set()
+
+    async def _begin_in_doubt(self) -> None:
+        """Begin, and leave off as soon as there is a new doubt: what is asked of a lost server has no answer."""
+        beginning = asyncio.create_task(self._begin())
+        doubting = asyncio.create_task(self._doubt.wait())
+        try:
+            await asyncio.wait((beginning, doubting), return_when=asyncio.FIRST_COMPLETED)
+            if beginning.done():
+                beginning.result()
+        finally:
+            for task in (beginning, doubting):
+                task.cancel()
+            await asyncio.gather(beginning, doubting, return_exceptions=True)
 
     async def _leave(self) -> None:
         old, self._subscription = self._subscription, None
@@ -162,6 +178,7 @@ class StreamReader:
                 mem_storage=True,
                 num_replicas=1,
             ),
+            timeout=MAKE_S,
         )
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{info.name}"
         self._expected = 1

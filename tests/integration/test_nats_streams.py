@@ -109,6 +109,26 @@ async def test_a_killed_server_keeps_what_is_not_chained_whole_and_in_order(
     assert found == list(range(1, 3001))
 
 
+async def test_what_a_lost_server_was_asked_is_asked_anew_at_once(
+    nats_server: NatsServer, nats: NatsManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that the server took with it is never answered: the reconnect ends the wait for it."""
+    await nats.publish_acked("events.AAPL", b"1")
+    real, asked, never = nats.js.add_consumer, asyncio.Event(), asyncio.Event()
+
+    async def unanswered_at_first(*arguments: object, **options: object) -> object:
+        if not asked.is_set():
+            asked.set()
+            await never.wait()
+        return await real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(nats.js, "add_consumer", unanswered_at_first)
+    async with StreamReader(nats, "EVENTS") as reader, asyncio.timeout(30):
+        await asked.wait()
+        await asyncio.to_thread(nats_server.restart)
+        assert [stored.data for stored in await reader.next()] == [b"1"]
+
+
 async def test_a_second_writer_of_the_same_events_does_no_harm_and_a_foreign_one_is_found(nats: NatsManager) -> None:
     first, second = Outbox(nats, "EVENTS", chained=True), Outbox(nats, "EVENTS", chained=True)
     await first.open()

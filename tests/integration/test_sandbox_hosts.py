@@ -92,8 +92,7 @@ def bench(scratch: Path) -> Iterator[Bench]:
 def pair(scratch: Path) -> Iterator[Bench]:
     """A lab with one host of each release."""
     bench = Bench(scratch / "pair")
-    bench("up", "old", "--release", "12")
-    bench("up", "new", "--release", "trixie")
+    bench("up", "old=12", "new", "--release", "trixie")
     yield bench
     bench("down")
     assert bench.left() == []
@@ -147,6 +146,23 @@ def test_a_host_comes_back_after_a_reboot_with_its_disk(pair: Bench) -> None:
     pair("reboot", "new", "--wait")
     assert (pair.hosts()["new"]["boots"], pair.hosts()["new"]["state"]) == (2, "running")
     pair("ssh", "new", "test", "-e", "/etc/kept")
+
+
+def test_an_unplugged_host_runs_on_unseen_until_it_is_plugged(pair: Bench) -> None:
+    tick = "rm -f /run/seen; while sleep 0.2; do date +%s > /run/seen; done"
+    pair("ssh", "new", "systemd-run", "--unit=tick", "--collect", "sh", "-c", f"'{tick}'")
+    pair("unplug", "new")
+    pair("unplug", "new")
+    cut = time.time()
+    assert pair.hosts()["new"]["state"] == "unplugged"
+    reach = "import socket; socket.create_connection(('new', 22), 2)"
+    assert "TimeoutError" in pair("ssh", "old", f'python3 -c "{reach}"', status=1)
+    pair("plug", "new")
+    pair("plug", "new")
+    assert pair.hosts()["new"]["state"] == "running"
+    assert float(pair("ssh", "new", "cat", "/run/seen")) >= int(cut)
+    pair("ssh", "new", "systemctl", "stop", "tick")
+    assert "no host 'other'" in pair("unplug", "other", status=2)
 
 
 def test_up_twice_leaves_running_hosts_alone(pair: Bench) -> None:

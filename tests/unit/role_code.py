@@ -11,8 +11,13 @@ ROLES = Path(__file__).parents[2] / "roles"
 
 
 def load(path: str) -> ModuleType:
-    """Return `roles/<path>` as a module; what lies in a role's module_utils must be loaded before its users."""
+    """Return `roles/<path>` as a module; what lies in a role's module_utils must be loaded before its users.
+
+    A program of a role's files finds what lies beside it, as it does on the host.
+    """
     file = ROLES / path
+    if file.parent.name == "files" and str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
     name = f"ansible.module_utils.{file.stem}" if file.parent.name == "module_utils" else f"role_{file.stem}"
     specification = importlib.util.spec_from_file_location(name, file)
     assert specification is not None

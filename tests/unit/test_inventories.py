@@ -24,7 +24,7 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 ROOT = Path(__file__).parents[2]
-INVENTORIES = ("sandbox", "equinix", "aws", "gcp")
+INVENTORIES = ("sandbox", "sandbox-cluster", "equinix", "aws", "gcp")
 PLUGINS = {"aws": "aws_ec2.yml", "gcp": "gcp.yml"}
 GROUPS = {"trading", "messaging", "analytics", "cache", "relational", "timeseries"}
 # Whoever doesn't want it names no host.

@@ -106,9 +106,9 @@ def test_a_failed_installation_leaves_the_current_one(item: dict[str, Any], mirr
 def test_chosen_files_of_a_wheel(tmp_path: Path) -> None:
     wheel = tmp_path / "tool.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tool.data/scripts/tool", "binary")
+        archive.writestr("tool-1.0.data/scripts/tool", "binary")
         archive.writestr("tool.dist-info/METADATA", "")
-    files = {"tool.data/scripts/tool": {"path": "bin/tool", "mode": "0755"}}
+    files = {"tool-{version}.data/scripts/tool": {"path": "bin/tool", "mode": "0755"}}
     digest = artifact_table.sha256(wheel)
     item = {"name": "tool", "version": "1.0", "architecture": "x86_64", "sha256": digest, "files": files}
     target = install.install(item, wheel, tmp_path / "opt")

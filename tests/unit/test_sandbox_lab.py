@@ -14,7 +14,7 @@ from cift.ops.sandbox import guest, network, preflight, records, ssh
 from cift.ops.sandbox.errors import RefusedError
 from cift.ops.sandbox.layout import Layout
 from cift.ops.sandbox.records import HostRecord, LabRecord
-from cift.ops.sandbox.release import codename, number
+from cift.ops.sandbox.release import by_host, codename, number
 
 
 @pytest.fixture
@@ -61,6 +61,19 @@ def test_releases_have_a_number_and_a_name() -> None:
     assert number("trixie") == "13"
     with pytest.raises(RefusedError, match=r"'sid' is not known; expected one of 12 \(bookworm\), 13 \(trixie\)"):
         codename("sid")
+
+
+def test_each_host_may_have_a_release_of_its_own() -> None:
+    assert by_host(["a", "b", "c=12"], "13") == {"a": "13", "b": "13", "c": "12"}
+    assert by_host(["a=12", "a=bookworm"], "13") == {"a": "12"}
+    for words, sentence in (
+        (["a="], "found 'a=', expected NAME or NAME=RELEASE"),
+        (["=12"], "found '=12', expected NAME or NAME=RELEASE"),
+        (["a", "a=12"], "host 'a' is named with Debian 13 and with 12"),
+        (["a=14"], "release '14' is not known"),
+    ):
+        with pytest.raises(RefusedError, match=sentence):
+            by_host(words, "13")
 
 
 def test_records_survive_a_round_and_a_bad_file_is_named(layout: Layout) -> None:

@@ -59,10 +59,18 @@ def progress() -> Iterator[Say]:
 
 @app.command()
 def up(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Host names; cift-1 if none.")] = None,
-    release: Annotated[str, typer.Option(help="Debian release: 12, 13, bookworm or trixie.")] = "13",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME[=RELEASE]]...", help="Host names, each with its release if need be; cift-1 if none."
+        ),
+    ] = None,
+    release: Annotated[str, typer.Option(help="Debian release of the others: 12, 13, bookworm or trixie.")] = "13",
 ) -> None:
-    """Make sure that hosts run; those that do are left alone."""
+    """Make sure that hosts run, all on one bridge; those that do are left alone.
+
+    Three hosts, the last with Debian 12: cift sandbox up a b c=12
+    """
     with sentences(), progress() as say:
         lab = Lab(say=say)
         rows = lab.up(names or ["cift-1"], release)
@@ -124,6 +132,25 @@ def reboot(
         say(name, "rebooting")
         Lab(say=say).reboot(name, wait=wait)
         say(name, "running" if wait else "asked to reboot")
+
+
+@app.command()
+def unplug(name: Annotated[str, typer.Argument(help="Host name.")]) -> None:
+    """Cut a host from the network, as if its cable were pulled: what runs there runs on, and ssh is cut too.
+
+    Until 'cift sandbox plug NAME', a boot by 'up', or 'down'. A reboot of the guest doesn't plug it in.
+    """
+    with sentences():
+        Lab().plug(name, plugged=False)
+    console.print(f"{name}: cut from the network; 'cift sandbox plug {name}' ends it", highlight=False)
+
+
+@app.command()
+def plug(name: Annotated[str, typer.Argument(help="Host name.")]) -> None:
+    """Bring a host that was unplugged back to the network; one that wasn't is left alone."""
+    with sentences():
+        Lab().plug(name, plugged=True)
+    console.print(f"{name}: on the network", highlight=False)
 
 
 def _table(rows: list[HostStatus]) -> None:

@@ -44,9 +44,12 @@ def runs(layout: Layout, name: str) -> bool:
 
 
 def state(layout: Layout, host: HostRecord) -> str:
-    """`running`: it answers on the ssh port; `booting`: not yet; `stopped`; `unwatched`: its supervisor was killed."""
+    """`running`: it answers on the ssh port; `booting`: not yet; `stopped`; `unwatched`: its supervisor was killed;
+    `unplugged`: nobody knows, it was cut from the network."""
     if not runs(layout, host.name):
         return "unwatched" if cgroups.populated(_group(layout, host.name)) else "stopped"
+    if network.unplugged(layout, host.address):
+        return "unplugged"
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return "running" if probe.connect_ex((host.address, 22)) == 0 else "booting"

@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from cift.ops.sandbox import base, cgroups, guest, host, machine, mounts, networ
 from cift.ops.sandbox.errors import RefusedError
 from cift.ops.sandbox.layout import Layout
 from cift.ops.sandbox.records import HostRecord, LabRecord
-from cift.ops.sandbox.release import codename, number
+from cift.ops.sandbox.release import by_host, codename, number
 
 NETWORK_LOCK = Path("/run/lock/cift-sandbox")
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -25,7 +25,7 @@ Say = Callable[[str, str], None]
 
 
 class HostStatus(msgspec.Struct):
-    """One row of `list`. `state` is running, booting, stopped or unwatched; times are UTC and seconds."""
+    """One row of `list`. `state` is running, booting, unplugged, stopped or unwatched; times are UTC and seconds."""
 
     name: str
     release: str
@@ -46,30 +46,32 @@ class Lab:
     def up(self, names: Sequence[str], release: str = "13") -> list[HostStatus]:
         """Make sure that these hosts run and answer; a host that runs already is left alone.
 
+        A name is `NAME` or, with a release of its own, `NAME=RELEASE`.
+
         Raises:
             RefusedError: bad input, or a machine that cannot; nothing was begun.
             SandboxError: a step failed; another `up` continues, `down` removes.
         """
-        wanted = codename(release)
-        for name in names:
+        wanted = {name: codename(wish) for name, wish in by_host(names, release).items()}
+        for name in wanted:
             if not NAME.fullmatch(name):
                 raise RefusedError(f"host name '{name}' is not usable; expected up to 40 of a-z, 0-9 and inner dashes")
         preflight.check(self.layout.root)
         way = machine.way()
         with self._locked():
             record = records.load(self.layout)
-            self._refuse_other_release(record, names, wanted)
-            tree = base.ensure(self.layout.cache, wanted, lambda step: self._say(f"base {wanted}", step))
+            self._refuse_other_release(record, wanted)
+            trees = {chosen: self._tree(chosen) for chosen in dict.fromkeys(wanted.values())}
             subnet = self._open(record, way)
-            for name in dict.fromkeys(names):
+            for name, chosen in wanted.items():
                 known = record.hosts.get(name)
                 if known is None:
                     address = network.free_address(subnet, (other.address for other in record.hosts.values()))
-                    known = record.hosts[name] = HostRecord(name, wanted, address, str(tree))
+                    known = record.hosts[name] = HostRecord(name, chosen, address, str(trees[chosen]))
                 known.wanted = "up"
             records.save(self.layout, record)
-            self._boot(record, list(dict.fromkeys(names)), subnet)
-        return [status for status in self.hosts() if status.name in names]
+            self._boot(record, list(wanted), subnet)
+        return [status for status in self.hosts() if status.name in wanted]
 
     def down(self, names: Sequence[str] = ()) -> list[str]:
         """Remove these hosts, or all of them and the lab itself; returns the names of those that were there.
@@ -122,6 +124,17 @@ class Lab:
         self.find(name)
         host.reboot(self.layout, name, wait_for_it=wait, timeout=timeout)
 
+    def plug(self, name: str, *, plugged: bool) -> None:
+        """Take the host's link to the bridge down or up; what runs there runs on, and sees nobody meanwhile.
+
+        Asking for what is there already is fine. A host that is booted anew by `up` begins plugged.
+
+        Raises:
+            RefusedError: no such host, or its link isn't there because it does not run.
+        """
+        with self._locked():
+            network.plug(self.layout, name, self.find(name).address, plugged=plugged)
+
     def find(self, name: str) -> HostStatus:
         """One host.
 
@@ -136,12 +149,15 @@ class Lab:
     def _locked(self) -> contextlib.AbstractContextManager[None]:
         return records.locked(self.layout.lock, lambda: self._say("lab", "waiting for another cift that works on it"))
 
-    def _refuse_other_release(self, record: LabRecord, names: Sequence[str], wanted: str) -> None:
-        for name in names:
+    def _tree(self, chosen: str) -> Path:
+        return base.ensure(self.layout.cache, chosen, lambda step: self._say(f"base {chosen}", step))
+
+    def _refuse_other_release(self, record: LabRecord, wanted: Mapping[str, str]) -> None:
+        for name, chosen in wanted.items():
             known = record.hosts.get(name)
-            if known and known.codename != wanted:
+            if known and known.codename != chosen:
                 raise RefusedError(
-                    f"host '{name}' is there with Debian {number(known.codename)}, not {number(wanted)}; "
+                    f"host '{name}' is there with Debian {number(known.codename)}, not {number(chosen)}; "
                     f"'cift sandbox down {name}' first"
                 )
 

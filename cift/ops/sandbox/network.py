@@ -112,6 +112,24 @@ def attach(layout: Layout, name: str, address: str) -> None:
     inside(layout, name, "link", "set", "eth0", "up")
 
 
+def plug(layout: Layout, name: str, address: str, *, plugged: bool) -> None:
+    """Take the machine's end of a host's link up or down.
+
+    Raises:
+        RefusedError: the host has no link.
+    """
+    link = layout.veth(address)
+    if link not in links():
+        raise RefusedError(f"host '{name}' has no link, because it does not run; 'cift sandbox up {name}' boots it")
+    run(["ip", "link", "set", link, "up" if plugged else "down"])
+
+
+def unplugged(layout: Layout, address: str) -> bool:
+    """Whether a host's link is there and down."""
+    link = layout.veth(address)
+    return any(one["ifname"] == link and "UP" not in one["flags"] for one in _ip_json("link", "show"))
+
+
 def inside(layout: Layout, name: str, *words: str) -> None:
     """Run `ip` in a host's namespace."""
     run(["nsenter", f"--net={layout.host(name) / 'net'}", "ip", *words])

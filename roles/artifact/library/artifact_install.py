@@ -83,7 +83,8 @@ def place(unpacked: Path, item: dict[str, Any], target: Path) -> None:
         top.rename(target)
         return
     target.mkdir()
-    for source, wanted in item["files"].items():
+    for pattern, wanted in item["files"].items():
+        source = pattern.format(version=item["version"], architecture=item["architecture"])
         destination = target / PurePosixPath(wanted["path"])
         if not (unpacked / source).is_file():
             raise ArtifactError(f"artifact {item['name']}: the archive has no file {source}, expected by its entry")

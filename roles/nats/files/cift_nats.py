@@ -3,7 +3,7 @@
 
     cift-nats whole --servers 3       cift-nats wait --servers 3
     cift-nats restart [--strict]      cift-nats load --configuration FILE      cift-nats loaded --configuration FILE
-    cift-nats metrics --file FILE
+    cift-nats metrics --file FILE      cift-nats mend --store FOLDER --free 64
 
 All that it knows comes from the server's monitoring pages on loopback (/varz, /jsz, /healthz), which need no password.
 Leaders are sent away by the server's own lame duck mode: it hands every stream and the cluster's own leadership to
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,13 +25,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+import cift_nats_metrics  # beside this program
 
 Page = dict[str, Any]
 LOOK_S = 0.1
 LEAVE_S = 15.0
 LOAD_S = 5.0
+SETTLE_S = 30.0
 
 
 class AwayError(Exception):
@@ -262,73 +267,47 @@ def load(pages: Pages, control: Control, wanted: str, timeout_s: float) -> bool:
     return True
 
 
-GAUGES = {
-    "connections": "Clients that are connected.",
-    "routes": "Connections to other servers.",
-    "leafnodes": "Connections to leaf nodes.",
-    "subscriptions": "Subscriptions.",
-    "mem": "Resident memory in bytes.",
-    "cpu": "CPU in percent of one.",
-}
-COUNTERS = {
-    "in_msgs": "Messages that came.",
-    "out_msgs": "Messages that went.",
-    "in_bytes": "Bytes that came.",
-    "out_bytes": "Bytes that went.",
-    "slow_consumers": "Clients that were cut off because they read too slowly.",
-    "total_connections": "Clients that ever connected.",
-}
-STATES = {
-    "messages": "Messages that are kept.",
-    "bytes": "Bytes that are kept.",
-    "last_seq": "The newest message's number.",
-    "consumer_count": "Consumers.",
-}
+def stuck(pages: Pages) -> str:
+    """Return why the server will write no more until it is restarted, whatever its disk has by then; mostly nothing.
+
+    A disk that is full stops the copies that were being written for good, or JetStream altogether (nats-server 2.15).
+    """
+    if pages.jetstream().get("disabled"):
+        return "JetStream is off"
+    error = str(pages.get("healthz").get("error") or "")
+    return error if "write error" in error or "no space left" in error else ""
+
+
+def mend(pages: Pages, control: Control, store: Path, free_mib: int, timeout_s: float) -> str:
+    """Restart a server that a full disk stopped, once there is space again; return what was found, mostly nothing.
+
+    A server that stopped soon after its start is left alone for a while: what is wrong with it is something else.
+
+    Raises:
+        NotWholeError: restarted, and it isn't whole in time.
+    """
+    try:
+        why, since = stuck(pages), datetime.fromisoformat(pages.get("varz")["start"])
+    except AwayError:
+        return ""  # systemd starts what has ended
+    free = shutil.disk_usage(store).free >> 20
+    if not why:
+        return ""
+    if free < free_mib:
+        return f"{why}; {store} has {free} MiB free, expected {free_mib}: make room, and the server is restarted"
+    if (datetime.now(UTC) - since).total_seconds() < SETTLE_S:
+        return f"{why}; the server was started a moment ago, it is given {SETTLE_S:g} s"
+    restart(pages, control, timeout_s, strict=False)
+    return f"{why}; {store} has {free} MiB free again: restarted, and whole"
 
 
 def metrics(pages: Pages) -> str:
     """Return the server's figures in Prometheus's text format; of a server that is away that it is away."""
-    lines: list[str] = []
-
-    def put(name: str, kind: str, what: str, samples: list[tuple[str, float]]) -> None:
-        if samples:
-            lines.extend([f"# HELP {name} {what}", f"# TYPE {name} {kind}"])
-            lines.extend(f"{name}{labels} {value:g}" if value < 1e6 else f"{name}{labels} {value:.0f}"
-                         for labels, value in samples)  # fmt: skip
-
     try:
         server, jetstream, health = pages.get("varz"), pages.jetstream(), pages.get("healthz")
     except AwayError:
-        put("nats_server_up", "gauge", "Whether the server answers.", [("", 0)])
-        return "\n".join(lines) + "\n"
-    put("nats_server_up", "gauge", "Whether the server answers.", [("", 1)])
-    healthy = [("", float(health.get("status") == "ok"))]
-    put("nats_server_healthy", "gauge", "Whether the server's copies are up to date by its own account.", healthy)
-    for kind, table in (("gauge", GAUGES), ("counter", COUNTERS)):
-        for key, what in table.items():
-            name = f"nats_server_{key}" + ("_total" if kind == "counter" and not key.startswith("total") else "")
-            put(name, kind, what, [("", float(server.get(key, 0)))])
-    for key, what in (("memory", "Memory that streams take."), ("storage", "Disk that streams take.")):
-        most = (jetstream.get("config") or {}).get(f"max_{key}", 0)
-        put(f"nats_jetstream_{key}_bytes", "gauge", what, [("", float(jetstream.get(key, 0)))])
-        put(f"nats_jetstream_{key}_limit_bytes", "gauge", "The most that they may take.", [("", float(most))])
-    me, found = server["server_name"], list(streams(jetstream))
-
-    def labels(stream: Stream, **more: str) -> str:
-        pairs = {"account": stream.account, "stream": stream.name} | more
-        return "{" + ",".join(f'{key}="{value}"' for key, value in pairs.items()) + "}"
-
-    for key, what in STATES.items():
-        samples = [(labels(one), float(one.state.get(key, 0))) for one in found]
-        put(f"nats_stream_{key}", "gauge", what, samples)
-    leading = [(labels(one), float(one.leader in ("", me))) for one in found]
-    put("nats_stream_leader", "gauge", "Whether this server leads the stream.", leading)
-    copies = [(labels(one, server=copy["name"]), copy) for one in found if one.leader == me for copy in one.replicas]
-    current = [(text, float(bool(copy.get("current")) and not copy.get("offline"))) for text, copy in copies]
-    put("nats_stream_replica_current", "gauge", "Whether the copy on another server is up to date.", current)
-    lag = [(text, float(copy.get("lag", 0))) for text, copy in copies]
-    put("nats_stream_replica_lag", "gauge", "Messages that the copy on another server lacks.", lag)
-    return "\n".join(lines) + "\n"
+        return cift_nats_metrics.away()
+    return cift_nats_metrics.text(server, jetstream, health, list(streams(jetstream)))
 
 
 def write(path: Path, text: str) -> None:
@@ -356,6 +335,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     for name in ("load", "loaded"):
         verbs.add_parser(name).add_argument("--configuration", required=True)
     verbs.add_parser("metrics").add_argument("--file", type=Path, required=True)
+    healer = verbs.add_parser("mend", help="restart a server that a full disk stopped, once there is space again")
+    healer.add_argument("--store", type=Path, required=True, help="the folder of its streams")
+    healer.add_argument("--free", type=int, default=64, metavar="MIB", help="the space that it needs (%(default)s)")
     return parser.parse_args(words)
 
 
@@ -369,6 +351,9 @@ def main(words: list[str]) -> int:
             write(options.file, metrics(pages))
         elif options.verb == "restart":
             restart(pages, control, options.timeout, strict=options.strict)
+        elif options.verb == "mend":
+            if found := mend(pages, control, options.store, options.free, options.timeout):
+                print(found)
         elif options.verb == "load":
             load(pages, control, digest(options.binary, options.configuration), options.timeout)
         elif options.verb == "loaded":
@@ -376,7 +361,7 @@ def main(words: list[str]) -> int:
             lack = "" if found == wanted else f"runs with {found}, {options.configuration} is {wanted}"
         else:
             lack = until(lambda: problem(pages, options.servers), 0 if options.verb == "whole" else options.timeout)
-    except (AwayError, NotWholeError, subprocess.CalledProcessError) as error:
+    except (AwayError, NotWholeError, OSError, subprocess.CalledProcessError) as error:
         lack = str(error)
     if lack:
         print(f"cift-nats {options.verb}: {lack}", file=sys.stderr)
