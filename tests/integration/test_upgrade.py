@@ -76,8 +76,8 @@ def upgrade(play: Play, tmp_path_factory: pytest.TempPathFactory) -> Play:
     assert done.returncode == 0, done.stdout + done.stderr
 
     def run(service: str, *words: str, **extra: Any) -> subprocess.CompletedProcess[str]:
-        given = {"upgrade_service": service, "upgrade_gate_pauses": [0, 1, 2, 5, 10], "nats_restart_timeout": 20} | extra
-        return play("playbooks/upgrade.yml", *words, **given)
+        given = {"upgrade_service": service, "upgrade_gate_pauses": [0, 1, 2, 5, 10], "nats_restart_timeout": 20}
+        return play("playbooks/upgrade.yml", *words, **given | extra)
 
     return run
 

@@ -21,7 +21,7 @@ KNOWN: dict[str, Any] = {
     "interrupts": ["LOC"],
     "service_interrupts": ["RES", "TLB"],
     "rare_interrupts": ["CAL"],
-    "threads": ["migration/*", "ksoftirqd/*", "kworker/[0-9]*"],
+    "threads": ["migration/*", "ksoftirqd/*", "kworker/[0-9]*", "kworker/R-*"],
     "idle_exit_us": 1,
     "irq_program": "/usr/local/lib/cift/cift-irq",
 }
@@ -59,9 +59,12 @@ class Host(FakeMachine):
         ]
         self.have("/proc/interrupts", "\n".join([*text, " ERR:          0", ""]))
 
-    def task(self, pid: int, name: str, allowed: str, *, kernel: bool = False, last: int = 0, unit: str = "") -> None:
+    def task(
+        self, pid: int, name: str, allowed: str, *, kernel: bool = False, worker: bool = False, last: int = 0,
+        unit: str = "",
+    ) -> None:  # fmt: skip
         """Have a process of one thread."""
-        flags = 0x00200000 if kernel else 0x00400000
+        flags = (0x00200000 if kernel else 0x00400000) | (0x20 if worker else 0)
         folder = f"/proc/{pid}/task/{pid}"
         self.have(
             f"{folder}/status", f"Name:\t{name}\nUmask:\t0022\nCpus_allowed:\tff\nCpus_allowed_list:\t{allowed}\n"

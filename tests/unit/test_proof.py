@@ -118,12 +118,15 @@ class TestTasks:
         host.task(20, "migration/4", "4", kernel=True)
         host.task(21, "kworker/5:1H-events", "5", kernel=True)
         host.task(22, "kworker/u16:3", "0-3", kernel=True)
+        host.task(23, "mm_percpu_wq", "0-7", kernel=True, worker=True)  # a rescuer's name before Linux 6.8
+        host.task(24, "kworker/R-netns", "0-7", kernel=True, worker=True)
         host.task(30, "engine", "4-7", last=4, unit="cift-engine.service")
         assert cheap(host)["tasks allowed on isolated CPUs"]["verdict"] == "pass"
 
     def test_what_does_not(self, host: Host) -> None:
         host.task(1, "systemd", "0-7", unit="init.scope")
         host.task(22, "kworker/u16:3", "0-7", kernel=True)
+        host.task(25, "writeback", "6", kernel=True)
         host.task(31, "a) name (b", "6", unit="cron.service")
         for pid in (40, 41):
             host.task(pid, "nats-server", "2-4", unit="nats.service")
@@ -132,6 +135,7 @@ class TestTasks:
         for text in (
             "systemd (init.scope) on 4-7",
             "kworker/u16:3 on 4-7",
+            "writeback on 6",
             "a) name (b (cron.service) on 6",
             "nats-server (nats.service) x2 on 4",
         ):

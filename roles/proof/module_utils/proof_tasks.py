@@ -16,7 +16,9 @@ ROW = "tasks allowed on isolated CPUs"
 WANTED = "the plan's services and the kernel's threads of each CPU"
 WHY = "a task that may run there will, on the day that everything else is busy"
 SOURCE = "https://docs.kernel.org/admin-guide/kernel-per-CPU-kthreads.html"
-KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
+# PF_KTHREAD and PF_WQ_WORKER of include/linux/sched.h.
+KERNEL_THREAD = 0x00200000
+WORKER = 0x00000020
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,12 @@ def _task(machine: Machine, folder: str, status: str, stat: str) -> Task | None:
         flags, last = int(words[6]), int(words[36]) if len(words) > 36 else None
     except (KeyError, ValueError, IndexError):
         return None
-    kernel = bool(flags & KERNEL_THREAD)
+    name, kernel = fields.get("Name", "?"), bool(flags & KERNEL_THREAD)
+    if kernel and flags & WORKER and not name.startswith("kworker/"):
+        # The rescuer of a workqueue: Linux before 6.8 calls it by the queue's name alone.
+        name = f"kworker/R-{name}"
     unit = "" if kernel else unit_of(machine.read(f"{folder}/cgroup") or "")
-    return Task(int(folder.rpartition("/")[2]), fields.get("Name", "?"), kernel, allowed, last, unit)
+    return Task(int(folder.rpartition("/")[2]), name, kernel, allowed, last, unit)
 
 
 def unit_of(cgroup: str) -> str:
