@@ -56,6 +56,7 @@ async def test_a_server_whose_disk_was_full_is_mended_when_there_is_space(
     store = Path(node.variables["nats_store"])
     ballast = store / "ballast"
     monkeypatch.setattr(program, "SETTLE_S", 0.0)
+    monkeypatch.setattr(program, "LASTS_S", 1.0)
 
     def mend() -> str:
         return str(program.mend(node.pages, node, store, ENOUGH_MIB, 60))
@@ -127,6 +128,25 @@ def test_what_is_left_alone(
     monkeypatch.setattr(shutil, "disk_usage", lambda _store: SimpleNamespace(free=free_mib << 20))
     said = program.mend(told, told, tmp_path, 32, 1)
     assert re.fullmatch(f"{found}.*" if found else "", said)
+
+
+async def test_a_server_that_is_being_restarted_is_left_alone(
+    cluster: NatsCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its way out it turns JetStream off, as one without space does."""
+    node = cluster.nodes["n2"]
+    store = Path(node.variables["nats_store"])
+    monkeypatch.setattr(program, "SETTLE_S", 0.0)
+    own = next(url for url in cluster.url.split(",") if node.variables["nats_listen"] in url)
+    async with NatsManager(cluster.settings(nats_url=own)):  # without a client it would end at once
+        node.leave()
+        assert await asyncio.to_thread(program.until, lambda: not program.stuck(node.pages), 30) is False
+        mending = asyncio.create_task(asyncio.to_thread(program.mend, node.pages, node, store, 1, 60))
+        await asyncio.to_thread(node.restart)
+        await asyncio.to_thread(cluster.whole)
+        before = node.pages.get("varz")["start"]
+        assert await mending == ""
+        assert node.pages.get("varz")["start"] == before
 
 
 def test_a_server_that_is_away_is_left_to_systemd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

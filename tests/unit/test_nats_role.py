@@ -41,7 +41,7 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
     twice = {user: seed("sys").decode() for user in USERS}
     alone = tmp_path / "alone"
     (alone / "jetstream/CIFT/streams/ORDERS").mkdir(parents=True)
-    (tmp_path / "member/jetstream/$SYS/_js_").mkdir(parents=True)
+    (tmp_path / "member/jetstream/SYS/_js_").mkdir(parents=True)
     (tmp_path / "member/jetstream/CIFT/streams/ORDERS").mkdir(parents=True)
     wrong = {
         "even": (cluster("n1", "n2"), "nats_nodes: found 2 servers (n1, n2), expected an odd number"),

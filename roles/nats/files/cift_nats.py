@@ -36,6 +36,7 @@ LOOK_S = 0.1
 LEAVE_S = 15.0
 LOAD_S = 5.0
 SETTLE_S = 30.0
+LASTS_S = 30.0
 
 
 class AwayError(Exception):
@@ -287,7 +288,7 @@ def mend(pages: Pages, control: Control, store: Path, free_mib: int, timeout_s: 
         NotWholeError: restarted, and it isn't whole in time.
     """
     try:
-        why, since = stuck(pages), datetime.fromisoformat(pages.get("varz")["start"])
+        why, start = stuck(pages), pages.get("varz")["start"]
     except AwayError:
         return ""  # systemd starts what has ended
     free = shutil.disk_usage(store).free >> 20
@@ -295,10 +296,25 @@ def mend(pages: Pages, control: Control, store: Path, free_mib: int, timeout_s: 
         return ""
     if free < free_mib:
         return f"{why}; {store} has {free} MiB free, expected {free_mib}: make room, and the server is restarted"
-    if (datetime.now(UTC) - since).total_seconds() < SETTLE_S:
+    if (datetime.now(UTC) - datetime.fromisoformat(start)).total_seconds() < SETTLE_S:
         return f"{why}; the server was started a moment ago, it is given {SETTLE_S:g} s"
+    # A server that somebody restarts right now has sent its leaders away, and says the same of itself.
+    if not lasts(pages, start):
+        return ""
     restart(pages, control, timeout_s, strict=False)
     return f"{why}; {store} has {free} MiB free again: restarted, and whole"
+
+
+def lasts(pages: Pages, start: str) -> bool:
+    """Return whether the server that was started then is still stuck after longer than a restart takes to get there."""
+
+    def still() -> bool:
+        try:
+            return bool(stuck(pages)) and pages.get("varz")["start"] == start
+        except AwayError:
+            return False
+
+    return bool(until(still, LASTS_S))
 
 
 def metrics(pages: Pages) -> str:
