@@ -95,7 +95,8 @@ def round_trip(order: dict[str, Any], keys: Keys, archive: Path, spoil: Callable
     loaded = done("load", {**load, "replace": True})
     for name, row in saved["counts"].items():
         assert loaded["counts"][name]["hash"] == row["hash"], name
-    assert Path(loaded["aside"]).is_dir()
+    assert Path(done("keep", load)["aside"]).is_dir()
+    assert done("undo", load) == {"undone": False}
     return {"saved": saved, "load": load, "loaded": loaded}
 
 

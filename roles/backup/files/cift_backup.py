@@ -2,14 +2,14 @@
 """Save one store of this host into an encrypted archive, or load it back. The order is JSON on stdin, so that no
 password or key is in a process list; the answer is JSON on stdout.
 
-    cift_backup.py save|load|count < order.json
+    cift_backup.py save|load|keep|undo|count < order.json
 
 An order: `kind`, what the store's file needs (`backup_*.py` beside this one), `archive`, and
   save: `recipients`, age's public keys.        load: `identity`, age's secret key; `expected`, the manifest's counts;
   `data`, the store's folder; `stop` and `start`, commands; `replace`, whether a store that holds rows may be replaced.
 Counts are taken before and after a save: a table that differs was written meanwhile, and is marked `exact: false`.
-A load sets the old folder aside first (`.restore-aside`) and moves it back if anything fails; a load that finds one was
-preceded by a killed one, and moves that back before it begins.
+A load sets the old folder aside first (`.restore-aside`) and moves it back if anything fails; `keep` ends a restore of
+all stores, `undo` takes it back. A load that finds a folder aside was preceded by a killed one, and undoes that first.
 """
 
 from __future__ import annotations
@@ -163,8 +163,7 @@ def load(order: Order) -> Order:
     """Replace the store's content by the archive's; on any failure the old content is back."""
     archive, data, module = Path(order["archive"]), Path(order["data"]), store(order)
     aside = data.with_name(data.name + ".restore-aside")
-    if aside.exists():
-        back(order, data, aside)
+    undo(order)
     if sha256(archive) != order["sha256"]:
         raise BackupError(f"{archive}: damaged: its checksum isn't the manifest's")
     decrypted(archive, order["identity"], lambda _: None)
@@ -189,22 +188,39 @@ def load(order: Order) -> Order:
     except BaseException:
         back(order, data, aside)
         raise
-    kept = data.with_name(f"{data.name}.before-{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 1000000}")
-    aside.rename(kept)
-    return {"counts": found, "aside": str(kept)}
+    return {"counts": found}
+
+
+def keep(order: Order) -> Order:
+    """Say that the restore of all stores is whole: the old folder gets a name of its own, and stays."""
+    data = Path(order["data"])
+    aside = data.with_name(data.name + ".restore-aside")
+    kept = data.with_name(f"{data.name}.before-{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 1000000:06d}")
+    if aside.exists():
+        aside.rename(kept)
+    return {"aside": str(kept) if kept.exists() else ""}
+
+
+def undo(order: Order) -> Order:
+    """Move back what a restore that failed elsewhere, or was killed, set aside."""
+    data = Path(order["data"])
+    aside = data.with_name(data.name + ".restore-aside")
+    if found := aside.exists():
+        back(order, data, aside)
+    return {"undone": found}
 
 
 def main() -> int:
     """Carry out the order."""
     sys.path.insert(0, str(Path(__file__).parent))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    action = {"save": save, "load": load, "count": lambda order: {"counts": store(order).count(order)}}
+    action = {"save": save, "load": load, "keep": keep, "undo": undo, "count": lambda order: {"counts": store(order).count(order)}}
     if len(sys.argv) != 2 or sys.argv[1] not in action:
         print(__doc__)
         return 0 if "--help" in sys.argv else 2
     order = json.load(sys.stdin)
     try:
-        if action != "count" and shutil.which("age") is None:
+        if sys.argv[1] in {"save", "load"} and shutil.which("age") is None:
             raise BackupError("age is missing: apt-get install age")
         print(json.dumps(action[sys.argv[1]](order)))
     except (BackupError, OSError, subprocess.CalledProcessError, ValueError) as error:
