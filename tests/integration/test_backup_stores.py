@@ -31,7 +31,9 @@ class Keys:
         file = folder / "identity"
         subprocess.run(["age-keygen", "-o", file], check=True, capture_output=True)
         self.identity = file.read_text()
-        self.recipient = subprocess.run(["age-keygen", "-y", file], check=True, capture_output=True, text=True).stdout.strip()
+        self.recipient = subprocess.run(
+            ["age-keygen", "-y", file], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
 
 @pytest.fixture
@@ -128,7 +130,9 @@ def nats_order(server: NatsServer, unit: Unit) -> dict[str, Any]:
     return {**order, **unit.order(server.folder / "js")}
 
 
-def test_nats_streams_buckets_objects_and_consumers_come_back(nats_server: NatsServer, keys: Keys, tmp_path: Path) -> None:
+def test_nats_streams_buckets_objects_and_consumers_come_back(
+    nats_server: NatsServer, keys: Keys, tmp_path: Path
+) -> None:
     nats_call(nats_server, fill)
     unit = Unit(tmp_path, nats_server.start, nats_server.stop)
     try:
@@ -152,7 +156,13 @@ def test_damage_is_found_before_anything_is_touched(nats_server: NatsServer, key
         saved = done("save", {**order, "recipients": [keys.recipient]})
         whole = (tmp_path / "nats.age").read_bytes()
         process = nats_server.process
-        load = {**order, "identity": keys.identity, "sha256": saved["sha256"], "expected": saved["counts"], "replace": True}
+        load = {
+            **order,
+            "identity": keys.identity,
+            "sha256": saved["sha256"],
+            "expected": saved["counts"],
+            "replace": True,
+        }
         other = tmp_path / "other"
         other.mkdir()
         flipped = whole[:-5000] + bytes([whole[-5000] ^ 1]) + whole[-4999:]
@@ -179,7 +189,13 @@ def test_a_killed_load_is_taken_back_by_the_next_and_a_failed_one_at_once(
     try:
         order = {**nats_order(nats_server, unit), "archive": str(tmp_path / "nats.age")}
         saved = done("save", {**order, "recipients": [keys.recipient]})
-        load = {**order, "identity": keys.identity, "sha256": saved["sha256"], "expected": saved["counts"], "replace": True}
+        load = {
+            **order,
+            "identity": keys.identity,
+            "sha256": saved["sha256"],
+            "expected": saved["counts"],
+            "replace": True,
+        }
         wrong = {**saved["counts"], "ORDERS": {**saved["counts"]["ORDERS"], "rows": 7}}
         failed = ask("load", {**load, "expected": wrong})
         assert failed.returncode == 1
@@ -271,6 +287,7 @@ def test_the_analytics_tables_come_back(keys: Keys, tmp_path: Path) -> None:
                 " FROM numbers(50000)",
             ):
                 client.command(statement)
+
         def spoil() -> None:
             with server.client() as client:
                 client.command("INSERT INTO cift.empty VALUES (1)")
@@ -292,7 +309,17 @@ def test_the_database_comes_back(keys: Keys, tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="cift-backup-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    initdb = [program("initdb"), "-D", str(folder / "data"), "-U", "cift", "-A", "trust", "--no-sync", "--locale=C.UTF-8"]
+    initdb = [
+        program("initdb"),
+        "-D",
+        str(folder / "data"),
+        "-U",
+        "cift",
+        "-A",
+        "trust",
+        "--no-sync",
+        "--locale=C.UTF-8",
+    ]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **as_postgres())  # type: ignore[call-overload]
     server = PostgresServer(folder, free_port())
     server.start()

@@ -69,7 +69,10 @@ def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for database, table, engine, _ in _tables(order):
         if _stored(engine):
             rows, *sums = _rows(order, _sum(order, database, table, engine))[0]
-            found[f"{database}.{table}"] = {"rows": int(rows), "hash": hashlib.sha256("|".join(sums).encode()).hexdigest()}
+            found[f"{database}.{table}"] = {
+                "rows": int(rows),
+                "hash": hashlib.sha256("|".join(sums).encode()).hexdigest(),
+            }
     return found
 
 

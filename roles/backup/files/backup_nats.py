@@ -62,7 +62,9 @@ async def _digest(client: Client, name: str, messages: int) -> tuple[int, str]:
     js, digest, seen = client.jetstream(timeout=WAIT_S), hashlib.sha256(), 0
     if not messages:
         return 0, digest.hexdigest()
-    made = await js.add_consumer(name, ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, mem_storage=True))
+    made = await js.add_consumer(
+        name, ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, mem_storage=True)
+    )
     pull = await js.pull_subscribe_bind(consumer=made.name, stream=name)
     try:
         while seen < messages:

@@ -31,7 +31,7 @@ def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = {}
     for database in _psql(order, "postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1"):
         for table in _psql(order, database, TABLES):
-            sql = f"SELECT count(*) || '|' || md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) "
+            sql = "SELECT count(*) || '|' || md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) "
             rows, _, digest = _psql(order, database, sql + f"FROM {table} t")[0].partition("|")
             found[f"{database}/{table}"] = {"rows": int(rows), "hash": digest}
     return found

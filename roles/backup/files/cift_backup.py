@@ -58,7 +58,6 @@ def save(order: Order) -> Order:
         for recipient in order["recipients"]:
             command += ["--recipient", recipient]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as age:
-            assert age.stdin and age.stderr
             broken: BaseException | None = None
             try:
                 module.save(order, age.stdin)
@@ -73,7 +72,7 @@ def save(order: Order) -> Order:
         if broken is not None:
             raise broken
         after = module.count(order)
-        os.chmod(part, 0o600)
+        part.chmod(0o600)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.rename(archive)
@@ -95,7 +94,6 @@ def decrypted(archive: Path, identity: str, use: Callable[[BinaryIO], None]) -> 
         os.write(key, identity.encode())
         command = ["age", "--decrypt", "--identity", f"/proc/self/fd/{key}", str(archive)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[key]) as age:
-            assert age.stdout and age.stderr
             try:
                 use(age.stdout)
                 while age.stdout.read(1 << 20):
@@ -143,7 +141,7 @@ def empty_like(old: Path, new: Path) -> None:
     new.mkdir()
     seen = old.stat()
     os.chown(new, seen.st_uid, seen.st_gid)
-    os.chmod(new, seen.st_mode & 0o7777)
+    new.chmod(seen.st_mode & 0o7777)
 
 
 def differences(expected: Counts, found: Counts) -> list[str]:
@@ -214,7 +212,13 @@ def main() -> int:
     """Carry out the order."""
     sys.path.insert(0, str(Path(__file__).parent))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    action = {"save": save, "load": load, "keep": keep, "undo": undo, "count": lambda order: {"counts": store(order).count(order)}}
+    action = {
+        "save": save,
+        "load": load,
+        "keep": keep,
+        "undo": undo,
+        "count": lambda order: {"counts": store(order).count(order)},
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in action:
         print(__doc__)
         return 0 if "--help" in sys.argv else 2
