@@ -26,6 +26,7 @@ def play(name: str, folder: Path, variables: dict[str, Any], *more: str) -> subp
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
 
 
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(os.geteuid() != 0, reason="the role installs age and writes as root")
 def test_a_host_is_backed_up_and_restored(cache_server: CacheServer, tmp_path: Path) -> None:
     import redis
@@ -63,7 +64,13 @@ def test_a_host_is_backed_up_and_restored(cache_server: CacheServer, tmp_path: P
         assert done.returncode == 0, done.stdout + done.stderr
         (backup,) = tmp_path.glob("backups/2*")
         names = {str(one.relative_to(backup)) for one in backup.rglob("*") if one.is_file()}
-        assert names == {"manifest.json", "SHA256SUMS", "controller/state.age", "one/cache.age", "one/configuration.age"}
+        assert names == {
+            "manifest.json",
+            "SHA256SUMS",
+            "controller/state.age",
+            "one/cache.age",
+            "one/configuration.age",
+        }
         assert (tmp_path / "remote" / backup.name / "one/cache.age").is_file()
         assert list((tmp_path / "spool").iterdir()) == []
         with link() as client:

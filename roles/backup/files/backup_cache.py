@@ -35,6 +35,7 @@ class Link:
         self("AUTH", order["user"], order["password"])
 
     def __call__(self, *words: Any) -> Any:
+        """Give a command and return its answer."""
         raw = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         self._socket.sendall(b"*%d\r\n" % len(raw) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in raw))
         return self._answer()

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the names come from the server's own tables
 """ClickHouse over HTTP, server or chDB: each table's statement and its rows in the format Native, which keeps aggregate
 states. Views come last, so that loading a table doesn't fill another one. `url`, `user`, `password`, `databases`."""
 

@@ -55,6 +55,5 @@ class Reader:
     def _parts(self, name: str) -> Iterator[bytes]:
         while self._next is not None and self._next.name.rpartition("/")[0] == name:
             file = self._tar.extractfile(self._next)
-            assert file is not None
-            yield file.read()
+            yield file.read() if file else b""
             self._next = self._tar.next()
