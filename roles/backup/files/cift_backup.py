@@ -170,7 +170,11 @@ def load(order: Order) -> Order:
         some = ", ".join(f"{name} ({rows} rows)" for name, rows in sorted(held.items())[:3])
         raise BackupError(f"{order['kind']} holds data: {some}; expected an empty store, or -e restore_replace=true")
     run(order["stop"])
-    data.rename(aside)
+    try:
+        data.rename(aside)
+    except OSError:  # such as a folder that is a disk of its own
+        run(order["start"])
+        raise
     try:
         empty_like(aside, data)
         if getattr(module, "OFFLINE", False):
