@@ -14,7 +14,7 @@ def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = {}
     for path in order["paths"]:
         rows, digest = 0, hashlib.sha256()
-        for file in sorted(one for one in Path(path).rglob("*") if one.is_file()):
+        for file in sorted(one for one in Path(path).rglob("*") if one.is_file() and one.suffix != ".part"):
             rows += 1
             digest.update(str(file).encode() + hashlib.sha256(file.read_bytes()).digest())
         found[path] = {"rows": rows, "hash": digest.hexdigest()}
@@ -24,4 +24,6 @@ def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def save(order: dict[str, Any], out: BinaryIO) -> None:
     """Write the folders that are there as one tar, with owners and modes."""
     paths = [os.path.relpath(path, "/") for path in order["paths"] if Path(path).exists()]
-    subprocess.run(["tar", "-c", "-C", "/", "--numeric-owner", "--", *paths], stdout=out, check=True)
+    subprocess.run(
+        ["tar", "-c", "-C", "/", "--numeric-owner", "--exclude=*.part", "--", *paths], stdout=out, check=True
+    )
