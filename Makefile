@@ -9,7 +9,8 @@ RELEASE ?= 13
 
 HOST_PACKAGES := systemd-container mmdebstrap tinyproxy iproute2 openssh-client python3-venv \
 	default-jre-headless maven
-TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql python3-psycopg2 nftables openssl capnproto valgrind gpg dpkg-dev
+TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql python3-psycopg2 nftables openssl capnproto valgrind gpg dpkg-dev \
+	age rclone
 # Debian 12's qemu has no igb network card: there `cift machine` unpacks Debian 13's into .state/machine-cache.
 MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client \
 	$(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] || echo qemu-system-x86 qemu-utils)

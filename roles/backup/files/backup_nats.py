@@ -1,0 +1,174 @@
+"""NATS: every stream with its consumers, so key-value buckets and object stores too, by JetStream's own snapshots.
+`url`, `seed`, `ca` (TLS). Runs in a release's environment."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO
+
+import nats
+from backup_tar import Reader, Writer
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import AckPolicy, ConsumerConfig
+from pydantic import SecretStr
+
+from cift.core.config import Settings
+from cift.core.nats_client import SteadyClient, sign_in
+
+WAIT_S = 60.0
+
+
+@asynccontextmanager
+async def _client(order: dict[str, Any]) -> AsyncIterator[Client]:
+    update = {"nats_url": order["url"], "nats_ca": order.get("ca") or "", "nats_seed": SecretStr(order["seed"])}
+    client = SteadyClient()
+
+    async def quiet(_: Exception) -> None:
+        """Errors are raised where they happen."""
+
+    await client.connect(
+        **sign_in(Settings().model_copy(update=update)), allow_reconnect=False, connect_timeout=10, error_cb=quiet
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _ask(client: Client, subject: str, content: Any) -> dict[str, Any]:
+    answer = json.loads((await client.request(subject, json.dumps(content).encode(), timeout=WAIT_S)).data)
+    if "error" in answer:
+        raise OSError(f"{subject}: {answer['error'].get('description')}")
+    return dict(answer)
+
+
+async def _streams(client: Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while True:
+        page = await _ask(client, "$JS.API.STREAM.LIST", {"offset": len(found)})
+        found += page.get("streams") or []
+        if not page.get("streams") or len(found) >= page["total"]:
+            return sorted(found, key=lambda one: str(one["config"]["name"]))
+
+
+async def _digest(client: Client, name: str, messages: int) -> tuple[int, str]:
+    """Read a stream from its first message; what comes later than the first look isn't waited for."""
+    js, digest, seen = client.jetstream(timeout=WAIT_S), hashlib.sha256(), 0
+    if not messages:
+        return 0, digest.hexdigest()
+    made = await js.add_consumer(
+        name, ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, mem_storage=True)
+    )
+    pull = await js.pull_subscribe_bind(consumer=made.name, stream=name)
+    try:
+        while seen < messages:
+            try:
+                some = await pull.fetch(min(500, messages - seen), timeout=10)
+            except NatsTimeoutError:
+                break
+            for message in some:
+                seen += 1
+                row = [message.metadata.sequence.stream, message.subject, message.headers or {}]
+                digest.update(json.dumps(row, sort_keys=True).encode() + message.data)
+    finally:
+        await js.delete_consumer(name, made.name)
+    return seen, digest.hexdigest()
+
+
+def _stored(stream: dict[str, Any]) -> bool:
+    # JetStream has no snapshot of a stream in memory: it is gone with the server anyhow.
+    return bool(stream["config"]["storage"] == "file")
+
+
+async def _count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = {}
+    async with _client(order) as client:
+        for stream in await _streams(client):
+            if _stored(stream):
+                name, state = stream["config"]["name"], stream["state"]
+                rows, digest = await _digest(client, name, state["messages"])
+                found[name] = {"rows": rows, "hash": digest, "last_sequence": state["last_seq"]}
+    return found
+
+
+async def _save(order: dict[str, Any], out: BinaryIO) -> None:
+    async with _client(order) as client:
+        with Writer(out) as writer:
+            for stream in await _streams(client):
+                if _stored(stream):
+                    await _snapshot(client, stream["config"]["name"], writer)
+
+
+async def _snapshot(client: Client, name: str, writer: Writer) -> None:
+    inbox = client.new_inbox()
+    chunks = await client.subscribe(inbox)
+    await client.flush()
+    wanted = {"deliver_subject": inbox, "no_consumers": False, "chunk_size": 131072, "jsck": True}
+    answer = await _ask(client, f"$JS.API.STREAM.SNAPSHOT.{name}", wanted)
+    writer.add(f"{name}.meta", json.dumps({"config": answer["config"], "state": answer["state"]}).encode())
+    number = 0
+    while True:
+        chunk: Msg = await chunks.next_msg(timeout=WAIT_S)
+        if not chunk.data:
+            status = (chunk.headers or {}).get("Status", "204")
+            if status not in ("", "204"):
+                raise OSError(f"stream {name}: the server broke the snapshot off: {chunk.headers}")
+            break
+        writer.add(f"{name}.data/{number:09d}", chunk.data)
+        number += 1
+        if chunk.reply:
+            await client.publish(chunk.reply, b"")
+    await chunks.unsubscribe()
+
+
+async def _load(order: dict[str, Any], source: BinaryIO) -> None:
+    async with _client(order) as client:
+        subject, name = "", ""
+        for part, content in Reader(source):
+            data = b"".join(content)
+            if part.endswith(".meta"):
+                if subject:
+                    await _end(client, subject, name)
+                name = part.removesuffix(".meta")
+                meta = json.loads(data)
+                subject = (await _ask(client, f"$JS.API.STREAM.RESTORE.{name}", meta))["deliver_subject"]
+            else:
+                answer = await client.request(subject, data, timeout=WAIT_S)
+                if answer.data and "error" in json.loads(answer.data):
+                    raise OSError(f"stream {name}: {answer.data.decode()}")
+        if subject:
+            await _end(client, subject, name)
+
+
+async def _end(client: Client, subject: str, name: str) -> None:
+    answer = json.loads((await client.request(subject, b"", timeout=WAIT_S)).data)
+    if "error" in answer:
+        raise OSError(f"stream {name}: {answer['error'].get('description')}")
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    try:
+        return asyncio.run(work())
+    except (nats.errors.Error, TimeoutError) as error:
+        raise OSError(f"NATS: {error or type(error).__name__}") from error
+
+
+def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return messages and a hash of every stream."""
+    return dict(_run(lambda: _count(order)))
+
+
+def save(order: dict[str, Any], out: BinaryIO) -> None:
+    """Write a snapshot of every stream."""
+    _run(lambda: _save(order, out))
+
+
+def load(order: dict[str, Any], source: BinaryIO) -> None:
+    """Make the streams from their snapshots."""
+    _run(lambda: _load(order, source))

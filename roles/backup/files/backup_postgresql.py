@@ -1,0 +1,59 @@
+"""PostgreSQL: a base backup with the log it needs, as one tar. `run_as`: a prefix of the commands, such as runuser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, BinaryIO
+
+OFFLINE = True
+TABLES = """SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"""
+
+
+def _psql(order: dict[str, Any], database: str, sql: str) -> list[str]:
+    command = [*order["run_as"], f"{order['programs']}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1"]
+    command += ["-h", order["socket"], "-p", str(order["port"]), "-U", order["user"], "-d", database, "-c", sql]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=_environment(order))
+    if done.returncode != 0:
+        raise OSError(done.stderr.strip())
+    return done.stdout.splitlines()
+
+
+def _environment(order: dict[str, Any]) -> dict[str, str]:
+    return {**os.environ, **({"PGPASSWORD": order["password"]} if order.get("password") else {})}
+
+
+def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return rows and a hash of every table of every database."""
+    found = {}
+    for database in _psql(order, "postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1"):
+        for table in _psql(order, database, TABLES):
+            sql = "SELECT count(*) || '|' || md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) "
+            rows, _, digest = _psql(order, database, sql + f"FROM {table} t")[0].partition("|")
+            found[f"{database}/{table}"] = {"rows": int(rows), "hash": digest}
+    return found
+
+
+def save(order: dict[str, Any], out: BinaryIO) -> None:
+    """Write the base backup; the log that makes it consistent is in it."""
+    command = [*order["run_as"], f"{order['programs']}/pg_basebackup", "-D", "-", "-Ft", "-X", "fetch", "-c", "fast"]
+    command += ["-h", order["socket"], "-p", str(order["port"]), "-U", order["user"], "--no-password"]
+    done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=False, cwd="/", env=_environment(order))
+    if done.returncode != 0:
+        raise OSError(f"pg_basebackup: {done.stderr.decode().strip()}")
+
+
+def load(order: dict[str, Any], source: BinaryIO) -> None:
+    """Unpack it into the empty folder, with that folder's owner."""
+    data = Path(order["data"])
+    owner = data.stat()
+    subprocess.run(["tar", "-x", "-C", str(data)], stdin=source, check=True)
+    for root, folders, files in os.walk(data):
+        for name in folders + files:
+            os.chown(Path(root) / name, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    shutil.rmtree(data / "pg_replslot", ignore_errors=True)
+    (data / "pg_replslot").mkdir(mode=0o700)
+    os.chown(data / "pg_replslot", owner.st_uid, owner.st_gid)
