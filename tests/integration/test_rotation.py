@@ -197,7 +197,7 @@ async def test_the_cache_takes_two_passwords_until_services_have_moved(cache_ser
     async def load(phase: str) -> None:
         shutil.copy(cache_server.folder / "rendered" / phase / "cift.acl", users)
         async with client("operator-secret", "operator") as operator:
-            assert await operator.execute_command("ACL", "LOAD") == "OK"
+            assert await operator.execute_command("ACL", "LOAD") == b"OK"
 
     async def works(password: str) -> bool:
         try:
