@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 
 from cift.core.config import Settings
-from cift.core.tls import client_context
+from cift.core.tls import TlsError, client_context
 
 # \Z, not $: the latter also matches before a line break at the end.
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9_-]{0,31}\Z"
@@ -87,11 +87,7 @@ class Database:
         self, *, host: str, port: int, name: str, user: str, password: str, ca: str = "",
         max_size: int = 4, timeout: float = 5.0,
     ) -> None:  # fmt: skip
-        """`ca` is a file: the authority whose server this must be. Without it the connection is in plain text.
-
-        Raises:
-            TlsError: the file can't be used.
-        """
+        """`ca` is a file: the authority whose server this must be. Without it the connection is in plain text."""
         self.address = f"{host}:{port}/{name}"
         self._parameters: dict[str, Any] = {
             "host": host,
@@ -103,11 +99,11 @@ class Database:
             "max_size": max_size,
             "timeout": timeout,
             # asyncpg's own default would take plain text from a server that offers no TLS, and trust anybody.
-            "ssl": client_context(ca, setting="DATABASE_CA") if ca else False,
+            "ssl": False,
             "command_timeout": timeout,
             "server_settings": {"application_name": "cift"},
         }
-        self._timeout = timeout
+        self._timeout, self._ca = timeout, ca
         self._pool: asyncpg.Pool | None = None
 
     @classmethod
@@ -123,9 +119,17 @@ class Database:
         )
 
     async def connect(self) -> Self:
-        """Make the pool; the first connection is made by the first call that needs one."""
+        """Make the pool; the first connection is made by the first call that needs one.
+
+        Raises:
+            DatabaseUnavailable: the authority's file can't be used.
+        """
         if self._pool is None:
-            self._pool = await asyncpg.create_pool(**self._parameters)
+            try:
+                trust = {"ssl": client_context(self._ca, setting="DATABASE_CA")} if self._ca else {}
+            except TlsError as error:
+                raise DatabaseUnavailable(str(error)) from None
+            self._pool = await asyncpg.create_pool(**self._parameters | trust)
         return self
 
     async def close(self) -> None:
@@ -153,7 +157,8 @@ class Database:
         except asyncpg.UndefinedTableError as error:
             raise DatabaseUnavailable(f"PostgreSQL at {self.address}: {error}: run `cift schema apply`") from error
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-            raise DatabaseUnavailable(f"PostgreSQL at {self.address}: {error}: check DATABASE_*") from error
+            hint = "check DATABASE_*" if self._ca else "check DATABASE_*; a server that wants TLS needs DATABASE_CA"
+            raise DatabaseUnavailable(f"PostgreSQL at {self.address}: {error}: {hint}") from error
         except (
             OSError,
             TimeoutError,
@@ -163,7 +168,12 @@ class Database:
             asyncpg.InterfaceError,
         ) as error:
             cause = str(error) or type(error).__name__
-            raise DatabaseUnavailable(f"PostgreSQL at {self.address} does not answer ({cause})") from error
+            hint = (
+                ": does it speak TLS, with a certificate of DATABASE_CA's authority for that address?"
+                if self._ca
+                else ""
+            )
+            raise DatabaseUnavailable(f"PostgreSQL at {self.address} does not answer ({cause}){hint}") from error
 
     async def ping(self) -> float:
         """Return the seconds that one empty query took."""

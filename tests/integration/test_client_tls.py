@@ -111,7 +111,9 @@ async def test_the_database_of_the_right_authority(
         assert await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
     wrong = await _ask_database(settings.model_copy(update={"database_ca": str(stranger.path)}))
     assert "certificate verify failed" in wrong
-    assert "no encryption" in await _ask_database(settings)
+    plain = await _ask_database(settings)
+    assert "no encryption" in plain
+    assert "needs DATABASE_CA" in plain
     elsewhere = await _ask_database(trusting.model_copy(update={"database_host": "localhost"}))
     assert "mismatch" in elsewhere or "not valid for" in elsewhere
 
@@ -119,19 +121,19 @@ async def test_the_database_of_the_right_authority(
 async def test_a_database_in_plain_text_is_not_trusted(postgres_server: PostgresServer, authority: Authority) -> None:
     said = await _ask_database(postgres_server.settings().model_copy(update={"database_ca": str(authority.path)}))
     assert "rejected SSL upgrade" in said
+    assert "does it speak TLS" in said
 
 
 @pytest.mark.parametrize("text", [None, "", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"])
-def test_an_authority_that_is_none(tmp_path: Path, text: str | None) -> None:
+async def test_an_authority_that_is_none(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "ca.crt"
     if text is not None:
         path.write_text(text)
-    for make, name in (
-        (lambda: Cache(Settings(CACHE_CA=str(path))), "CACHE_CA"),
-        (lambda: Database.from_settings(Settings(DATABASE_CA=str(path))), "DATABASE_CA"),
-    ):
-        with pytest.raises(TlsError, match=f"{name}: {path}: found no .*, expected the authority's certificate in PEM"):
-            make()
+    said = "found no .*, expected the authority's certificate in PEM"
+    with pytest.raises(TlsError, match=f"CACHE_CA: {path}: {said}"):
+        Cache(Settings(CACHE_CA=str(path)))
+    with pytest.raises(DatabaseUnavailable, match=f"DATABASE_CA: {path}: {said}"):
+        await Database.from_settings(Settings(DATABASE_CA=str(path))).connect()
 
 
 def test_the_benchmark_of_the_cache_speaks_tls(cache: CacheServer, authority: Authority) -> None:

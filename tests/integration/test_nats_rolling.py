@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import ssl
 import sys
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from nats.errors import Error
 
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
@@ -98,10 +102,13 @@ async def test_a_new_user_and_a_new_certificate_are_loaded_without_a_restart(rea
     old, keys = node.pages.get("varz")["start"], node.variables["nats_keys"]
     node.variables["nats_keys"] = keys | {"admin": seed("stranger").decode()}
     ready.configure()
-    ready.authority.issue("n1", addresses=("127.0.1.1",))  # in place of the old one
+    first = await asyncio.to_thread(served, node, ready)
+    renewed = ready.authority.issue("n1", addresses=("127.0.1.1",))  # in place of the old one
     wanted = program.digest(BINARY, str(node.config))
     assert await asyncio.to_thread(program.load, node.pages, node, wanted, 30) is False
     assert node.pages.get("varz")["start"] == old
+    second = await asyncio.to_thread(served, node, ready)
+    assert second == x509.load_pem_x509_certificate(renewed.certificate.read_bytes()).serial_number != first
     async with NatsManager(settings) as manager:
         assert await manager.ping() > 0
     node.variables["nats_keys"] = keys
@@ -109,6 +116,18 @@ async def test_a_new_user_and_a_new_certificate_are_loaded_without_a_restart(rea
     wanted = program.digest(BINARY, str(node.config))
     assert await asyncio.to_thread(program.load, node.pages, node, wanted, 30) is False
     await asyncio.to_thread(ready.whole)
+
+
+def served(node: Node, cluster: NatsCluster) -> int:
+    """The serial number of the certificate that the server shows; it speaks first, and then TLS."""
+    address = node.variables["nats_listen"], node.variables["nats_port"]
+    context = ssl.create_default_context(cafile=str(cluster.authority.path))
+    with contextlib.closing(socket.create_connection(address, timeout=20)) as plain:
+        plain.recv(4096)
+        with context.wrap_socket(plain, server_hostname=address[0]) as connection:
+            shown = connection.getpeercert(binary_form=True)
+    assert shown
+    return x509.load_der_x509_certificate(shown).serial_number
 
 
 async def test_what_cannot_be_loaded_takes_a_restart(ready: NatsCluster) -> None:
