@@ -65,9 +65,10 @@ class ApiServer:
         environment = os.environ | self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self.log.read_text().count("Application startup complete") < self.workers:
             if time.monotonic() > deadline or self.process.poll() is not None:
+                self.stop()
                 raise AssertionError(self.log.read_text())
             time.sleep(0.05)
 
