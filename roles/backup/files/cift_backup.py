@@ -133,6 +133,8 @@ def back(order: Order, data: Path, aside: Path) -> None:
     if data.exists():
         data.rename(data.with_name(f"{data.name}.failed-{time.time_ns()}"))
     aside.rename(data)
+    if hasattr(module := store(order), "clean"):
+        module.clean(order)
     run(order["start"])
 
 
