@@ -1,4 +1,4 @@
-"""QuestDB: its tables' folder between CHECKPOINT CREATE and RELEASE, which keep files that a copy needs and stop nobody.
+"""QuestDB: its tables' folder between CHECKPOINT CREATE and RELEASE, which keep what a copy needs and stop nobody.
 `url`, `user`, `password`, and `data`, the folder `db` in the server's root: the checkpoint lies beside it."""
 
 from __future__ import annotations
