@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.integration.test_backup_stores import BACKUP, Keys, Unit, ask, done
-from tests.servers.postgres import PostgresServer, free_port
+from tests.servers.nats import free_port
+from tests.servers.postgres import PostgresServer
 from tests.servers.postgres import _as_postgres as as_postgres
 from tests.servers.postgres import _program as program
 

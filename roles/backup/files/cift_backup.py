@@ -2,7 +2,7 @@
 """Save one store of this host into an encrypted archive, or load it back. The order is JSON on stdin, so that no
 password or key is in a process list; the answer is JSON on stdout.
 
-    cift_backup.py save|load|keep|undo|count < order.json
+    cift_backup.py save|load|unpack|keep|undo|count < order.json
 
 An order: `kind`, what the store's file needs (`backup_*.py` beside this one), `archive`, and
   save: `recipients`, age's public keys.        load: `identity`, age's secret key; `expected`, the manifest's counts;
@@ -198,6 +198,17 @@ def load(order: Order) -> Order:
     return {"counts": found}
 
 
+def unpack(order: Order) -> Order:
+    """Unpack folders of configuration beside the live ones, and over those only if that is said."""
+    archive, module = Path(order["archive"]), store(order)
+    if sha256(archive) != order["sha256"]:
+        raise BackupError(f"{archive}: damaged: its checksum isn't the manifest's")
+    decrypted(archive, order["identity"], lambda source: module.unpack(order, source))
+    if order.get("replace"):
+        decrypted(archive, order["identity"], lambda source: module.replace(order, source))
+    return {"into": order["into"]}
+
+
 def keep(order: Order) -> Order:
     """Say that the restore of all stores is whole: the old folder gets a name of its own, and stays."""
     data = Path(order["data"])
@@ -224,6 +235,7 @@ def main() -> int:
     action = {
         "save": save,
         "load": load,
+        "unpack": unpack,
         "keep": keep,
         "undo": undo,
         "count": lambda order: {"counts": store(order).count(order)},
@@ -233,7 +245,7 @@ def main() -> int:
         return 0 if "--help" in sys.argv else 2
     order = json.load(sys.stdin)
     try:
-        if sys.argv[1] in {"save", "load"} and shutil.which("age") is None:
+        if sys.argv[1] in {"save", "load", "unpack"} and shutil.which("age") is None:
             raise BackupError("age is missing: apt-get install age")
         print(json.dumps(action[sys.argv[1]](order)))
     except (BackupError, OSError, subprocess.CalledProcessError, ValueError) as error:
