@@ -81,18 +81,28 @@ def test_a_host_is_backed_up_and_restored(cache_server: CacheServer, tmp_path: P
         assert "expected an empty store, or -e restore_replace=true" in refused.stdout
         with link() as client:
             assert client.get("later") == b"1"
+        (tmp_path / "etc/cift.env").write_text("A=2\n")
         done = play("restore", tmp_path, variables, "-e", "restore_replace=true")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "500 rows saved, 500 restored, hash equal" in done.stdout
         with link() as client:
             assert client.get("key1") == b"1"
             assert client.get("later") is None
+        assert (tmp_path / "etc/cift.env").read_text() == "A=2\n"
+        with link() as client:
+            client.flushall()
+        beside = play("restore", tmp_path, variables, "-e", "restore_configuration=true")
+        assert beside.returncode == 0, beside.stdout + beside.stderr
+        place = f"{str(tmp_path).removeprefix('/')}/etc/cift.env"
+        for folder in (f"spool/configuration-{backup.name}", f"backups/.state-{backup.name}"):
+            assert (tmp_path / folder / place).read_text() == "A=1\n"
+        assert (tmp_path / "etc/cift.env").read_text() == "A=2\n"
         archive = backup / "one/cache.age"
         archive.write_bytes(archive.read_bytes()[:-1])
         damaged = play("restore", tmp_path, variables, "-e", "restore_replace=true")
         assert damaged.returncode != 0
         assert "damaged" in damaged.stdout
         secret = (tmp_path / "secrets/identity").read_text().split()[-1]
-        assert all(secret not in one.stdout + one.stderr for one in (tried, refused, done, damaged))
+        assert all(secret not in one.stdout + one.stderr for one in (tried, refused, done, beside, damaged))
     finally:
         unit.close()

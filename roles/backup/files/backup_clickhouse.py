@@ -1,12 +1,13 @@
 # ruff: noqa: S608 - the names come from the server's own tables
 """ClickHouse over HTTP, server or chDB: each table's statement and its rows in the format Native, which keeps aggregate
-states. Views come last, so that loading a table doesn't fill another one. `url`, `user`, `password`, `databases`."""
+states. Views come last, so that loading a table doesn't fill another one. `url`, `user`, `password`, `ca` (TLS)."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
 import json
+import ssl
 import urllib.parse
 from typing import Any, BinaryIO
 
@@ -17,8 +18,10 @@ QUIET = "('system', 'INFORMATION_SCHEMA', 'information_schema', 'default')"
 
 def _ask(order: dict[str, Any], sql: str, body: Any = None) -> http.client.HTTPResponse:
     where = urllib.parse.urlsplit(order["url"])
-    maker = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
-    link = maker(where.hostname or "", where.port, timeout=3600)
+    link = http.client.HTTPConnection(where.hostname or "", where.port, timeout=3600)
+    if where.scheme == "https":
+        trust = ssl.create_default_context(cafile=order.get("ca") or None)
+        link = http.client.HTTPSConnection(where.hostname or "", where.port, timeout=3600, context=trust)
     headers = {"X-ClickHouse-User": order["user"], "X-ClickHouse-Key": order["password"]}
     query = "/?" + urllib.parse.urlencode({"query": sql}) if body is not None else "/"
     link.request("POST", query, body=body if body is not None else sql.encode(), headers=headers)

@@ -1,10 +1,13 @@
-"""Folders of configuration, certificates and state: `paths`. They are saved, and unpacked by hand or by site.yml."""
+"""Folders of configuration, certificates and state: `paths`. They are unpacked into a folder of their own, `into`;
+with `replace` over the live ones too, which are copied beside that folder first."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,3 +30,29 @@ def save(order: dict[str, Any], out: BinaryIO) -> None:
     subprocess.run(
         ["tar", "-c", "-C", "/", "--numeric-owner", "--exclude=*.part", "--", *paths], stdout=out, check=True
     )
+
+
+def unpack(order: dict[str, Any], source: BinaryIO) -> None:
+    """Unpack into an empty folder, which has its name when it is whole."""
+    into = Path(order["into"])
+    part = into.with_name(f".{into.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(mode=0o700)
+    subprocess.run(["tar", "-x", "-p", "-C", str(part), "--numeric-owner"], stdin=source, check=True)
+    shutil.rmtree(into, ignore_errors=True)
+    part.rename(into)
+
+
+def replace(order: dict[str, Any], source: BinaryIO) -> None:
+    """Copy the live files to a folder beside, and unpack over them; only what is in the archive is touched."""
+    into = Path(order["into"])
+    before = into.with_name(f"{into.name}.before-{time.strftime('%Y%m%dT%H%M%S')}")
+    before.mkdir(mode=0o700)
+    files = [one for one in into.rglob("*") if not one.is_dir() or one.is_symlink()]
+    for file in files:
+        live = Path("/") / file.relative_to(into)
+        if live.exists() or live.is_symlink():
+            subprocess.run(
+                ["cp", "-a", "--parents", "--", os.path.relpath(live, "/"), str(before)], cwd="/", check=True
+            )
+    subprocess.run(["tar", "-x", "-p", "-C", "/", "--numeric-owner"], stdin=source, check=True)

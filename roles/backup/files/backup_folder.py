@@ -4,6 +4,7 @@
     backup_folder.py finish ROOT NAME        ROOT/.partial-NAME becomes ROOT/NAME, with manifest.json and SHA256SUMS
     backup_folder.py check ROOT NAME IDENTITY   every checksum, and every archive decrypted; prints the backup's name
     backup_folder.py prune ROOT KEEP         the newest KEEP whole backups stay
+    backup_folder.py log ROOT STORE          the first segment of PostgreSQL's log that a kept backup of STORE needs
 
 NAME may be `newest`. A backup is whole when it has its name: that is given last.
 """
@@ -109,6 +110,13 @@ def prune(root: Path, keep: int) -> str:
     return "\n".join(gone)
 
 
+def log(root: Path, store: str) -> str:
+    """Return where the oldest kept base backup's log begins; nothing if a kept one doesn't say."""
+    manifests = [json.loads((root / name / "manifest.json").read_text())["stores"] for name in whole(root)]
+    starts = [stores[store].get("wal_start", "") for stores in manifests if store in stores]
+    return min(starts, default="")
+
+
 def main() -> int:
     """Do what the arguments say."""
     words = sys.argv[1:]
@@ -119,6 +127,8 @@ def main() -> int:
             print(check(Path(words[1]), words[2], words[3]))
         elif len(words) == USAGE - 1 and words[0] == "prune":
             print(prune(Path(words[1]), int(words[2])))
+        elif len(words) == USAGE - 1 and words[0] == "log":
+            print(log(Path(words[1]), words[2]))
         else:
             print(__doc__)
             return 0 if "--help" in words else 2

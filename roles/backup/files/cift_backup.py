@@ -2,7 +2,7 @@
 """Save one store of this host into an encrypted archive, or load it back. The order is JSON on stdin, so that no
 password or key is in a process list; the answer is JSON on stdout.
 
-    cift_backup.py save|load|keep|undo|count < order.json
+    cift_backup.py save|load|unpack|keep|undo|count < order.json
 
 An order: `kind`, what the store's file needs (`backup_*.py` beside this one), `archive`, and
   save: `recipients`, age's public keys.        load: `identity`, age's secret key; `expected`, the manifest's counts;
@@ -80,7 +80,7 @@ def save(order: Order) -> Order:
         part.unlink(missing_ok=True)
     for name, row in after.items():
         row["exact"] = row == before.get(name)
-    return {"counts": after, "sha256": sha256(archive), "bytes": archive.stat().st_size}
+    return {"counts": after, "sha256": sha256(archive), "bytes": archive.stat().st_size, **order.get("noted", {})}
 
 
 def decrypted(archive: Path, identity: str, use: Callable[[BinaryIO], None]) -> None:
@@ -133,6 +133,8 @@ def back(order: Order, data: Path, aside: Path) -> None:
     if data.exists():
         data.rename(data.with_name(f"{data.name}.failed-{time.time_ns()}"))
     aside.rename(data)
+    if hasattr(module := store(order), "clean"):
+        module.clean(order)
     run(order["start"])
 
 
@@ -164,6 +166,8 @@ def load(order: Order) -> Order:
     undo(order)
     if sha256(archive) != order["sha256"]:
         raise BackupError(f"{archive}: damaged: its checksum isn't the manifest's")
+    if hasattr(module, "check"):
+        module.check(order)
     decrypted(archive, order["identity"], lambda _: None)
     held = {name: row["rows"] for name, row in ready(order).items() if row["rows"]}
     if held and not order.get("replace"):
@@ -185,12 +189,24 @@ def load(order: Order) -> Order:
             ready(order)
             decrypted(archive, order["identity"], lambda source: module.load(order, source))
         found = ready(order)
-        if wrong := differences(order["expected"], found):
+        # Another moment than the backup's has other rows.
+        if not order.get("target_time") and (wrong := differences(order["expected"], found)):
             raise BackupError(f"{order['kind']}: " + "; ".join(wrong))
     except BaseException:
         back(order, data, aside)
         raise
     return {"counts": found}
+
+
+def unpack(order: Order) -> Order:
+    """Unpack folders of configuration beside the live ones, and over those only if that is said."""
+    archive, module = Path(order["archive"]), store(order)
+    if sha256(archive) != order["sha256"]:
+        raise BackupError(f"{archive}: damaged: its checksum isn't the manifest's")
+    decrypted(archive, order["identity"], lambda source: module.unpack(order, source))
+    if order.get("replace"):
+        decrypted(archive, order["identity"], lambda source: module.replace(order, source))
+    return {"into": order["into"]}
 
 
 def keep(order: Order) -> Order:
@@ -219,6 +235,7 @@ def main() -> int:
     action = {
         "save": save,
         "load": load,
+        "unpack": unpack,
         "keep": keep,
         "undo": undo,
         "count": lambda order: {"counts": store(order).count(order)},
@@ -228,7 +245,7 @@ def main() -> int:
         return 0 if "--help" in sys.argv else 2
     order = json.load(sys.stdin)
     try:
-        if sys.argv[1] in {"save", "load"} and shutil.which("age") is None:
+        if sys.argv[1] in {"save", "load", "unpack"} and shutil.which("age") is None:
             raise BackupError("age is missing: apt-get install age")
         print(json.dumps(action[sys.argv[1]](order)))
     except (BackupError, OSError, subprocess.CalledProcessError, ValueError) as error:
