@@ -116,10 +116,14 @@ def test_a_kept_backup_without_a_beginning_keeps_the_whole_log(tmp_path: Path) -
         command = [sys.executable, "-B", str(program_of_folder), "log", str(tmp_path), "db/postgresql"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    for name, row in (("1", {"wal_start": "0B"}), ("2", {"wal_start": "0C"})):
+    for name, row in (
+        ("1", {"wal_start": "000000010000000000000032"}),
+        ("2", {"wal_start": "00000002000000000000001E"}),
+    ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "SHA256SUMS").touch()
         (tmp_path / name / "manifest.json").write_text(json.dumps({"stores": {"db/postgresql": row}}))
-    assert begins() == "0B"
+    # The second was made after a return to a moment before the first.
+    assert begins() == "00000002000000000000001E"
     (tmp_path / "2/manifest.json").write_text('{"stores": {"db/postgresql": {}}}')
     assert begins() == ""

@@ -114,7 +114,9 @@ def log(root: Path, store: str) -> str:
     """Return where the oldest kept base backup's log begins; nothing if a kept one doesn't say."""
     manifests = [json.loads((root / name / "manifest.json").read_text())["stores"] for name in whole(root)]
     starts = [stores[store].get("wal_start", "") for stores in manifests if store in stores]
-    return min(starts, default="")
+    # pg_archivecleanup compares without the timeline, the first 8 digits: after a return to a moment a newer one may
+    # begin earlier in the log.
+    return min(starts, key=lambda start: start[8:], default="")
 
 
 def main() -> int:
