@@ -51,6 +51,15 @@ def _stored(engine: str) -> bool:
     return "MergeTree" in engine or engine in {"Log", "TinyLog", "StripeLog", "Memory"}
 
 
+def _value(name: str, kind: str) -> str:
+    """A column as something to hash: of a NULL the hash would be NULL, and its row would count for nothing."""
+    if kind.startswith("AggregateFunction("):
+        return f"finalizeAggregation(`{name}`)"
+    if kind.startswith(("Nullable(", "LowCardinality(Nullable(")):
+        return f"isNull(`{name}`), ifNull(toString(`{name}`), '')"
+    return f"`{name}`"
+
+
 def _sum(order: dict[str, Any], database: str, table: str, engine: str) -> str:
     """Return the query of rows and sums, the same before and after merges: rows as they will be when all are merged."""
     columns = _rows(
@@ -58,10 +67,7 @@ def _sum(order: dict[str, Any], database: str, table: str, engine: str) -> str:
         "SELECT name, type FROM system.columns WHERE default_kind NOT IN ('ALIAS', 'EPHEMERAL')"
         f" AND database = '{database}' AND table = '{table}' ORDER BY position",
     )
-    values = ", ".join(
-        f"finalizeAggregation(`{name}`)" if kind.startswith("AggregateFunction(") else f"`{name}`"
-        for name, kind in columns
-    )
+    values = ", ".join(_value(name, kind) for name, kind in columns)
     final = "" if engine in {"MergeTree", "ReplicatedMergeTree"} or "MergeTree" not in engine else " FINAL"
     sums = f"toString(sum(sipHash64({values}))), toString(groupBitXor(cityHash64({values})))"
     return f"SELECT toString(count()), {sums} FROM {_name(database, table)}{final}"
