@@ -150,7 +150,7 @@ def test_the_new_version_then_nothing(upgrade: Play, on: On) -> None:
     done = upgrade("nats")
     assert done.returncode == 0, done.stdout + done.stderr
     assert version(on) == NEW
-    assert on("ls /opt/nats-server") == f"{OLD}\n2.15.99\n{NEW}\ncurrent"
+    assert on("ls /opt/nats-server") == f"{OLD}\n{NEW}\n2.15.99\ncurrent"
     again = upgrade("nats")
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"nats on cift-1 is {NEW} already" in again.stdout
