@@ -1,7 +1,8 @@
-"""`python -m cift.api`: the HTTP API as a host runs it, several workers behind one socket."""
+"""`python -m cift.api`: one worker of the HTTP API. A host runs several behind the socket that systemd gives them."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,26 +10,29 @@ import typer
 import uvicorn
 
 from cift.api.certificate import renewable
+from cift.api.worker import Farewell, Worker, inherited
 
 
 def main(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on, where systemd gives no socket.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
     certificate: Annotated[Path | None, typer.Option(exists=True, help="Speak TLS with this certificate.")] = None,
     key: Annotated[Path | None, typer.Option(exists=True, help="The certificate's key, where it isn't in it.")] = None,
 ) -> None:
     """Serve the API. Everything else is read from the environment: see cift/core/config.py.
 
-    A certificate or key that is replaced is taken by the next connection, without a restart.
+    A certificate or key that is replaced is taken by the next connection, without a restart. SIGTERM ends the worker
+    once it has answered what it was asked.
     """
     if key and not certificate:
         raise typer.BadParameter("a key without --certificate", param_hint="--key")
-    uvicorn.run(
-        "cift.api.main:app",
+    from cift.api.main import app  # reads the environment, which --help does without
+
+    farewell = Farewell(app)
+    config = uvicorn.Config(
+        farewell,
         host=host,
         port=port,
-        workers=workers,
         loop="uvloop",
         http="httptools",
         access_log=False,
@@ -37,6 +41,10 @@ def main(
         ssl_keyfile=key,
         ssl_context_factory=renewable if certificate else None,
     )
+    worker = Worker(config, farewell)
+    worker.run(sockets=inherited() or [config.bind_socket()])
+    if not worker.started:
+        sys.exit(3)
 
 
 if __name__ == "__main__":

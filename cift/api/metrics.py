@@ -1,7 +1,7 @@
 """GET /metrics for Prometheus, and what is counted.
 
-With several workers set PROMETHEUS_MULTIPROC_DIR to a folder that is empty at start (systemd's RuntimeDirectory is):
-each worker writes its numbers there and whichever answers adds them up.
+Workers that share a socket share the folder PROMETHEUS_MULTIPROC_DIR too: each writes its numbers there, whichever
+answers adds them up. CIFT_API_INSTANCE names a worker's files, so that it counts on after a restart.
 """
 
 from __future__ import annotations
@@ -10,10 +10,21 @@ import os
 import time
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if _instance := os.environ.get("CIFT_API_INSTANCE"):
+    values.ValueClass = values.MultiProcessValue(lambda: _instance)  # type: ignore[no-untyped-call]
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0)
 

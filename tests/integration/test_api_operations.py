@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import ssl
 import subprocess
 from pathlib import Path
+
+import httpx
 
 from tests.servers.api import KEY, ApiServer
 from tests.servers.cache import CacheServer
@@ -62,7 +65,6 @@ async def test_health_follows_what_goes_and_comes_back(
 async def test_the_api_starts_before_nats_does(api_server: ApiServer, nats_server: NatsServer) -> None:
     api_server.stop()
     nats_server.kill()
-    api_server.log.unlink()
     api_server.start()
     assert (await _states(api_server))["nats"] == "down"
     nats_server.start()
@@ -82,7 +84,6 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 async def test_tls(api_server: ApiServer, tmp_path: Path) -> None:
     key, certificate = _certificate(tmp_path)
     api_server.stop()
-    api_server.log.unlink()
     api_server.scheme = "https"
     api_server.options = ["--certificate", str(certificate), "--key", str(key)]
     api_server.start()
@@ -100,7 +101,41 @@ async def test_metrics_add_up_the_workers(api_server: ApiServer) -> None:
 
 
 async def test_a_stop_is_graceful(api_server: ApiServer) -> None:
-    assert api_server.stop() == 0
-    log = api_server.log.read_text()
-    assert log.count("Application shutdown complete") == api_server.workers
-    assert "Traceback" not in log
+    assert api_server.stop() == [-signal.SIGTERM] * api_server.workers
+    for number in range(api_server.workers):
+        log = api_server.log(number).read_text()
+        assert "Application shutdown complete" in log
+        assert "Traceback" not in log
+
+
+async def test_workers_restarted_one_by_one_miss_no_request(api_server: ApiServer) -> None:
+    """Clients that keep their connection, and clients that open one for each request."""
+    done = asyncio.Event()
+
+    async def keeps() -> int:
+        async with api_server.client(limits=httpx.Limits(max_connections=1)) as client:
+            return await asks(client)
+
+    async def opens() -> int:
+        async with api_server.client(limits=httpx.Limits(max_keepalive_connections=0)) as client:
+            return await asks(client)
+
+    async def asks(client: httpx.AsyncClient) -> int:
+        count = 0
+        while not done.is_set():
+            assert (await client.get("/api/v1/book/AAPL")).status_code == 200
+            count += 1
+        return count
+
+    clients = [asyncio.create_task(each()) for each in (keeps, keeps, keeps, opens, opens)]
+    for number in [*range(api_server.workers)] * 3:
+        assert await asyncio.to_thread(api_server.end, number) == -signal.SIGTERM
+        api_server.launch(number)
+        await asyncio.to_thread(api_server.wait, number)
+    done.set()
+    counts = await asyncio.gather(*clients)
+    assert min(counts) > 10
+    async with api_server.client(key=None) as client:
+        text = (await client.get("/metrics")).text
+    answered = f'route="/api/v1/book/{{symbol}}",status="200"}} {float(sum(counts))}'
+    assert answered in text, "a worker counts on after its restart"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from cift.core.database import Account, ApiKey, Database, Instrument
 from cift.core.nats_manager import NatsManager
 from cift.core.streams import ensure_streams
 from tests.servers.cache import CacheServer
-from tests.servers.nats import NatsServer, free_port
+from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 
 KEY, OTHER_KEY, READER_KEY = "key-of-account-one", "key-of-account-two", "key-that-only-reads"
@@ -38,15 +37,19 @@ INSTRUMENTS = [
 
 @dataclass
 class ApiServer:
-    """One uvicorn with workers; `client()` speaks to it as account 1 unless told otherwise."""
+    """Workers that share a socket, as on a host; `client()` speaks to them as account 1 unless told otherwise."""
 
     folder: Path
     environment: dict[str, str]
-    port: int = field(default_factory=free_port)
     workers: int = 2
     options: list[str] = field(default_factory=list)
     scheme: str = "http"
-    process: subprocess.Popen[bytes] | None = None
+    socket: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -58,37 +61,48 @@ class ApiServer:
 
     def start(self) -> None:
         """Start and return when every worker answers."""
+        for number in range(self.workers):
+            self.launch(number)
+        for number in range(self.workers):
+            self.wait(number)
+
+    def launch(self, number: int) -> None:
         metrics = self.folder / "metrics"
         metrics.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "cift.api", "--port", str(self.port), "--workers", str(self.workers)]
-        command += self.options
-        environment = os.environ | self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        of_worker = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "CIFT_API_INSTANCE": str(number)}
+        descriptor = self.socket.fileno()
+        command = ["bash", "-c", 'exec 3<&"$0"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', str(descriptor)]
+        command += [sys.executable, "-m", "cift.api", *self.options]
+        with self.log(number).open("wb") as log:
+            self.processes[number] = subprocess.Popen(
+                command, stdout=log, stderr=log, env=os.environ | self.environment | of_worker, pass_fds=[descriptor]
+            )
+
+    def wait(self, number: int) -> None:
         deadline = time.monotonic() + 120
-        while self.log.read_text().count("Application startup complete") < self.workers:
-            if time.monotonic() > deadline or self.process.poll() is not None:
+        while "Application startup complete" not in self.log(number).read_text():
+            if time.monotonic() > deadline or self.processes[number].poll() is not None:
                 self.stop()
-                raise AssertionError(self.log.read_text())
+                raise AssertionError(self.log(number).read_text())
             time.sleep(0.05)
 
-    @property
-    def log(self) -> Path:
-        return self.folder / "api.log"
+    def log(self, number: int) -> Path:
+        return self.folder / f"api-{number}.log"
 
-    def stop(self) -> int:
-        """Stop it as systemd does and return the exit status."""
-        assert self.process is not None
-        pid = self.process.pid
-        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text() if self.process.poll() is None else ""
-        self.process.terminate()
+    def end(self, number: int) -> int:
+        """Stop one worker as systemd does and return its exit status."""
+        process = self.processes.pop(number)
+        process.terminate()
         try:
-            return self.process.wait(30)
+            return process.wait(30)
         finally:
-            self.process.kill()
-            for worker in workers.split():  # none is left after a stop in time
-                with suppress(ProcessLookupError):
-                    os.kill(int(worker), signal.SIGKILL)
+            process.kill()
+
+    def stop(self) -> list[int]:
+        """Stop all of them and return their exit statuses."""
+        for process in self.processes.values():
+            process.terminate()
+        return [self.end(number) for number in list(self.processes)]
 
 
 async def load_reference(database: Database) -> None:

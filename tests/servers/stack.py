@@ -114,7 +114,8 @@ def trading_stack(
         asyncio.run(stack.healthy())
         yield stack
     finally:
-        for part in (api, recorder, engine):
+        api.stop()
+        for part in (recorder, engine):
             if part.process is not None:
                 part.stop()
         cache.kill()
