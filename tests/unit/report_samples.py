@@ -100,7 +100,7 @@ def checks(*, failed: bool = False) -> HostChecks:
     rows = [
         Check(host="cift-1", area=area, setting=f"{area}.service", wanted="active", persistent="enabled", live="active",
               verdict="pass", source="systemd")
-        for area in ("nats", "chdb", "valkey", "postgresql", "cift-engine", "cift-recorder", "cift-api")
+        for area in ("nats", "chdb", "valkey", "postgresql", "cift-engine", "cift-recorder", "cift-api@1")
     ]  # fmt: skip
     rows.append(Check(host="cift-1", area="base", setting="net.core.rmem_max", wanted=134217728, persistent=134217728,
                       verdict="skip", why="container: read-only in a network namespace", source="sysctl"))  # fmt: skip

@@ -23,7 +23,7 @@ UNITS = [
     ("cluster-3", "cift-chdb"),
     ("cluster-3", "cift-engine"),
     ("cluster-3", "cift-recorder"),
-    ("cluster-3", "cift-api"),
+    ("cluster-3", "cift-api@1"),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-OURS = ("cift-engine", "cift-recorder", "cift-api")
+OURS = ("cift-engine", "cift-recorder", "cift-api@1", "cift-api@2")
 
 
 def test_every_service_is_up_and_will_be_again(host: Any, cache_unit: str, database_unit: str) -> None:

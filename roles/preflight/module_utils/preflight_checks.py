@@ -74,15 +74,25 @@ def disk(path: str, size_gib: float, free_gib: float) -> Check:
 def holders() -> dict[int, set[str]]:
     """Return who listens on each TCP port: the unit that systemd knows, otherwise the program and its process id."""
     listing = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    sockets = _sockets()
     found: dict[int, set[str]] = {}
     for line in listing.splitlines():
         port = int(line.split()[3].rsplit(":", 1)[1])
-        names = [_unit(int(pid)) or f"{name} (process {pid})" for name, pid in re.findall(r'"([^"]+)",pid=(\d+)', line)]
-        found.setdefault(port, set()).update(names or ["an unknown process"])
+        for name, pid in re.findall(r'"([^"]+)",pid=(\d+)', line) or [("an unknown process", "")]:
+            socket = sockets.get(port) if pid == "1" else None
+            found.setdefault(port, set()).add(socket or _unit(pid) or f"{name} (process {pid})")
     return found
 
 
-def _unit(pid: int) -> str:
+def _sockets() -> dict[int, str]:
+    """Return the unit of each TCP socket that systemd keeps for its services."""
+    listing = subprocess.run(
+        ["systemctl", "list-sockets", "--no-legend", "--plain"], capture_output=True, text=True, check=False
+    ).stdout
+    return {int(port): unit for port, unit in re.findall(r"^\S*:(\d+)\s+(\S+\.socket)", listing, re.MULTILINE)}
+
+
+def _unit(pid: str) -> str:
     try:
         groups = Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii")
     except OSError:
