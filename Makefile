@@ -18,7 +18,7 @@ MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
 	&& echo cargo-web rustfmt-web rust-web-clippy || echo cargo rustfmt rust-clippy; })
 
-.PHONY: help up down test test-cluster test-metal lint unit integration site packages core bench-core lock clean
+.PHONY: help up down test test-cluster test-metal lint unit integration servers hosts site packages core bench-core lock clean
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -29,7 +29,11 @@ up: core ## A sandbox host from nothing to a proven trading host (RELEASE=12 or 
 down: core ## Take the sandbox away, with every mount, namespace, bridge and process
 	@cift down
 
-test: packages core lint unit integration site ## Lint, types, unit tests, real servers, a whole host by molecule
+test: packages core lint unit servers ## Lint, types, unit tests, real servers, hosts, a machine, a whole site: CI's own run
+	@scripts/packages.sh $(MACHINE_PACKAGES)
+	@echo "hosts that fail, and beside them a machine with its own kernel, on one emulated CPU: some 30 minutes"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target hosts test-metal
+	@$(MAKE) --no-print-directory site
 
 lint: $(VENV)/.installed
 	ruff check . && ruff format --check .
@@ -44,9 +48,13 @@ unit: core
 	cd rust_core && cargo test --workspace --locked --quiet
 	pytest -n auto --dist loadfile tests/unit tests/property
 
-integration: packages core
-	@# What boots hosts or machines does so alone.
+integration: servers hosts
+
+servers: packages core
 	pytest -n 2 --dist loadfile -m 'not host' tests/integration
+
+hosts: packages core
+	@# One host at a time: each is a whole operating system.
 	pytest -m host tests/integration
 
 site: packages core ## A whole host by Molecule

@@ -12,7 +12,8 @@ BACK_S = 60.0
 
 
 @pytest.mark.parametrize(
-    "unit", ["cift-api@1", "cift-engine", "cift-recorder", "nats", "cift-chdb", "questdb", "cache_unit", "database_unit"]
+    "unit",
+    ["cift-api@1", "cift-engine", "cift-recorder", "nats", "cift-chdb", "questdb", "cache_unit", "database_unit"],
 )
 def test_after_a_kill_it_is_back_and_health_is_green(
     host: Any, api: httpx.Client, key: dict[str, str], unit: str, request: pytest.FixtureRequest
