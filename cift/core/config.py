@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     order_timeout_s: float = Field(2.0, alias="CIFT_ORDER_TIMEOUT_S", gt=0)
     max_body_bytes: int = Field(65_536, alias="CIFT_MAX_BODY_BYTES", gt=0)
 
+    # Commands between two of the engine's snapshots.
+    engine_snapshot_every: int = Field(100_000, alias="CIFT_ENGINE_SNAPSHOT_EVERY", gt=0)
+
     risk_max_position: float = Field(1_000_000.0, alias="CIFT_RISK_MAX_POSITION", gt=0)
     risk_max_notional: float = Field(100_000_000.0, alias="CIFT_RISK_MAX_NOTIONAL", gt=0)
     risk_max_leverage: float = Field(10.0, alias="CIFT_RISK_MAX_LEVERAGE", gt=0)

@@ -17,6 +17,7 @@ from cift_core import FastOrderBook, FastRiskEngine, OrderError
 from cift_core import Fill as CoreFill
 
 from cift.core.entering import Refused, check_special, enter, is_special, price_to_judge
+from cift.core.matcher_state import MarketState, MatcherState, SnapshotError, load, save
 from cift.core.messages import (
     Accepted,
     AnyCommand,
@@ -92,8 +93,7 @@ class Matcher:
                 self._open(command)
                 return []
             case SetLimits():
-                self._limits = command
-                self._risk = FastRiskEngine(command.max_position, command.max_notional, command.max_leverage)
+                self._limit(command)
                 return []
         expired: list[AnyEvent] = []
         try:
@@ -146,6 +146,52 @@ class Matcher:
             digest.update(struct.pack("<4d", *values))
         return int.from_bytes(digest.digest(), "little")
 
+    def snapshot(self) -> bytes:
+        """Return everything that the next commands are decided from, for `restore`."""
+        markets = [
+            MarketState(symbol, market.book.tick_size, market.lot_size, market.special, market.book.snapshot())
+            for symbol, market in self._markets.items()
+        ]
+        return save(
+            MatcherState(
+                sequence=self.sequence,
+                hash=self.state_hash(),
+                limits=self._limits,
+                markets=markets,
+                positions=[(user_id, symbol, lots) for (user_id, symbol), lots in self._positions.items()],
+                names=[(user_id, name, order_id) for (user_id, name), order_id in self._names.items()],
+                owners=list(self._owners.items()),
+            )
+        )
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> Matcher:
+        """Return the matcher that `snapshot` was taken of.
+
+        Raises:
+            SnapshotError: it is damaged, of another release, or gives another state than it was taken of.
+        """
+        state = load(snapshot)
+        matcher = cls()
+        matcher.sequence = state.sequence
+        if state.limits is not None:
+            matcher._limit(state.limits)
+        for each in state.markets:
+            try:
+                book = FastOrderBook(each.symbol, tick_size=each.tick_size, lot_size=each.lot_size)
+                book.restore(each.book)
+            except ValueError as error:
+                raise SnapshotError(f"book of {each.symbol}: {error}") from None
+            matcher._markets[each.symbol] = _Market(book, each.lot_size, _decimals(each.lot_size), each.special)
+        matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
+        matcher._names = {(user_id, name): order_id for user_id, name, order_id in state.names}
+        matcher._named = {order_id: (user_id, name) for user_id, name, order_id in state.names}
+        matcher._owners = dict(state.owners)
+        matcher.touched = set(matcher._markets)
+        if matcher.state_hash() != state.hash:
+            raise SnapshotError(f"state {matcher.state_hash():016x}, taken of {state.hash:016x}")
+        return matcher
+
     @staticmethod
     def _rejected(seq: int, command: NewOrder | CancelOrder | ReduceOrder, code: str, reason: str) -> Rejected:
         order_id = seq if isinstance(command, NewOrder) else command.order_id
@@ -153,6 +199,10 @@ class Matcher:
             symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=order_id,
             last=True, code=code, reason=reason,
         )  # fmt: skip
+
+    def _limit(self, command: SetLimits) -> None:
+        self._limits = command
+        self._risk = FastRiskEngine(command.max_position, command.max_notional, command.max_leverage)
 
     def _open(self, command: SetInstrument) -> None:
         market = self._markets.get(command.symbol)
@@ -165,8 +215,7 @@ class Matcher:
         if market is not None and market.lot_size != command.lot_size:
             for key in [key for key in self._positions if key[1] == command.symbol]:
                 self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
-        exponent = Decimal(repr(command.lot_size)).normalize().as_tuple().exponent
-        self._markets[command.symbol] = _Market(book, command.lot_size, max(0, -int(exponent)))
+        self._markets[command.symbol] = _Market(book, command.lot_size, _decimals(command.lot_size))
         self.touched.add(command.symbol)
 
     def _check(self, command: NewOrder, market: _Market) -> None:
@@ -354,6 +403,11 @@ class Matcher:
         name = self._named.pop(order_id, None)
         if name is not None:
             del self._names[name]
+
+
+def _decimals(lot_size: float) -> int:
+    exponent = Decimal(repr(lot_size)).normalize().as_tuple().exponent
+    return max(0, -int(exponent))
 
 
 def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:

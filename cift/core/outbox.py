@@ -123,6 +123,14 @@ class Outbox:
         if self.failure is not None:
             raise self.failure
 
+    async def stored(self, number: int) -> None:
+        """Wait until message `number` and all before it are known to be stored."""
+        while self._unproven and self._unproven[0].number <= number:
+            self._progress.clear()
+            if self.failure is not None:
+                raise self.failure
+            await self._progress.wait()
+
     async def _publish(self, part: list[Outgoing]) -> None:
         self._sent_at = asyncio.get_running_loop().time()
         publish, last = self._nats.client.publish, part[-1].number

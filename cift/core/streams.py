@@ -1,7 +1,8 @@
-"""The four streams as data, and the call that makes a server have them.
+"""The streams as data, and the call that makes a server have them.
 
 ORDERS is the journal: when it is full it refuses the next command, so that the API can say so, and never drops an old
-one. EVENTS follows the journal. MARKET_DATA and SIGNALS are bounded by age and size: the oldest messages go first.
+one. EVENTS follows the journal. MARKET_DATA and SIGNALS are bounded by age and size: the oldest messages go first. The
+engine's snapshots spare its next start the journal up to the newest of them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Stream:
     max_bytes: int = -1
     duplicate_window_s: float = 120.0
     journal: bool = False
+    rollup: bool = False
 
     def config(self, replicas: int) -> StreamConfig:
         """Return the server's form of it with `replicas` copies."""
@@ -51,6 +53,7 @@ class Stream:
             num_replicas=replicas,
             allow_direct=True,
             deny_delete=self.journal,
+            allow_rollup_hdrs=self.rollup,
         )
 
 
@@ -85,12 +88,21 @@ SIGNALS = Stream(
     max_age_s=DAY,
     max_bytes=128 * MIB,
 )
-STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS)
+# An object store is a stream whose subjects and name its clients agree on.
+SNAPSHOT_BUCKET = "engine"
+SNAPSHOTS = Stream(
+    name=f"OBJ_{SNAPSHOT_BUCKET}",
+    subjects=(f"$O.{SNAPSHOT_BUCKET}.C.>", f"$O.{SNAPSHOT_BUCKET}.M.>"),
+    purpose="The engine's state after a command of the journal, the newest and the one before",
+    discard=DiscardPolicy.NEW,
+    rollup=True,
+)
+STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS, SNAPSHOTS)
 
 # What is compared with the server's side; it fills in more fields than one asks for.
 _COMPARED = (
     "description", "subjects", "retention", "storage", "compression", "discard", "max_age", "max_bytes", "max_msgs",
-    "duplicate_window", "num_replicas", "allow_direct", "deny_delete",
+    "duplicate_window", "num_replicas", "allow_direct", "deny_delete", "allow_rollup_hdrs",
 )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """The matching engine: reads the journal, publishes what it decides.
 
-It has no state of its own on disk: at start it decides the whole journal again and publishes only what is not on EVENTS
-yet. The n-th event ever decided is message n of that stream, so a crash at any moment leaves nothing out and nothing
-twice. Instruments and limits enter through the journal as well: what PostgreSQL and the settings say is compared after
-the replay, and differences are appended as commands.
+It has no state of its own on disk: at start it goes on from the newest snapshot that it can believe, or from the
+beginning, decides the rest of the journal again and publishes only what is not on EVENTS yet. The n-th event ever
+decided is message n of that stream, so a crash at any moment leaves nothing out and nothing twice. Instruments and
+limits enter through the journal as well: what PostgreSQL and the settings say is compared after the replay, and
+differences are appended as commands.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from cift.core.config import Settings
 from cift.core.database import Database
+from cift.core.engine_memory import EngineMemory
 from cift.core.matching import Matcher
 from cift.core.messages import (
     AnyEvent,
@@ -62,10 +64,12 @@ LAG = Gauge("cift_engine_lag", "Commands in the journal behind it")
 class Engine:
     """One journal, one matcher, two outboxes."""
 
-    def __init__(self, nats: NatsManager) -> None:
+    def __init__(self, nats: NatsManager, *, snapshot_every: int) -> None:
         self.nats = nats
         self.matcher = Matcher()
         self.reader = StreamReader(nats, ORDERS.name)
+        self._memory = EngineMemory(nats, snapshot_every)
+        self._last_command = b""
         self._events = Outbox(nats, EVENTS.name, chained=True)
         self._market = Outbox(nats, MARKET_DATA.name, chained=False)
         self._decided = 0
@@ -82,6 +86,7 @@ class Engine:
             ServiceError: the streams are missing, or journal and events contradict each other.
         """
         target = await self._look()
+        self.reader = StreamReader(self.nats, ORDERS.name, start=self.matcher.sequence + 1)
         await self._events.open()
         await self._market.open()
         await self.nats.subscribe(status_subject("engine"), self._answer)
@@ -105,6 +110,8 @@ class Engine:
         finally:
             ending.cancel()
         settled = await self._events.close() and await self._market.close()
+        if settled and not self._replaying:
+            await self._memory.close(self.matcher, self._last_command, self._decided, self._events.stored)
         log.info("stopped at %s%s", self._where(), "" if settled else "; the rest is published at the next start")
 
     def _where(self) -> str:
@@ -120,7 +127,7 @@ class Engine:
         await message.respond(encode(status))
 
     async def _look(self) -> int:
-        """Find out what is already said; return the journal's last sequence."""
+        """Find out what is already said, and what is remembered; return the journal's last sequence."""
         try:
             events = (await self.nats.js.stream_info(EVENTS.name)).state  # before ORDERS: it may only be behind it
             orders = (await self.nats.js.stream_info(ORDERS.name)).state
@@ -128,12 +135,13 @@ class Engine:
             raise ServiceError(
                 f"stream {ORDERS.name} or {EVENTS.name} does not exist: run `cift schema apply`"
             ) from None
-        if orders.first_seq > 1:
+        self._stored = events.last_seq
+        self.matcher, self._decided = await self._memory.recall(orders.last_seq, events.last_seq)
+        if orders.first_seq > self.matcher.sequence + 1:
             raise ServiceError(
                 f"stream {ORDERS.name} begins at {orders.first_seq}: the engine needs the journal from its first "
-                "command; restore it from a backup"
+                "command, or from a snapshot; restore it from a backup"
             )
-        self._stored = events.last_seq
         if events.messages:
             self._last_stored = decode_event((await self._get(EVENTS.name, seq=self._stored)).data or b"")
         log.info("journal: %d commands, %d events already published", orders.last_seq, self._stored)
@@ -202,10 +210,13 @@ class Engine:
         if events:
             await self._events.send(events)
         if batch:
+            self._last_command = batch[-1].data
             POSITION.set(self.matcher.sequence)
             LAG.set(self.reader.lag)
         if not self._replaying:
             await self._show_books(ts)
+            if self._memory.due(self.matcher.sequence):
+                self._memory.take(self.matcher, self._last_command, self._decided, self._events.stored)
 
     def _apply(self, stored: Stored) -> list[AnyEvent]:
         try:
@@ -285,7 +296,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         account_value=settings.risk_account_value,
     )
     async with NatsManager(settings, name="cift-engine") as nats:
-        await Engine(nats).serve(instruments, limits, stop)
+        await Engine(nats, snapshot_every=settings.engine_snapshot_every).serve(instruments, limits, stop)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from nats.js.errors import APIError, NotFoundError
 from cift.core.nats_client import sign_in
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.outbox import Outbox, Outgoing
+from cift.core.snapshots import Snapshots
 from cift.core.stream_reader import StreamReader
 from cift.core.streams import STREAMS, ensure_streams
 from tests.servers.certificates import Authority
@@ -52,6 +53,7 @@ DENIED = [
     ("api", "events.AAPL"), ("api", "market.ticks.AAPL"), ("api", "orders._set.AAPL"), ("api", "signals.x"),
     ("engine", "orders.AAPL"), ("engine", "signals.x"),
     ("recorder", "orders.AAPL"), ("recorder", "events.AAPL"), ("recorder", "market.ticks.AAPL"),
+    ("api", "$O.engine.M.x"), ("recorder", "$O.engine.C.x"),
 ]  # fmt: skip
 ALLOWED = [
     ("api", "orders.AAPL"),
@@ -84,6 +86,18 @@ async def test_what_a_user_may_not_publish(
 async def test_what_a_user_may_publish(nats_cluster: NatsCluster, admin: NatsManager, user: str, subject: str) -> None:
     async with NatsManager(nats_cluster.settings(user)) as manager:
         assert (await manager.publish_acked(subject, b"{}")).seq > 0
+
+
+async def test_the_engine_may_keep_its_snapshots(nats_cluster: NatsCluster, admin: NatsManager) -> None:
+    async with NatsManager(nats_cluster.settings("engine")) as manager:
+        snapshots = await Snapshots.open(manager)
+        assert snapshots is not None
+        for sequence in (1, 2, 3):
+            await snapshots.save(sequence, b"%d" % sequence * 300_000)
+        kept = [(sequence, data[:1], len(data)) async for sequence, data in snapshots.newest_first()]
+        assert kept == [(3, b"3", 300_000), (2, b"2", 300_000)]
+    state = (await admin.js.stream_info("OBJ_engine")).state
+    assert state.bytes < 2.1 * 300_000, "what was replaced is gone"
 
 
 @pytest.mark.parametrize("user", ["api", "engine", "recorder"])

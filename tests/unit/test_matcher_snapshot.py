@@ -1,0 +1,89 @@
+"""A matcher's snapshot: what is restored decides as the original does, and damage is told."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from cift.core.matcher_state import SnapshotError
+from cift.core.matching import Matcher
+from cift.core.messages import AnyCommand, AnyEvent, CancelOrder, NewOrder, ReduceOrder, SetInstrument
+from tests.unit.test_engine_matching import LIMITS, instrument, random_commands
+
+
+def _special(chance: random.Random) -> dict[str, object]:
+    """Return what makes an order more than plain, or nothing."""
+    return chance.choice(
+        [
+            {},
+            {"client_order_id": f"name-{chance.randint(1, 40)}"},
+            {"order_type": "stop", "price": None, "trigger_price": 100 + chance.randint(-9, 9) / 100},
+            {"order_type": "pegged", "price": None, "peg": chance.choice(["primary", "mid", "market"])},
+            {"hidden": True},
+            {"display_quantity": 1.0},
+            {"tif": "GTD", "expires": chance.randint(1, 400)},
+            {"reduce_only": True},
+        ]
+    )
+
+
+def _commands(count: int, seed: int) -> list[AnyCommand]:
+    """Two symbols, one with special orders; names used again, owners mixed up, everything in between."""
+    chance = random.Random(seed)
+    other = SetInstrument(symbol="MSFT", ts=0, user_id=0, tick_size=0.05, lot_size=0.1)
+    commands: list[AnyCommand] = [instrument(), LIMITS, other]
+    while len(commands) < count:
+        symbol = chance.choice(["AAPL", "MSFT"])
+        base = {"symbol": symbol, "ts": len(commands), "user_id": chance.randint(1, 4)}
+        kind = chance.random()
+        if kind < 0.2:
+            commands.append(CancelOrder(**base, order_id=chance.randint(1, len(commands))))  # type: ignore[arg-type]
+        elif kind < 0.3:
+            commands.append(ReduceOrder(**base, order_id=chance.randint(1, len(commands)), by=1.0))  # type: ignore[arg-type]
+        else:
+            price = round(100 + chance.randint(-5, 5) / 20, 2)
+            order = {"side": chance.choice(["buy", "sell"]), "order_type": "limit", "price": price}
+            order |= {"quantity": float(chance.randint(1, 9))}
+            commands.append(NewOrder(**base | order | (_special(chance) if symbol == "AAPL" else {})))  # type: ignore[arg-type]
+    return commands
+
+
+def _run(matcher: Matcher, commands: list[AnyCommand]) -> list[AnyEvent]:
+    return [event for command in commands for event in matcher.apply(matcher.sequence + 1, command)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_restored_matcher_decides_as_the_original_does(seed: int) -> None:
+    commands, original = _commands(1200, seed), Matcher()
+    for start in range(0, len(commands), 200):
+        restored = Matcher.restore(original.snapshot())
+        part = commands[start : start + 200]
+        assert _run(restored, part) == _run(original, part)
+        assert restored.state_hash() == original.state_hash()
+        assert restored.instruments == original.instruments
+        assert restored.snapshot() == original.snapshot(), "taken again it is the same, whichever was restored"
+
+
+def test_an_empty_matcher_has_a_snapshot() -> None:
+    assert Matcher.restore(Matcher().snapshot()).sequence == 0
+
+
+def _taken() -> bytes:
+    matcher = Matcher()
+    _run(matcher, random_commands(200))
+    return matcher.snapshot()
+
+
+@pytest.mark.parametrize("at", [0, 20, 60, -1])
+def test_a_changed_byte_is_told(at: int) -> None:
+    damaged = bytearray(_taken())
+    damaged[at] ^= 1
+    with pytest.raises(SnapshotError):
+        Matcher.restore(bytes(damaged))
+
+
+@pytest.mark.parametrize("length", [0, 5, 30, 100, -1])
+def test_a_short_one_is_told(length: int) -> None:
+    with pytest.raises(SnapshotError):
+        Matcher.restore(_taken()[:length])
