@@ -34,6 +34,7 @@ class Stream:
     duplicate_window_s: float = 120.0
     journal: bool = False
     rollup: bool = False
+    max_per_subject: int = -1
 
     def config(self, replicas: int) -> StreamConfig:
         """Return the server's form of it with `replicas` copies."""
@@ -48,6 +49,7 @@ class Stream:
             max_age=self.max_age_s,
             max_bytes=self.max_bytes,
             max_msgs=-1,
+            max_msgs_per_subject=self.max_per_subject,
             max_consumers=-1,
             duplicate_window=self.duplicate_window_s,
             num_replicas=replicas,
@@ -97,11 +99,22 @@ SNAPSHOTS = Stream(
     discard=DiscardPolicy.NEW,
     rollup=True,
 )
-STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS, SNAPSHOTS)
+# As a key-value store is.
+LEASE_BUCKET = "leases"
+LEASES = Stream(
+    name=f"KV_{LEASE_BUCKET}",
+    subjects=(f"$KV.{LEASE_BUCKET}.>",),
+    purpose="Who works, of several that could",
+    discard=DiscardPolicy.NEW,
+    max_per_subject=1,
+    rollup=True,
+)
+STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS, SNAPSHOTS, LEASES)
 
 # What is compared with the server's side; it fills in more fields than one asks for.
 _COMPARED = (
     "description", "subjects", "retention", "storage", "compression", "discard", "max_age", "max_bytes", "max_msgs",
+    "max_msgs_per_subject",
     "duplicate_window", "num_replicas", "allow_direct", "deny_delete", "allow_rollup_hdrs",
 )  # fmt: skip
 

@@ -5,15 +5,23 @@ beginning, decides the rest of the journal again and publishes only what is not 
 decided is message n of that stream, so a crash at any moment leaves nothing out and nothing twice. Instruments and
 limits enter through the journal as well: what PostgreSQL and the settings say is compared after the replay, and
 differences are appended as commands.
+
+Of several engines one has the lease and says what all of them decide; the others stand by, a command behind at most,
+and the first of them says what is missing when the lease is free.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
 
 from nats.aio.msg import Msg
 from nats.errors import Error
@@ -24,6 +32,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from cift.core.config import Settings
 from cift.core.database import Database
 from cift.core.engine_memory import EngineMemory
+from cift.core.lease import Lease
 from cift.core.matching import Matcher
 from cift.core.messages import (
     AnyEvent,
@@ -48,6 +57,10 @@ log = logging.getLogger("engine")
 METRICS_PORT = 8001
 DEPTH = 50
 PROGRESS_S = 2.0
+# How often one that stands by looks what needs not be said any more.
+TRIM_S = 0.5
+# It also answers questions, but never before the one that has the lease.
+POLITE_S = 0.1
 
 MATCHING = Histogram(
     "order_matching_latency_microseconds",
@@ -59,6 +72,14 @@ REJECTS = Counter("cift_engine_rejects", "Commands refused", ["code"])
 FILLS = Counter("cift_engine_fills", "Matches")
 POSITION = Gauge("cift_engine_position", "Sequence of the last command decided")
 LAG = Gauge("cift_engine_lag", "Commands in the journal behind it")
+
+
+class _Decided(NamedTuple):
+    """The n-th event ever decided; `trade` where the market is to see it too."""
+
+    number: int
+    event: AnyEvent
+    trade: bool
 
 
 class Engine:
@@ -73,11 +94,14 @@ class Engine:
         self._events = Outbox(nats, EVENTS.name, chained=True)
         self._market = Outbox(nats, MARKET_DATA.name, chained=False)
         self._decided = 0
-        self._stored = 0
+        self._stored = self._looked_at = 0
         self._last_stored: AnyEvent | None = None
         self._trades = 0
         self._replaying = True
         self._floors: dict[str, tuple[int, int] | None] = {}
+        self._saying = False
+        self._unsaid: deque[_Decided] = deque()
+        self._reading: asyncio.Task[list[Stored]] | None = None
 
     async def serve(self, instruments: Iterable[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
         """Replay, take over the configuration, report ready, and decide until `stop`.
@@ -87,42 +111,106 @@ class Engine:
         """
         target = await self._look()
         self.reader = StreamReader(self.nats, ORDERS.name, start=self.matcher.sequence + 1)
-        await self._events.open()
-        await self._market.open()
         await self.nats.subscribe(status_subject("engine"), self._answer)
-        ending = asyncio.create_task(self._end(stop))
+        lease = Lease(self.nats, "engine", f"{socket.gethostname()}:{os.getpid()}")
+        ending = asyncio.create_task(self._end(stop, lease.lost))
+        settled = True
         try:
             async with self.reader:
                 await self._decide_up_to(target, stop)
-                if self._decided < self._stored and not stop.is_set():
-                    raise ServiceError(
-                        f"stream {EVENTS.name} holds {self._stored} events, but the journal causes {self._decided}: "
-                        f"{ORDERS.name} lost commands; restore both streams from one backup"
-                    )
-                self._replaying = False
-                await self._configure(list(instruments), limits, stop)
-                ready(f"deciding from {self.matcher.sequence + 1}")
-                log.info("ready at %s", self._where())
-                while not stop.is_set():
-                    await self._decide(await self.reader.next())
+                self._check_journal(stop)
+                async with lease:
+                    await self._stand_by(lease, stop)
+                    if not stop.is_set():
+                        await self._begin(list(instruments), limits, stop)
+                    while not stop.is_set() and not lease.lost.is_set():
+                        await self._decide(await self._next())
+                    if lease.lost.is_set():
+                        raise ServiceError("another engine has taken over; this one stands by when it is started again")
+                    if self._saying:
+                        settled = await self._events.close() and await self._market.close()
+                        if settled and not self._replaying:
+                            await self._memory.close(
+                                self.matcher, self._last_command, self._decided, self._events.stored
+                            )
         except ForeignWriterError as error:
             raise ServiceError(str(error)) from None
         finally:
             ending.cancel()
-        settled = await self._events.close() and await self._market.close()
-        if settled and not self._replaying:
-            await self._memory.close(self.matcher, self._last_command, self._decided, self._events.stored)
         log.info("stopped at %s%s", self._where(), "" if settled else "; the rest is published at the next start")
 
     def _where(self) -> str:
         return f"command {self.matcher.sequence}, event {self._decided}, state {self.matcher.state_hash():016x}"
 
-    async def _end(self, stop: asyncio.Event) -> None:
-        await stop.wait()
+    async def _end(self, *reasons: asyncio.Event) -> None:
+        waiting = [asyncio.create_task(reason.wait()) for reason in reasons]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         self.reader.finish()
 
+    def _check_journal(self, stop: asyncio.Event) -> None:
+        if self._decided < self._stored and not stop.is_set():
+            raise ServiceError(
+                f"stream {EVENTS.name} holds {self._stored} events, but the journal causes {self._decided}: "
+                f"{ORDERS.name} lost commands; restore both streams from one backup"
+            )
+
+    async def _stand_by(self, lease: Lease, stop: asyncio.Event) -> None:
+        """Decide and say nothing until the lease is ours."""
+        ready(f"standing by at {self.matcher.sequence}")
+        log.info("standing by at %s", self._where())
+        taking, stopped = asyncio.create_task(lease.acquired()), asyncio.create_task(stop.wait())
+        try:
+            while not taking.done() and not stop.is_set():
+                if self._reading is None:
+                    self._reading = asyncio.create_task(self.reader.next())
+                await asyncio.wait(
+                    {self._reading, taking, stopped}, timeout=TRIM_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if self._reading.done():
+                    await self._decide(await self._next())
+                else:
+                    await self._trim()
+        finally:
+            for task in (taking, stopped):
+                task.cancel()
+            await asyncio.gather(taking, stopped, return_exceptions=True)
+
+    async def _trim(self) -> None:
+        """Forget what another engine has said."""
+        if self._unsaid and self.nats.connected:
+            with suppress(Error, TimeoutError):
+                said = (await self.nats.js.stream_info(EVENTS.name)).state.last_seq
+                while self._unsaid and self._unsaid[0].number <= said:
+                    self._unsaid.popleft()
+
+    async def _begin(self, instruments: list[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
+        """Say what is decided and not said yet, take over the configuration, and report ready."""
+        self._stored = (await self.nats.js.stream_info(EVENTS.name)).state.last_seq  # before ORDERS, as in `_look`
+        await self._decide_up_to((await self.nats.js.stream_info(ORDERS.name)).state.last_seq, stop)
+        self._check_journal(stop)
+        if stop.is_set():
+            return
+        await self._events.open()
+        await self._market.open()
+        self._saying = True
+        unsaid = [each for each in self._unsaid if each.number > self._stored or each.number <= self._looked_at]
+        self._unsaid.clear()
+        await self._say(unsaid)
+        self._replaying = False
+        await self._configure(instruments, limits, stop)
+        ready(f"deciding from {self.matcher.sequence + 1}")
+        log.info("ready at %s", self._where())
+
+    async def _next(self, limit: int = 256) -> list[Stored]:
+        if self._reading is None:
+            return await self.reader.next(limit)
+        reading, self._reading = self._reading, None
+        return await reading
+
     async def _answer(self, message: Msg) -> None:
-        detail = "replaying" if self._replaying else ""
+        detail = "" if self._saying else "replaying"
+        if not self._saying:
+            await asyncio.sleep(POLITE_S)
         status = ServiceStatus(service="engine", position=self.matcher.sequence, lag=self.reader.lag, detail=detail)
         await message.respond(encode(status))
 
@@ -135,7 +223,7 @@ class Engine:
             raise ServiceError(
                 f"stream {ORDERS.name} or {EVENTS.name} does not exist: run `cift schema apply`"
             ) from None
-        self._stored = events.last_seq
+        self._stored = self._looked_at = events.last_seq
         self.matcher, self._decided = await self._memory.recall(orders.last_seq, events.last_seq)
         if orders.first_seq > self.matcher.sequence + 1:
             raise ServiceError(
@@ -153,7 +241,7 @@ class Engine:
     async def _decide_up_to(self, target: int, stop: asyncio.Event) -> None:
         told = time.monotonic()
         while self.matcher.sequence < target and not stop.is_set():
-            await self._decide(await self.reader.next(1024))
+            await self._decide(await self._next(1024))
             if time.monotonic() - told > PROGRESS_S:
                 told = time.monotonic()
                 working(f"replaying {self.matcher.sequence} of {target}")
@@ -185,8 +273,7 @@ class Engine:
                 )
 
     async def _decide(self, batch: list[Stored]) -> None:
-        events: list[Outgoing] = []
-        trades: list[Outgoing] = []
+        decided: list[_Decided] = []
         ts = 0
         for stored in batch:
             if stored.seq <= self.matcher.sequence:
@@ -194,21 +281,18 @@ class Engine:
             for event in self._apply(stored):
                 self._decided += 1
                 ts = event.ts
-                if isinstance(event, Fill) and not await self._is_public(event):
-                    self._trades += 1
-                    trades.append(_trade(self._trades, event))
-                if self._decided > self._stored:
-                    events.append(Outgoing(self._decided, f"events.{event.symbol}", event.message_id, encode(event)))
-                elif self._decided == self._stored and event != self._last_stored:
+                decided.append(
+                    _Decided(self._decided, event, isinstance(event, Fill) and not await self._is_public(event))
+                )
+                if self._decided == self._looked_at and event != self._last_stored:
                     raise ServiceError(
                         f"stream {EVENTS.name} says at {self._stored}: {self._last_stored}; this release decides "
                         f"{event}: it must not continue another release's journal"
                     )
-        # Trades first: whatever EVENTS holds, the server had read its trade before.
-        if trades:
-            await self._market.send(trades)
-        if events:
-            await self._events.send(events)
+        if self._saying:
+            await self._say(decided)
+        else:
+            self._unsaid.extend(each for each in decided if each.number > self._looked_at or each.trade)
         if batch:
             self._last_command = batch[-1].data
             POSITION.set(self.matcher.sequence)
@@ -217,6 +301,23 @@ class Engine:
             await self._show_books(ts)
             if self._memory.due(self.matcher.sequence):
                 self._memory.take(self.matcher, self._last_command, self._decided, self._events.stored)
+
+    async def _say(self, decided: list[_Decided]) -> None:
+        trades: list[Outgoing] = []
+        for each in decided:
+            if each.trade and isinstance(each.event, Fill):
+                self._trades += 1
+                trades.append(_trade(self._trades, each.event))
+        events = [
+            Outgoing(each.number, f"events.{each.event.symbol}", each.event.message_id, encode(each.event))
+            for each in decided
+            if each.number > self._stored
+        ]
+        # Trades first: whatever EVENTS holds, the server had read its trade before.
+        if trades:
+            await self._market.send(trades)
+        if events:
+            await self._events.send(events)
 
     def _apply(self, stored: Stored) -> list[AnyEvent]:
         try:
