@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-OURS = ("cift-engine", "cift-recorder", "cift-api@1", "cift-api@2")
+OURS = ("cift-engine", "cift-engine-standby", "cift-recorder", "cift-api@1", "cift-api@2")
 
 
 def test_every_service_is_up_and_will_be_again(host: Any, cache_unit: str, database_unit: str) -> None:
@@ -110,7 +110,7 @@ def _listeners(host: Any) -> list[str]:
 @pytest.mark.parametrize("service", ["engine", "api", "recorder", "nats"])
 def test_a_service_runs_where_the_plan_says(host: Any, service: str) -> None:
     plan = json.loads(host.file("/etc/cift/plan.json").content_string)
-    unit = "nats" if service == "nats" else f"cift-{service}"
+    unit = {"nats": "nats", "api": "cift-api@1"}.get(service, f"cift-{service}")
     pid = host.run(f"systemctl show {unit} --property=MainPID --value").stdout.strip()
     allowed = host.run(f"taskset --cpu-list --pid {pid}").stdout.split(":")[1].strip()
     assert sorted(_cpus(allowed)) == plan["services"][service]["cpus"]
