@@ -18,7 +18,7 @@ import pytest
 
 from cift.core.database import Database, DatabaseUnavailable
 from tests.role_site import ROLES, Site
-from tests.servers.postgres_role import SECRETS, RoleServer, own
+from tests.servers.postgres_role import SECRETS, RoleServer, own, wait_for
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -40,7 +40,7 @@ BOTH = AFTER | {
 class Primary(RoleServer):
     """A server whose roles are made and changed by the role's own tasks."""
 
-    async def apply(self, phase: dict[str, str]) -> str:
+    async def apply(self, phase: dict[str, str], *, status: int = 0) -> str:
         """Run the tasks as site.yml does, while others go on; returns what was said."""
         tasks = [{"include_role": {"name": "postgresql", "tasks_from": part}} for part in ("refuse", "primary")]
         local = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
@@ -58,7 +58,7 @@ class Primary(RoleServer):
             program, *words, cwd=self.root, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         out, error = await running.communicate()
-        assert running.returncode == 0, (out + error).decode()
+        assert running.returncode == status, (out + error).decode()
         return out.decode()
 
     def database(self, password: str, previous: str = "") -> Database:
@@ -151,6 +151,16 @@ async def test_passwords_are_changed_without_a_refusal_or_a_lost_row(primary: Pr
         assert [await primary.takes(old, user), await primary.takes(new, user)] == [False, True]
     log = (primary.root / "log").read_text()
     assert not [secret for secret in (OLD, NEW, OLD_STANDBY, NEW_STANDBY) if secret in said + log]
+
+
+async def test_a_password_that_could_not_be_set_is_in_no_log(primary: Primary) -> None:
+    primary.sql("ALTER SYSTEM SET log_statement = 'all'", then="ALTER SYSTEM SET default_transaction_read_only = on")
+    primary.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: primary.sql("SHOW default_transaction_read_only") == "on")
+    said = await primary.apply(BEFORE, status=2)
+    log = (primary.root / "log").read_text()
+    assert "cannot execute CREATE ROLE in a read-only transaction" in log
+    assert OLD not in said + log
 
 
 async def test_a_change_between_two_tries_is_no_refusal(primary: Primary) -> None:
