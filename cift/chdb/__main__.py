@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ _EPILOG = """\
 the file of users:
   {"cift": {"password_sha256_hex": "<64 hex digits>", "readonly": false}}
   A hash is made by: printf %s "$PASSWORD" | sha256sum
+  Instead of one there may be a list of them, while the password is being changed.
+  SIGHUP has the file read again; statements go on.
 
 try it:
   python -m cift.chdb --path /var/lib/chdb --users users.json &
@@ -32,10 +35,21 @@ Exit status: 0 after SIGTERM, 2 when something asked for can't be had (the reaso
 
 
 class _Server(uvicorn.Server):
-    """Tells systemd when it answers and when it stops."""
+    """Tells systemd when it answers and when it stops; reads its users again on SIGHUP."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, users: Path) -> None:
+        super().__init__(config)
+        self._service, self._users = service, users
+
+    def _read_users(self) -> None:
+        try:
+            self._service.users = load_users(self._users)
+        except UsersError as error:
+            _fail(f"{error}; those of before may sign in still")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_users)
         notify("READY=1")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -98,8 +112,9 @@ def main() -> int:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: None)
     limits = Limits(body=arguments.max_body_bytes, concurrency=arguments.concurrency)
+    service = Service(engine, users, limits)
     config = uvicorn.Config(
-        Service(engine, users, limits).application(),
+        service.application(),
         loop="uvloop",
         http="httptools",
         access_log=False,
@@ -109,7 +124,7 @@ def main() -> int:
         timeout_graceful_shutdown=arguments.stop_timeout,
     )
     try:
-        _Server(config).run(sockets=[listener])
+        _Server(config, service, arguments.users).run(sockets=[listener])
     finally:
         engine.close()
     return 0

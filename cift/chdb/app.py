@@ -139,7 +139,7 @@ class Service:
 
     def __init__(self, engine: Engine, users: Mapping[str, User], limits: Limits) -> None:
         self._engine = engine
-        self._users = users
+        self.users = users
         self._limits = limits
         self._sessions = Sessions(engine)
         self._threads = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="statement")
@@ -168,7 +168,7 @@ class Service:
         headers = {"X-ClickHouse-Server-Display-Name": self._host, "X-ClickHouse-Timezone": self._engine.timezone}
         try:
             url = http.query_params.multi_items()
-            user = authenticate(self._users, http.headers, dict(url))
+            user = authenticate(self.users, http.headers, dict(url))
             if http.method == "GET" and not url:
                 return PlainTextResponse("Ok.\n", headers=headers)
             if user is None:

@@ -1,4 +1,7 @@
-"""Who may sign in: names and sha256 hashes of passwords, from a JSON file that the operator writes."""
+"""Who may sign in: names and sha256 hashes of passwords, from a JSON file that the operator writes.
+
+A user has two hashes while the password is being changed: either is taken.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cift.chdb.errors import EngineError
 
@@ -26,12 +30,15 @@ class User:
     """Somebody who may sign in; `readonly` users may not change anything."""
 
     name: str
-    password_sha256_hex: str
+    password_sha256_hex: tuple[str, ...]
     readonly: bool = False
 
 
 def load_users(path: Path) -> dict[str, User]:
-    """Read `{"<name>": {"password_sha256_hex": "<64 hex digits>", "readonly": false}, ...}`."""
+    """Read `{"<name>": {"password_sha256_hex": "<64 hex digits>", "readonly": false}, ...}`.
+
+    Instead of one hash there may be a list of them.
+    """
     example = '{"cift": {"password_sha256_hex": "<64 hex digits>", "readonly": false}}'
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -47,12 +54,14 @@ def load_users(path: Path) -> dict[str, User]:
 def _user(path: Path, name: str, entry: object) -> User:
     if not isinstance(entry, dict) or not set(entry) <= {"password_sha256_hex", "readonly"}:
         raise UsersError(f"{path}: user {name!r}: expected the fields password_sha256_hex and readonly, nothing else")
-    digest, readonly = entry.get("password_sha256_hex"), entry.get("readonly", False)
-    if not isinstance(digest, str) or not _HASH.fullmatch(digest):
+    found: Any = entry.get("password_sha256_hex")
+    readonly = entry.get("readonly", False)
+    hashes = found if isinstance(found, list) else [found]
+    if not hashes or not all(isinstance(one, str) and _HASH.fullmatch(one) for one in hashes):
         raise UsersError(f"{path}: user {name!r}: password_sha256_hex: expected 64 lower-case hex digits")
     if not isinstance(readonly, bool):
         raise UsersError(f"{path}: user {name!r}: readonly: found {readonly!r}, expected true or false")
-    return User(name, digest, readonly)
+    return User(name, tuple(hashes), readonly)
 
 
 def _basic(header: str) -> tuple[str, str]:
@@ -85,9 +94,10 @@ def authenticate(users: Mapping[str, User], headers: Mapping[str, str], params: 
     else:
         return None
     user = users.get(name)
-    expected = user.password_sha256_hex if user else "0" * 64
-    matches = hmac.compare_digest(hashlib.sha256(password.encode()).hexdigest(), expected)
-    if user is None or not matches:
+    expected = user.password_sha256_hex if user else ("0" * 64,)
+    shown = hashlib.sha256(password.encode()).hexdigest()
+    matches = [hmac.compare_digest(shown, one) for one in expected]
+    if user is None or not any(matches):
         raise EngineError.of(
             516, f"{name}: Authentication failed: password is incorrect, or there is no user with such name"
         )

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     database_ca: str = Field("", alias="DATABASE_CA")
     database_user: str = Field("cift", alias="DATABASE_USER")
     database_password: SecretStr = Field(SecretStr(""), alias="DATABASE_PASSWORD")
+    # The password before it, while it is being changed: PostgreSQL takes one, and changes over when all have both.
+    database_previous_password: SecretStr = Field(SecretStr(""), alias="DATABASE_PREVIOUS_PASSWORD")
 
     api_url: str = Field("https://127.0.0.1:8000", alias="CIFT_API_URL")
     api_key: SecretStr = Field(SecretStr(""), alias="CIFT_API_KEY")

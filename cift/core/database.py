@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
@@ -84,17 +84,22 @@ class Database:
     """A small pool of connections to PostgreSQL; `connect`, `close`, or `async with`."""
 
     def __init__(
-        self, *, host: str, port: int, name: str, user: str, password: str, ca: str = "",
+        self, *, host: str, port: int, name: str, user: str, password: str, previous_password: str = "", ca: str = "",
         max_size: int = 4, timeout: float = 5.0,
     ) -> None:  # fmt: skip
-        """`ca` is a file: the authority whose server this must be. Without it the connection is in plain text."""
+        """`ca` is a file: the authority whose server this must be. Without it the connection is in plain text.
+
+        While the password is being changed, the server may still want `previous_password`.
+        """
         self.address = f"{host}:{port}/{name}"
+        # The server may change over between our first try and the second.
+        self._passwords = (password, previous_password, password) if previous_password else (password,)
         self._parameters: dict[str, Any] = {
             "host": host,
             "port": port,
             "database": name,
             "user": user,
-            "password": password,
+            "connect": self._sign_in,
             "min_size": 0,
             "max_size": max_size,
             "timeout": timeout,
@@ -115,6 +120,7 @@ class Database:
             name=settings.database_name,
             user=settings.database_user,
             password=settings.database_password.get_secret_value(),
+            previous_password=settings.database_previous_password.get_secret_value(),
             ca=settings.database_ca,
         )
 
@@ -131,6 +137,14 @@ class Database:
                 raise DatabaseUnavailable(str(error)) from None
             self._pool = await asyncpg.create_pool(**self._parameters | trust)
         return self
+
+    async def _sign_in(self, *where: Any, **how: Any) -> asyncpg.Connection:
+        """Connect with the first password that the server takes."""
+        *others, last = self._passwords
+        for password in others:
+            with suppress(asyncpg.InvalidPasswordError):
+                return await asyncpg.connect(*where, password=password, **how)
+        return await asyncpg.connect(*where, password=last, **how)
 
     async def close(self) -> None:
         """Close every connection; a second call does nothing."""

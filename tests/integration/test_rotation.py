@@ -218,3 +218,16 @@ async def test_the_cache_takes_two_passwords_until_services_have_moved(cache_ser
         await load("after")
         assert [await works("first"), await works("second")] == [False, True]
         assert await moved.incr("counter") == 3
+
+
+def test_a_refusal_says_what_can_be_rotated_and_why_the_rest_can_t(tmp_path: Path) -> None:
+    common = {"rotate_dir": str(tmp_path / "secrets"), "cift_clickhouse_engine": "chdb"}
+    services = ("questdb", "pki", "postgresql", "clickhouse")
+    said = refusals("rotate", "refuse", {name: common | {"rotate_service": name} for name in services}, tmp_path)
+    for name in ("questdb", "pki"):
+        assert f'found "{name}", expected one of nats, cache, api, postgresql, clickhouse; others' in said[name]
+        assert "questdb, because it has one password for each user, and reads that of HTTP" in said[name]
+        assert "pki, because each run renews certificates" in said[name]
+    secrets = f"{tmp_path}/secrets/cift_secret"
+    assert f"found no {secrets}_postgresql, {secrets}_postgresql_replication, expected" in said["postgresql"]
+    assert f"found no {secrets}_clickhouse, expected" in said["clickhouse"]

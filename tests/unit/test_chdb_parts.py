@@ -162,8 +162,9 @@ def test_users_and_ways_to_sign_in(tmp_path: Path) -> None:
         ("{", "not JSON"),
         ("{}", "found no users"),
         ('{"a": {"password": "x"}}', "user 'a': expected the fields"),
+        ('{"a": {"password_sha256_hex": []}}', "user 'a': password_sha256_hex: expected 64"),
         ('{"a": {"password_sha256_hex": "abc"}}', "user 'a': password_sha256_hex: expected 64"),
-        (json.dumps({"a": {"password_sha256_hex": HASH, "readonly": 1}}), "user 'a': readonly: found 1"),
+        (json.dumps({"a": {"password_sha256_hex": [HASH], "readonly": 1}}), "user 'a': readonly: found 1"),
     ],
 )
 def test_bad_files_of_users(tmp_path: Path, content: str, sentence: str) -> None:
