@@ -6,6 +6,7 @@ On a real sandbox host, bare but for what the test itself breaks.
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import json
 import os
@@ -106,6 +107,20 @@ def test_a_tick_store_that_does_not_fit_or_would_be_open(site: Site) -> None:
     assert "cift-1, /usr/bin/java: found Java 21, expected 99 or newer" in output
 
 
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"dragonfly_maxmemory": "255mb"}, "dragonfly_maxmemory: found 255mb for 1 threads, expected at least 256mb"),
+        ({"dragonfly_maxmemory": "lots"}, "found the size 'lots', expected a number with a unit"),
+        ({"dragonfly_snapshot_cron": "hourly"}, 'dragonfly_snapshot_cron: found "hourly", expected crontab\'s five'),
+        ({"cift_plan": {"services": {"cache": {"cpus": []}}}}, "found no CPU for the service cache in the host's plan"),
+    ],
+    ids=["memory", "size", "cron", "cpu"],
+)
+def test_a_cache_that_would_not_start(site: Site, variables: dict[str, object], sentence: str) -> None:
+    assert sentence in site(cift_cache_engine="dragonfly", **variables)
+
+
 def test_an_unreachable_host(site: Site) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -125,6 +140,28 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}", next(folder.glob("*.whl"))
         server.shutdown()
+
+
+@pytest.mark.parametrize("damage", ["tampered", "unlisted", "missing"])
+def test_a_cache_that_the_mirror_has_not_right(
+    site: Site, mirror: tuple[str, Path], tmp_path: Path, damage: str
+) -> None:
+    """With the publisher's name; what is in it is never looked at."""
+    address, nats = mirror
+    file = nats.with_name("dragonfly-x86_64.tar.gz")
+    file.write_bytes(b"an archive" * 1000)
+    sums = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+    nats.with_name("SHA256SUMS").write_text("" if damage == "unlisted" else sums)
+    if damage == "missing":
+        file.unlink()
+    elif damage == "tampered":
+        file.write_bytes(b"another one" * 1000)
+    cache = tmp_path / "cache"
+    output = site(cift_cache_engine="dragonfly", cift_artifact_mirror=address, artifact_cache=str(cache))
+    sentence = {"missing": f"{file.name}: HTTP Error 404", "unlisted": "has no checksum of dragonfly-x86_64.tar.gz"}
+    assert sentence.get(damage, f"artifact dragonfly 1.40.1 for x86_64: {file.name}") in output
+    assert "nothing was installed" in output
+    assert not [path for path in cache.rglob("*dragonfly*") if path.is_file()]
 
 
 @pytest.mark.parametrize("damage", ["tampered", "cut short", "missing"])

@@ -190,6 +190,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "much": ({"dragonfly_maxmemory": "900tb"}, "dragonfly_maxmemory: found 900tb, expected at most the host's "),
     "size": ({"dragonfly_maxmemory": "lots"}, "found the size 'lots', expected a number with a unit"),
+    "none": ({"dragonfly_proactor_threads": 0}, "dragonfly_proactor_threads: found 0, expected a number from 1 up"),
+    "never": ({"dragonfly_snapshot_cron": ""}, ""),
+    "cron": ({"dragonfly_snapshot_cron": "every hour"}, 'dragonfly_snapshot_cron: found "every hour", expected'),
     "replica": ({"dragonfly_replicaof_host": "10.0.0.6"}, "dragonfly_master_password: found none with dragonfly_repl"),
     "stranger": (
         REPLICA | {"dragonfly_tls": True, "dragonfly_tls_auth_clients": False},
@@ -201,10 +204,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 def test_what_cannot_work_is_refused_before_anything_changes(tmp_path: Path) -> None:
     said = refusals(
-        "dragonfly", "check", {name: BASE | variables for name, (variables, _) in REFUSED.items()}, tmp_path
+        "dragonfly", "refuse", {name: BASE | variables for name, (variables, _) in REFUSED.items()}, tmp_path
     )
     for name, (_, sentence) in REFUSED.items():
         assert sentence in said[name], name
         assert bool(said[name]) is bool(sentence), said[name]
     first = yaml.safe_load((ROLES / "dragonfly/tasks/main.yml").read_text())[0]
-    assert first["ansible.builtin.include_tasks"] == "check.yml"
+    assert first["ansible.builtin.include_tasks"] == "refuse.yml"
