@@ -9,80 +9,57 @@ import functools
 import hashlib
 import http.server
 import json
-import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.lab import BIN, ROOT, On
+
 pytestmark = pytest.mark.host
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 Site = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a lab with one bare Debian 13 host, cift-1."""
-    environment = {**os.environ, "CIFT_SANDBOX_DIR": str(tmp_path_factory.mktemp("lab")), "ANSIBLE_NOCOLOR": "1"}
-    cift = BIN / "cift"
-    subprocess.run([cift, "sandbox", "up", "--release", "13"], env=environment, check=True, capture_output=True)
-    try:
-        yield environment
-    finally:
-        subprocess.run([cift, "sandbox", "down"], env=environment, check=True, capture_output=True)
-
-
 @pytest.fixture
-def on_host(lab: dict[str, str]) -> Callable[[str], str]:
-    def run(command: str) -> str:
-        ssh = ["ssh", "-F", f"{lab['CIFT_SANDBOX_DIR']}/ssh_config", "cift-1", command]
-        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
-
-    return run
-
-
-@pytest.fixture
-def site(lab: dict[str, str], tmp_path: Path, on_host: Callable[[str], str]) -> Site:
+def site(lab: dict[str, str], tmp_path: Path, on: On) -> Site:
     """Run site.yml, which must stop; returns its output. The host must be as it was before."""
     inventory = tmp_path / "inventories/sandbox"
     shutil.copytree(ROOT / "inventories/sandbox", inventory, symlinks=True)
     shutil.copytree(ROOT / "inventories/shared", tmp_path / "inventories/shared")
 
     def run(*arguments: str, **variables: object) -> str:
-        before = on_host("ls /opt /etc /etc/systemd/system; dpkg-query -W")
+        before = on("ls /opt /etc /etc/systemd/system; dpkg-query -W")
         command = [BIN / "ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(variables), *arguments]
         done = subprocess.run(command, cwd=ROOT, env=lab, capture_output=True, text=True, check=False)
         assert done.returncode != 0, done.stdout
-        assert on_host("ls /opt /etc /etc/systemd/system; dpkg-query -W") == before
+        assert on("ls /opt /etc /etc/systemd/system; dpkg-query -W") == before
         return " ".join(done.stdout.split() + done.stderr.split())
 
     return run
 
 
-def test_a_taken_port(site: Site, on_host: Callable[[str], str]) -> None:
-    on_host("systemd-run --quiet --unit=squatter python3 -m http.server 4222")
+def test_a_taken_port(site: Site, on: On) -> None:
+    on("systemd-run --quiet --unit=squatter python3 -m http.server 4222")
     try:
-        on_host("until ss -Hltn sport = :4222 | grep -q .; do sleep 0.1; done")
+        on("until ss -Hltn sport = :4222 | grep -q .; do sleep 0.1; done")
         output = site()
     finally:
-        on_host("systemctl stop squatter")
+        on("systemctl stop squatter")
     assert "port 4222: found held by squatter.service, expected free or held by nats.service" in output
     assert "nothing was changed" in output
 
 
-def test_a_full_disk(site: Site, on_host: Callable[[str], str]) -> None:
-    on_host("mount -t tmpfs -o size=8m tmpfs /opt && dd if=/dev/zero of=/opt/full bs=1M 2>/dev/null || true")
+def test_a_full_disk(site: Site, on: On) -> None:
+    on("mount -t tmpfs -o size=8m tmpfs /opt && dd if=/dev/zero of=/opt/full bs=1M 2>/dev/null || true")
     try:
         output = site()
     finally:
-        on_host("umount /opt")
+        on("umount /opt")
     assert "file system of /opt: found 0.0 GiB free of 0.0 GiB, expected at least 3 GiB free" in output
     assert "nothing was changed" in output
 
