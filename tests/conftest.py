@@ -15,4 +15,5 @@ pytest_plugins = [
     "tests.servers.questdb",
     "tests.servers.api",
     "tests.servers.stack",
+    "tests.servers.lab",
 ]

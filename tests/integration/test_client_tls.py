@@ -1,4 +1,4 @@
-"""Clients of the cache and the database behind TLS: whom they trust, and what they say of whom they don't."""
+"""Clients of cache, database, analytics and API behind TLS: whom they trust, and what they say of whom they don't."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ import pytest
 from cift.benchmarks.cache import measure
 from cift.benchmarks.profile import QUICK
 from cift.core.cache import Cache, CacheUnavailableError
+from cift.core.clickhouse.connection import ClickHouseUnavailableError
+from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
 from cift.core.database import Database, DatabaseUnavailable
 from cift.core.tls import TlsError
+from cift.ops.replay import ReplayError
+from cift.ops.replay.api_target import ApiTarget
+from cift.ops.up.access import ApiAccess
 from tests.servers.cache import CacheServer
 from tests.servers.certificates import Authority
 from tests.servers.postgres import PostgresServer, cluster
@@ -134,6 +139,12 @@ async def test_an_authority_that_is_none(tmp_path: Path, text: str | None) -> No
         Cache(Settings(CACHE_CA=str(path)))
     with pytest.raises(DatabaseUnavailable, match=f"DATABASE_CA: {path}: {said}"):
         await Database.from_settings(Settings(DATABASE_CA=str(path))).connect()
+    with pytest.raises(ClickHouseUnavailableError, match=f"CLICKHOUSE_CA: {path}: {said}"):
+        await ClickHouseManager(Settings(CLICKHOUSE_CA=str(path))).connect()
+    with pytest.raises(ReplayError, match=f"^--ca or CIFT_API_CA: {path}: {said}"):
+        ApiTarget("AAPL", "https://127.0.0.1:1", "key", str(path))
+    with pytest.raises(TlsError, match=f"^the API of one: {path}: {said}"):
+        ApiAccess(host="one", url="https://127.0.0.1:1", ca=str(path), key="key").tls()
 
 
 def test_the_benchmark_of_the_cache_speaks_tls(cache: CacheServer, authority: Authority) -> None:

@@ -7,21 +7,17 @@ shown by `molecule/metal` and, for every row, by the unit tests.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers.lab import BIN, ROOT, On, Play
 from tests.unit.test_drift import samples
 
 pytestmark = [pytest.mark.host, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 ROLES = ["cpu_plan", "base", "kernel", "proof"]
 DROP_IN = "/etc/sysctl.d/60-cift-kernel.conf"
 METRICS = "/var/lib/prometheus/node-exporter/cift.prom"
@@ -41,37 +37,6 @@ VERIFY = """---
         name: setting
         tasks_from: report
 """
-Play = Callable[..., subprocess.CompletedProcess[str]]
-On = Callable[[str], str]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a lab with one Debian 13 host, cift-1."""
-    environment = {**os.environ, "CIFT_SANDBOX_DIR": str(tmp_path_factory.mktemp("lab")), "ANSIBLE_NOCOLOR": "1"}
-    subprocess.run([BIN / "cift", "sandbox", "up", "--release", "13"], env=environment, check=True, capture_output=True)
-    try:
-        yield environment
-    finally:
-        subprocess.run([BIN / "cift", "sandbox", "down"], env=environment, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def play(lab: dict[str, str]) -> Play:
-    def run(playbook: str | Path, **variables: object) -> subprocess.CompletedProcess[str]:
-        words = [BIN / "ansible-playbook", "-i", "inventories/sandbox", playbook, "-e", json.dumps(variables)]
-        return subprocess.run(words, cwd=ROOT, env=lab, capture_output=True, text=True, check=False)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def on(lab: dict[str, str]) -> On:
-    def run(command: str) -> str:
-        ssh = ["ssh", "-F", f"{lab['CIFT_SANDBOX_DIR']}/ssh_config", "cift-1", command]
-        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
-
-    return run
 
 
 @pytest.fixture(scope="module")

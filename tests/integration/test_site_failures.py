@@ -6,82 +6,60 @@ On a real sandbox host, bare but for what the test itself breaks.
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import json
-import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.lab import BIN, ROOT, On
+
 pytestmark = pytest.mark.host
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 Site = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a lab with one bare Debian 13 host, cift-1."""
-    environment = {**os.environ, "CIFT_SANDBOX_DIR": str(tmp_path_factory.mktemp("lab")), "ANSIBLE_NOCOLOR": "1"}
-    cift = BIN / "cift"
-    subprocess.run([cift, "sandbox", "up", "--release", "13"], env=environment, check=True, capture_output=True)
-    try:
-        yield environment
-    finally:
-        subprocess.run([cift, "sandbox", "down"], env=environment, check=True, capture_output=True)
-
-
 @pytest.fixture
-def on_host(lab: dict[str, str]) -> Callable[[str], str]:
-    def run(command: str) -> str:
-        ssh = ["ssh", "-F", f"{lab['CIFT_SANDBOX_DIR']}/ssh_config", "cift-1", command]
-        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout
-
-    return run
-
-
-@pytest.fixture
-def site(lab: dict[str, str], tmp_path: Path, on_host: Callable[[str], str]) -> Site:
+def site(lab: dict[str, str], tmp_path: Path, on: On) -> Site:
     """Run site.yml, which must stop; returns its output. The host must be as it was before."""
     inventory = tmp_path / "inventories/sandbox"
     shutil.copytree(ROOT / "inventories/sandbox", inventory, symlinks=True)
     shutil.copytree(ROOT / "inventories/shared", tmp_path / "inventories/shared")
 
     def run(*arguments: str, **variables: object) -> str:
-        before = on_host("ls /opt /etc /etc/systemd/system; dpkg-query -W")
+        before = on("ls /opt /etc /etc/systemd/system; dpkg-query -W")
         command = [BIN / "ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(variables), *arguments]
         done = subprocess.run(command, cwd=ROOT, env=lab, capture_output=True, text=True, check=False)
         assert done.returncode != 0, done.stdout
-        assert on_host("ls /opt /etc /etc/systemd/system; dpkg-query -W") == before
+        assert on("ls /opt /etc /etc/systemd/system; dpkg-query -W") == before
         return " ".join(done.stdout.split() + done.stderr.split())
 
     return run
 
 
-def test_a_taken_port(site: Site, on_host: Callable[[str], str]) -> None:
-    on_host("systemd-run --quiet --unit=squatter python3 -m http.server 4222")
+def test_a_taken_port(site: Site, on: On) -> None:
+    on("systemd-run --quiet --unit=squatter python3 -m http.server 4222")
     try:
-        on_host("until ss -Hltn sport = :4222 | grep -q .; do sleep 0.1; done")
+        on("until ss -Hltn sport = :4222 | grep -q .; do sleep 0.1; done")
         output = site()
     finally:
-        on_host("systemctl stop squatter")
+        on("systemctl stop squatter")
     assert "port 4222: found held by squatter.service, expected free or held by nats.service" in output
     assert "nothing was changed" in output
 
 
-def test_a_full_disk(site: Site, on_host: Callable[[str], str]) -> None:
-    on_host("mount -t tmpfs -o size=8m tmpfs /opt && dd if=/dev/zero of=/opt/full bs=1M 2>/dev/null || true")
+def test_a_full_disk(site: Site, on: On) -> None:
+    on("mount -t tmpfs -o size=8m tmpfs /opt && dd if=/dev/zero of=/opt/full bs=1M 2>/dev/null || true")
     try:
         output = site()
     finally:
-        on_host("umount /opt")
+        on("umount /opt")
     assert "file system of /opt: found 0.0 GiB free of 0.0 GiB, expected at least 3 GiB free" in output
     assert "nothing was changed" in output
 
@@ -106,6 +84,20 @@ def test_a_tick_store_that_does_not_fit_or_would_be_open(site: Site) -> None:
     assert "cift-1, /usr/bin/java: found Java 21, expected 99 or newer" in output
 
 
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"dragonfly_maxmemory": "255mb"}, "dragonfly_maxmemory: found 255mb for 1 threads, expected at least 256mb"),
+        ({"dragonfly_maxmemory": "lots"}, "found the size 'lots', expected a number with a unit"),
+        ({"dragonfly_snapshot_cron": "hourly"}, 'dragonfly_snapshot_cron: found "hourly", expected crontab\'s five'),
+        ({"cift_plan": {"services": {"cache": {"cpus": []}}}}, "found no CPU for the service cache in the host's plan"),
+    ],
+    ids=["memory", "size", "cron", "cpu"],
+)
+def test_a_cache_that_would_not_start(site: Site, variables: dict[str, object], sentence: str) -> None:
+    assert sentence in site(cift_cache_engine="dragonfly", **variables)
+
+
 def test_an_unreachable_host(site: Site) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -125,6 +117,28 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}", next(folder.glob("*.whl"))
         server.shutdown()
+
+
+@pytest.mark.parametrize("damage", ["tampered", "unlisted", "missing"])
+def test_a_cache_that_the_mirror_has_not_right(
+    site: Site, mirror: tuple[str, Path], tmp_path: Path, damage: str
+) -> None:
+    """With the publisher's name; what is in it is never looked at."""
+    address, nats = mirror
+    file = nats.with_name("dragonfly-x86_64.tar.gz")
+    file.write_bytes(b"an archive" * 1000)
+    sums = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+    nats.with_name("SHA256SUMS").write_text("" if damage == "unlisted" else sums)
+    if damage == "missing":
+        file.unlink()
+    elif damage == "tampered":
+        file.write_bytes(b"another one" * 1000)
+    cache = tmp_path / "cache"
+    output = site(cift_cache_engine="dragonfly", cift_artifact_mirror=address, artifact_cache=str(cache))
+    sentence = {"missing": f"{file.name}: HTTP Error 404", "unlisted": "has no checksum of dragonfly-x86_64.tar.gz"}
+    assert sentence.get(damage, f"artifact dragonfly 1.40.1 for x86_64: {file.name}") in output
+    assert "nothing was installed" in output
+    assert not [path for path in cache.rglob("*dragonfly*") if path.is_file()]
 
 
 @pytest.mark.parametrize("damage", ["tampered", "cut short", "missing"])

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 import tarfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers.lab import On, Play
+
 pytestmark = [pytest.mark.host, pytest.mark.timeout(1200)]
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 OLD, NEW = "2.14.6", "2.15.1"
 BEFORE = {
     "nats-server": {
@@ -31,40 +28,6 @@ SITE = """---
   gather_facts: false
   roles: [preflight, base, nats, valkey]
 """
-Play = Callable[..., subprocess.CompletedProcess[str]]
-On = Callable[[str], str]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a lab with one Debian 13 host, cift-1."""
-    environment = {**os.environ, "CIFT_SANDBOX_DIR": str(tmp_path_factory.mktemp("lab")), "ANSIBLE_NOCOLOR": "1"}
-    subprocess.run([BIN / "cift", "sandbox", "up", "--release", "13"], env=environment, check=True, capture_output=True)
-    try:
-        yield environment
-    finally:
-        subprocess.run([BIN / "cift", "sandbox", "down"], env=environment, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def play(lab: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Play:
-    variables = tmp_path_factory.mktemp("variables") / "extra.json"
-
-    def run(playbook: str | Path, *words: str, **extra: Any) -> subprocess.CompletedProcess[str]:
-        variables.write_text(json.dumps(extra))
-        command = [BIN / "ansible-playbook", "-i", "inventories/sandbox", playbook, "-e", f"@{variables}", *words]
-        return subprocess.run(command, cwd=ROOT, env=lab, capture_output=True, text=True, check=False)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def on(lab: dict[str, str]) -> On:
-    def run(command: str) -> str:
-        ssh = ["ssh", "-F", f"{lab['CIFT_SANDBOX_DIR']}/ssh_config", "cift-1", command]
-        return subprocess.run(ssh, check=True, capture_output=True, text=True).stdout.strip()
-
-    return run
 
 
 @pytest.fixture(scope="module")

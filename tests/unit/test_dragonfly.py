@@ -27,6 +27,7 @@ REPLICA = {"dragonfly_replicaof_host": "10.0.0.6", "dragonfly_master_password": 
 SETS: dict[str, dict[str, Any]] = {
     "plain": BASE,
     "planned": BASE | {"cift_plan": PLAN, "dragonfly_maxmemory": "16gb", "dragonfly_snapshot_cron": ""},
+    "operated": BASE | {"dragonfly_operator_password": "operator-secret"},
     "tls": BASE | {"dragonfly_tls": True},
     "replica": BASE | REPLICA,
     "tls-replica": BASE | REPLICA | {"dragonfly_tls": True, "dragonfly_replicaof_host": "fd00::6"},
@@ -113,6 +114,7 @@ def test_nobody_reads_a_password(rendered: Path) -> None:
     for name in SETS:
         text = "".join(file.read_text() for file in (rendered / name).iterdir())
         assert "long-secret" not in text
+        assert "operator-secret" not in text
         assert text.count("replica-secret") == ("replica" in name)
 
 
@@ -123,7 +125,9 @@ def test_the_list_of_users_is_one_that_the_server_reads(rendered: Path, name: st
     assert all(line.split(" ")[0] == "user" and len(line.split(" ")) >= 4 for line in lines)
     assert lines[0] == "user default off -@all"
     assert re.fullmatch(r"user cift on #[0-9a-f]{64} ~\* &\* \+@all -@admin -@dangerous \+info", lines[1])
-    assert len(lines) == 2 + ("replica" in name)
+    assert len(lines) == 2 + ("replica" in name) + (name == "operated")
+    if name == "operated":
+        assert re.fullmatch(r"user operator on #[0-9a-f]{64} ~\* &\* \+@all", lines[2])
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
@@ -190,6 +194,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "much": ({"dragonfly_maxmemory": "900tb"}, "dragonfly_maxmemory: found 900tb, expected at most the host's "),
     "size": ({"dragonfly_maxmemory": "lots"}, "found the size 'lots', expected a number with a unit"),
+    "none": ({"dragonfly_proactor_threads": 0}, "dragonfly_proactor_threads: found 0, expected a number from 1 up"),
+    "never": ({"dragonfly_snapshot_cron": ""}, ""),
+    "cron": ({"dragonfly_snapshot_cron": "every hour"}, 'dragonfly_snapshot_cron: found "every hour", expected'),
     "replica": ({"dragonfly_replicaof_host": "10.0.0.6"}, "dragonfly_master_password: found none with dragonfly_repl"),
     "stranger": (
         REPLICA | {"dragonfly_tls": True, "dragonfly_tls_auth_clients": False},
@@ -201,10 +208,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 def test_what_cannot_work_is_refused_before_anything_changes(tmp_path: Path) -> None:
     said = refusals(
-        "dragonfly", "check", {name: BASE | variables for name, (variables, _) in REFUSED.items()}, tmp_path
+        "dragonfly", "refuse", {name: BASE | variables for name, (variables, _) in REFUSED.items()}, tmp_path
     )
     for name, (_, sentence) in REFUSED.items():
         assert sentence in said[name], name
         assert bool(said[name]) is bool(sentence), said[name]
     first = yaml.safe_load((ROLES / "dragonfly/tasks/main.yml").read_text())[0]
-    assert first["ansible.builtin.include_tasks"] == "check.yml"
+    assert first["ansible.builtin.include_tasks"] == "refuse.yml"

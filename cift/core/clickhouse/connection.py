@@ -22,6 +22,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from urllib3.exceptions import HTTPError
 
 from cift.core.config import Settings
+from cift.core.tls import client_context
 
 _T = TypeVar("_T")
 Params = Mapping[str, Any]
@@ -47,7 +48,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def sign_in(settings: Settings) -> dict[str, Any]:
-    """Return what every client of clickhouse-connect is told: where the server is, who asks, and whom to trust."""
+    """Return what every client of clickhouse-connect is told: where the server is, who asks, and whom to trust.
+
+    Raises:
+        TlsError: the file of CLICKHOUSE_CA can't be used.
+    """
     told: dict[str, Any] = {
         "host": settings.clickhouse_host,
         "port": settings.clickhouse_port,
@@ -55,7 +60,11 @@ def sign_in(settings: Settings) -> dict[str, Any]:
         "password": settings.clickhouse_password.get_secret_value(),
         "secure": bool(settings.clickhouse_ca),
     }
-    return told | {"ca_cert": settings.clickhouse_ca} if settings.clickhouse_ca else told
+    if not settings.clickhouse_ca:
+        return told
+    # Read here for a sentence that names the setting; clickhouse-connect reads the file itself.
+    client_context(settings.clickhouse_ca, setting="CLICKHOUSE_CA")
+    return told | {"ca_cert": settings.clickhouse_ca}
 
 
 class Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Any, Literal, Self
 import httpx
 
 from cift.core.messages import Side
+from cift.core.tls import TlsError, client_context
 from cift.ops.replay.target import Book, Placed, RefusedError, ReplayError, Taken
 
 _ORDERS = "/api/v1/orders"
@@ -28,9 +28,9 @@ class ApiTarget:
 
     def __init__(self, symbol: str, url: str, key: str, ca: str = "") -> None:
         try:
-            verify = ssl.create_default_context(cafile=ca) if ca else True
-        except (OSError, ssl.SSLError) as error:
-            raise ReplayError(f"{ca}: not a readable certificate file ({error}): give the API's with --ca") from error
+            verify = client_context(ca, setting="--ca or CIFT_API_CA")
+        except TlsError as error:
+            raise ReplayError(str(error)) from error
         self.symbol = symbol
         self._patience_s = _SETTLE_S
         headers = {"Authorization": f"Bearer {key}"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from cift.core.tls import client_context
 from cift.ops.runner.inventory import Inventory
 from cift.ops.runner.project import ProjectError
 from cift.ops.sandbox.lab import Lab
@@ -24,8 +25,12 @@ class ApiAccess(msgspec.Struct, frozen=True, kw_only=True):
     key: str
 
     def tls(self) -> ssl.SSLContext:
-        """Return the client side of TLS: this certificate and no other."""
-        return ssl.create_default_context(cafile=self.ca)
+        """Return the client side of TLS: this certificate and no other.
+
+        Raises:
+            TlsError: the file can't be used.
+        """
+        return client_context(self.ca, setting=f"the API of {self.host}")
 
 
 def api_access(root: Path, inventory: Inventory, host: str) -> ApiAccess:

@@ -1,5 +1,7 @@
 """NATS: every stream with its consumers, so key-value buckets and object stores too, by JetStream's own snapshots.
-`url`, `seed`, `ca` (TLS). Runs in a release's environment."""
+`url` (any server of a cluster), `seed`, `ca` (TLS), `nodes`, how many servers there are. A cluster is saved and loaded
+once, whichever its size: a loaded stream gets a copy on three servers, or on all where there are fewer. Runs in a
+release's environment."""
 
 from __future__ import annotations
 
@@ -137,19 +139,47 @@ async def _load(order: dict[str, Any], source: BinaryIO) -> None:
                     await _end(client, subject, name)
                 name = part.removesuffix(".meta")
                 meta = json.loads(data)
-                subject = (await _ask(client, f"$JS.API.STREAM.RESTORE.{name}", meta))["deliver_subject"]
+                meta["config"]["num_replicas"] = min(3, order.get("nodes", 1))
+                subject = await _begin(client, name, meta)
             else:
                 answer = await client.request(subject, data, timeout=WAIT_S)
                 if answer.data and "error" in json.loads(answer.data):
                     raise OSError(f"stream {name}: {answer.data.decode()}")
         if subject:
             await _end(client, subject, name)
+        await _copied(client)
+
+
+async def _begin(client: Client, name: str, meta: dict[str, Any]) -> str:
+    """Return where the snapshot is to be sent; servers that were just started may not have found each other yet."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while True:
+        try:
+            return str((await _ask(client, f"$JS.API.STREAM.RESTORE.{name}", meta))["deliver_subject"])
+        except OSError as error:
+            if "no suitable peers" not in str(error) or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.5)
 
 
 async def _end(client: Client, subject: str, name: str) -> None:
     answer = json.loads((await client.request(subject, b"", timeout=WAIT_S)).data)
     if "error" in answer:
         raise OSError(f"stream {name}: {answer['error'].get('description')}")
+
+
+async def _copied(client: Client) -> None:
+    """Wait until every copy is as new as its leader's: only then may a server be lost."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while late := [
+        f"{stream['config']['name']} on {copy['name']}"
+        for stream in await _streams(client)
+        for copy in stream.get("cluster", {}).get("replicas") or []
+        if not copy["current"]
+    ]:
+        if asyncio.get_running_loop().time() > deadline:
+            raise OSError(f"{', '.join(late)}: found behind after {WAIT_S:g} s, expected as new as the leader's")
+        await asyncio.sleep(0.2)
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

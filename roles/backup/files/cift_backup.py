@@ -3,6 +3,7 @@
 password or key is in a process list; the answer is JSON on stdout.
 
     cift_backup.py save|load|unpack|keep|undo|count < order.json
+    cift_backup.py left|check|stop|aside|start|fill|back < order.json
 
 An order: `kind`, what the store's file needs (`backup_*.py` beside this one), `archive`, and
   save: `recipients`, age's public keys.        load: `identity`, age's secret key; `expected`, the manifest's counts;
@@ -10,6 +11,8 @@ An order: `kind`, what the store's file needs (`backup_*.py` beside this one), `
 Counts are taken before and after a save: a table that differs was written meanwhile, and is marked `exact: false`.
 A load sets the old folder aside first (`.restore-aside`) and moves it back if anything fails; `keep` ends a restore of
 all stores, `undo` takes it back. A load that finds a folder aside was preceded by a killed one, and undoes that first.
+The second line has the parts of a load and of an undo, one by one: the hosts of a cluster do each of them together, so
+that no server with the old data meets one with the new.
 """
 
 from __future__ import annotations
@@ -127,15 +130,24 @@ def ready(order: Order) -> Counts:
             time.sleep(0.2)
 
 
-def back(order: Order, data: Path, aside: Path) -> None:
-    """Move the old folder back; what a failed load made stays beside it under a name of its own."""
-    run(order["stop"])
-    if data.exists():
-        data.rename(data.with_name(f"{data.name}.failed-{time.time_ns()}"))
-    aside.rename(data)
-    if hasattr(module := store(order), "clean"):
-        module.clean(order)
-    run(order["start"])
+def aside_of(data: Path) -> Path:
+    """Return where the old folder of a store is while it is restored."""
+    return data.with_name(data.name + ".restore-aside")
+
+
+def left(order: Order) -> Order:
+    """Say whether a restore that failed elsewhere, or was killed, set something aside."""
+    return {"left": aside_of(Path(order["data"])).exists()}
+
+
+def back(order: Order) -> Order:
+    """Move the old folder back, if one is aside; what a failed load made stays beside it under a name of its own."""
+    data = Path(order["data"])
+    if found := aside_of(data).exists():
+        if data.exists():
+            data.rename(data.with_name(f"{data.name}.failed-{time.time_ns()}"))
+        aside_of(data).rename(data)
+    return {"moved": found}
 
 
 def empty_like(old: Path, new: Path) -> None:
@@ -159,11 +171,9 @@ def differences(expected: Counts, found: Counts) -> list[str]:
     return wrong
 
 
-def load(order: Order) -> Order:
-    """Replace the store's content by the archive's; on any failure the old content is back."""
-    archive, data, module = Path(order["archive"]), Path(order["data"]), store(order)
-    aside = data.with_name(data.name + ".restore-aside")
-    undo(order)
+def check(order: Order) -> Order:
+    """See that the archive can be loaded, and that the store is empty or may be replaced; nothing is touched."""
+    archive, module = Path(order["archive"]), store(order)
     if sha256(archive) != order["sha256"]:
         raise BackupError(f"{archive}: damaged: its checksum isn't the manifest's")
     if hasattr(module, "check"):
@@ -173,29 +183,47 @@ def load(order: Order) -> Order:
     if held and not order.get("replace"):
         some = ", ".join(f"{name} ({rows} rows)" for name, rows in sorted(held.items())[:3])
         raise BackupError(f"{order['kind']} holds data: {some}; expected an empty store, or -e restore_replace=true")
+    return {}
+
+
+def aside(order: Order) -> Order:
+    """Set the folder of a store that is stopped aside, and leave an empty one in its place."""
+    data = Path(order["data"])
+    data.rename(aside_of(data))
+    empty_like(aside_of(data), data)
+    return {}
+
+
+def fill(order: Order) -> Order:
+    """Load the archive into the store with the empty folder, and hold it against the manifest."""
+    archive, module = Path(order["archive"]), store(order)
+    if getattr(module, "OFFLINE", False):
+        decrypted(archive, order["identity"], lambda source: module.load(order, source))
+        run(order["start"])
+    else:
+        run(order["start"])
+        ready(order)
+        decrypted(archive, order["identity"], lambda source: module.load(order, source))
+    found = ready(order)
+    # Another moment than the backup's has other rows.
+    if not order.get("target_time") and (wrong := differences(order["expected"], found)):
+        raise BackupError(f"{order['kind']}: " + "; ".join(wrong))
+    return {"counts": found}
+
+
+def load(order: Order) -> Order:
+    """Replace the store's content by the archive's; on any failure the old content is back."""
+    undo(order)
+    check(order)
     run(order["stop"])
     try:
-        data.rename(aside)
-    except OSError:  # such as a folder that is a disk of its own
-        run(order["start"])
-        raise
-    try:
-        empty_like(aside, data)
-        if getattr(module, "OFFLINE", False):
-            decrypted(archive, order["identity"], lambda source: module.load(order, source))
-            run(order["start"])
-        else:
-            run(order["start"])
-            ready(order)
-            decrypted(archive, order["identity"], lambda source: module.load(order, source))
-        found = ready(order)
-        # Another moment than the backup's has other rows.
-        if not order.get("target_time") and (wrong := differences(order["expected"], found)):
-            raise BackupError(f"{order['kind']}: " + "; ".join(wrong))
+        aside(order)
+        return fill(order)
     except BaseException:
-        back(order, data, aside)
+        # A folder that can't be renamed, such as a disk of its own, was never aside.
+        if not undo(order)["undone"]:
+            run(order["start"])
         raise
-    return {"counts": found}
 
 
 def unpack(order: Order) -> Order:
@@ -212,20 +240,31 @@ def unpack(order: Order) -> Order:
 def keep(order: Order) -> Order:
     """Say that the restore of all stores is whole: the old folder gets a name of its own, and stays."""
     data = Path(order["data"])
-    aside = data.with_name(data.name + ".restore-aside")
     kept = data.with_name(f"{data.name}.before-{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 1000000:06d}")
-    if aside.exists():
-        aside.rename(kept)
+    if aside_of(data).exists():
+        aside_of(data).rename(kept)
     return {"aside": str(kept) if kept.exists() else ""}
 
 
 def undo(order: Order) -> Order:
-    """Move back what a restore that failed elsewhere, or was killed, set aside."""
-    data = Path(order["data"])
-    aside = data.with_name(data.name + ".restore-aside")
-    if found := aside.exists():
-        back(order, data, aside)
+    """Move back what a restore that failed, here or elsewhere, or was killed, set aside."""
+    if found := left(order)["left"]:
+        run(order["stop"])
+        back(order)
+        if hasattr(module := store(order), "clean"):
+            module.clean(order)
+        run(order["start"])
     return {"undone": found}
+
+
+def command(name: str) -> Callable[[Order], Order]:
+    """Return the verb that carries out a command of the order."""
+
+    def carry_out(order: Order) -> Order:
+        run(order[name])
+        return {}
+
+    return carry_out
 
 
 def main() -> int:
@@ -239,6 +278,9 @@ def main() -> int:
         "keep": keep,
         "undo": undo,
         "count": lambda order: {"counts": store(order).count(order)},
+        # The parts of `load` and `undo`.
+        **{"left": left, "check": check, "aside": aside, "fill": fill, "back": back},
+        **{name: command(name) for name in ("stop", "start")},
     }
     if len(sys.argv) != 2 or sys.argv[1] not in action:
         print(__doc__)

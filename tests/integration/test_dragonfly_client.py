@@ -1,0 +1,56 @@
+"""`cift-cache` of the role dragonfly, signed in by the role's own list of users, with and without TLS.
+
+Dragonfly itself can't be had here. A real redis-server answers, which reads the same lines and speaks the same
+protocol: what is shown is the client's side, and nothing of Dragonfly's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers.cache import CacheServer
+from tests.servers.certificates import Authority
+from tests.unit.role_render import render
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_root_looks_after_the_cache(cache_server: CacheServer, tmp_path: Path, tls: bool) -> None:
+    authority = Authority(tmp_path, "ca")
+    certificate = authority.issue("cache")
+    password = tmp_path / "cift.operator"
+    password.write_text("operator-secret")
+    variables = {
+        "ansible_managed": "ours",
+        "dragonfly_port": cache_server.port,
+        "dragonfly_password": "long-secret",
+        "dragonfly_operator_password": password.read_text(),
+        "__dragonfly_operator_password": str(password),
+        "dragonfly_tls": tls,
+        "dragonfly_tls_auth_clients": tls,
+        "dragonfly_tls_certificate": str(certificate.certificate),
+        "dragonfly_tls_key": str(certificate.key),
+        "dragonfly_tls_ca": str(authority.path),
+    }
+    render("dragonfly", {"one": variables}, ["users.acl", "cift-cache"], tmp_path)
+    (cache_server.folder / "users.acl").write_text((tmp_path / "one/users.acl").read_text())
+    if tls:
+        cache_server.speak_tls(certificate, authority.path)
+        cache_server.arguments[cache_server.arguments.index("--tls-auth-clients") + 1] = "yes"
+    cache_server.restart()
+
+    def client(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", str(tmp_path / "one/cift-cache"), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
+
+    assert client("PING").stdout == "PONG\n"
+    assert client("ACL", "WHOAMI").stdout == "operator\n"
+    password.write_text("another")
+    assert "WRONGPASS" in client("PING").stdout + client("PING").stderr
+    password.unlink()
+    refused = client("PING")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == f"cift-cache: {password} can't be read: run it as root\n"
