@@ -42,7 +42,11 @@ def main(
         ssl_context_factory=renewable if certificate else None,
     )
     worker = Worker(config, farewell)
-    worker.run(sockets=inherited() or [config.bind_socket()])
+    sockets = inherited()
+    if not sockets:
+        sockets = [config.bind_socket()]
+        sockets[0].listen(config.backlog)
+    worker.run(sockets=sockets)
     if not worker.started:
         sys.exit(3)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 
 from tests.servers.api import KEY, ApiServer
 from tests.servers.cache import CacheServer
-from tests.servers.nats import NatsServer, seed
+from tests.servers.nats import NatsServer, free_port, seed
 from tests.servers.postgres import PASSWORD
 
 
@@ -89,6 +91,31 @@ async def test_tls(api_server: ApiServer, tmp_path: Path) -> None:
     api_server.start()
     async with api_server.client(verify=ssl.create_default_context(cafile=str(certificate))) as client:
         assert (await client.get("/api/v1/book/AAPL")).status_code == 200
+
+
+async def test_by_hand_it_listens_itself(api_server: ApiServer) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "cift.api", "--port", str(port)]
+    environment = os.environ | api_server.environment
+    first = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        async with (
+            asyncio.timeout(60),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        ):
+            while True:
+                try:
+                    assert (await client.get("/health")).json()["dependencies"]["nats"]["state"] == "up"
+                    break
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.05)
+        second = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
+        _, said = await second.communicate()
+        assert second.returncode != 0
+        assert b"Address already in use" in said
+    finally:
+        first.terminate()
+        await first.wait()
 
 
 async def test_metrics_add_up_the_workers(api_server: ApiServer) -> None:
