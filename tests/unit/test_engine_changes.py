@@ -10,7 +10,6 @@ from cift.core.matching import Matcher
 from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, MassCancelled, Modified, SetInstrument
 from tests.unit.test_engine_matching import (
     Bench,
-    instrument,
     mass_cancel,
     modify,
     order,
@@ -106,10 +105,6 @@ def test_every_refused_modification_has_its_code_and_changes_nothing(bench: Benc
 def test_a_smaller_size_at_a_higher_price_is_judged_by_both(bench: Bench) -> None:
     """10 at 200,000 are too much, 4 are not."""
     assert isinstance(bench(modify(3, price=200_000.0, quantity=4))[0], Modified)
-
-
-def test_without_limits_nothing_is_modified() -> None:
-    assert Bench(instrument(), order("buy", 1)).code(modify(2, quantity=1)) == "unknown_order"
 
 
 def test_mass_cancel_tells_each_and_how_many(bench: Bench) -> None:
