@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from cift.core.matching import Matcher
-from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, MassCancelled, Modified, SetInstrument
+from cift.core.messages import (
+    Accepted,
+    AnyEvent,
+    Cancelled,
+    Fill,
+    MassCancel,
+    MassCancelled,
+    Modified,
+    ModifyOrder,
+    Rejected,
+    SetInstrument,
+)
 from tests.unit.test_engine_matching import (
     Bench,
     mass_cancel,
@@ -17,6 +28,7 @@ from tests.unit.test_engine_matching import (
 )
 from tests.unit.test_engine_special import Bench as SpecialBench
 from tests.unit.test_engine_special import told
+from tests.unit.test_matcher_snapshot import _commands as special_commands
 
 
 @pytest.fixture
@@ -262,3 +274,28 @@ def test_the_events_alone_tell_what_rests() -> None:
     resting = {order[0]: order[2] for side in ("buy", "sell") for order in book.orders(side)}  # type: ignore[arg-type]
     assert {order_id: left for order_id, left in open_orders.items() if left} == resting
     assert {Modified, MassCancelled, Fill, Cancelled} <= seen
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_among_special_orders_too_changes_add_up_and_refusals_leave_the_book(seed: int) -> None:
+    matcher, modified = Matcher(), 0
+    for seq, command in enumerate(special_commands(2000, seed), 1):
+        market = matcher._markets.get(command.symbol)
+        if market is not None and market.special:
+            market.book.advance_time(command.ts)  # what expires does so before the command in any case
+        before = market.book.state_hash() if market else None
+        events = matcher.apply(seq, command)
+        match command, events:
+            case ((ModifyOrder() | MassCancel()), [*_, Rejected()]):
+                assert before == (market.book.state_hash() if market else None)
+            case ModifyOrder(), [Modified() as change, *others]:
+                modified += 1
+                cut = [each for each in others if isinstance(each, Cancelled) and each.order_id == change.order_id]
+                fills = [each for each in others if isinstance(each, Fill)]
+                traded = [each for each in fills if change.order_id in (each.order_id, each.maker_order_id)]
+                left = change.resting + sum(each.quantity for each in (*cut, *traded))
+                assert change.quantity == pytest.approx(left)
+            case MassCancel(), [*others, MassCancelled() as end]:
+                asked = [each for each in others if isinstance(each, Cancelled) and each.reason == "user"]
+                assert (end.count, {each.user_id for each in asked} <= {command.user_id}) == (len(asked), True)
+    assert modified > 20

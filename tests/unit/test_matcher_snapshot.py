@@ -19,7 +19,7 @@ from cift.core.messages import (
     ReduceOrder,
     SetInstrument,
 )
-from tests.unit.test_engine_matching import LIMITS, instrument, random_commands
+from tests.unit.test_engine_matching import LIMITS, instrument, random_commands, recent
 
 
 def _special(chance: random.Random) -> dict[str, object]:
@@ -46,15 +46,17 @@ def _commands(count: int, seed: int) -> list[AnyCommand]:
     while len(commands) < count:
         symbol = chance.choice(["AAPL", "MSFT"])
         base: dict[str, Any] = {"symbol": symbol, "ts": len(commands), "user_id": chance.randint(1, 4)}
-        kind, order_id = chance.random(), chance.randint(1, len(commands))
+        kind = chance.random()
+        order_id, opened = recent(commands, chance)
+        theirs = base | ({"symbol": opened.symbol, "user_id": opened.user_id} if chance.random() < 0.9 else {})
         price = round(100 + chance.randint(-5, 5) / 20, 2)
         if kind < 0.15:
-            commands.append(CancelOrder(**base, order_id=order_id))
+            commands.append(CancelOrder(**theirs, order_id=order_id))
         elif kind < 0.2:
-            commands.append(ReduceOrder(**base, order_id=order_id, by=1.0))
+            commands.append(ReduceOrder(**theirs, order_id=order_id, by=1.0))
         elif kind < 0.32:
             to = {"price": chance.choice([None, price]), "quantity": chance.choice([None, float(chance.randint(1, 9))])}
-            commands.append(ModifyOrder(**base, order_id=order_id, **to))
+            commands.append(ModifyOrder(**theirs, order_id=order_id, **to))
         elif kind < 0.33:
             side, low = chance.choice(["buy", "sell", None]), chance.choice([None, price])
             commands.append(MassCancel(**base, side=side, min_price=low, max_price=chance.choice([None, 100.0])))
