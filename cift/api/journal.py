@@ -10,7 +10,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from cift.api.outcomes import Outcomes
 from cift.api.problems import Problem, unavailable
-from cift.core.messages import AnyCommand, AnyEvent, CancelOrder, NewOrder, ReduceOrder
+from cift.core.messages import AnyCommand, AnyEvent, UserCommand
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.serialization import decode_command, decode_event
 from cift.core.streams import EVENTS, ORDERS
@@ -37,7 +37,7 @@ class Journal:
         self._nats = nats
         self._outcomes = outcomes
 
-    async def append(self, command: NewOrder | CancelOrder | ReduceOrder, *, msg_id: str | None = None) -> Receipt:
+    async def append(self, command: UserCommand, *, msg_id: str | None = None) -> Receipt:
         """Store `command` and return where; 503 when NATS is away, full, or does not confirm in time."""
         try:
             ack = await self._nats.publish_acked(

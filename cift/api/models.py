@@ -47,12 +47,42 @@ class OrderRequest(BaseModel):
     )
 
 
-class ReduceRequest(BaseModel):
-    """Take some quantity off an order that rests in the book; it keeps its place in the queue."""
+class ChangeRequest(BaseModel):
+    """What a resting order is to be: another price, another quantity, or both; or how much less.
 
-    model_config = _STRICT
+    A repeated `price` or `quantity` changes nothing more, a repeated `reduce_by` does.
+    """
 
-    reduce_by: float = Field(gt=0, examples=[50], description="A multiple of the lot size.")
+    model_config = _STRICT | ConfigDict(
+        json_schema_extra={"examples": [{"price": 187.30}, {"price": 187.30, "quantity": 50}, {"reduce_by": 50}]}
+    )
+
+    price: float | None = Field(
+        None, gt=0, examples=[187.30], description="A multiple of the tick size; another price loses the order's place."
+    )
+    quantity: float | None = Field(
+        None,
+        gt=0,
+        examples=[50],
+        description="What is to be left, a multiple of the lot size; more than before loses the order's place.",
+    )
+    reduce_by: float | None = Field(
+        None,
+        gt=0,
+        examples=[50],
+        description="Taken off what is left, all of it at most, a multiple of the lot size; goes with nothing else.",
+    )
+
+
+class MassCancelRequest(BaseModel):
+    """Which of the account's own orders to cancel; of a symbol all, unless the side or prices say less."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    symbol: str = Field(max_length=32, examples=["AAPL"])
+    side: Side | None = Field(None, examples=["buy"], description="Both sides when it is left out.")
+    min_price: float | None = Field(None, gt=0, examples=[187.00], description="A multiple of the tick size.")
+    max_price: float | None = Field(None, gt=0, examples=[188.00], description="A multiple of the tick size.")
 
 
 class FillView(BaseModel):
@@ -83,12 +113,32 @@ class OrderView(BaseModel):
 
 
 class ChangeView(BaseModel):
-    """What became of an order after a cancel or a reduction."""
+    """What became of an order after a cancel, a reduction or a modification, which alone may trade."""
 
     order_id: int = Field(examples=[42])
-    status: Literal["cancelled", "reduced", "pending"]
+    status: Literal["cancelled", "reduced", "modified", "pending"]
+    price: float | None = Field(None, examples=[187.30], description="The price of a modified order.")
     cancelled_quantity: float | None = Field(None, examples=[40])
+    filled_quantity: float | None = Field(None, examples=[0], description="What a modified order traded at once.")
+    average_price: float | None = Field(None, examples=[187.29])
     remaining_quantity: float | None = Field(None, examples=[0])
+    fills: list[FillView] | None = None
+
+
+class CancelledOrder(BaseModel):
+    """An order that was cancelled, and what was left of it."""
+
+    order_id: int = Field(examples=[42])
+    quantity: float = Field(examples=[40])
+
+
+class MassCancelView(BaseModel):
+    """What a mass cancel did; when it is `pending`, the same request again says what is left."""
+
+    symbol: str = Field(examples=["AAPL"])
+    status: Literal["cancelled", "pending"]
+    count: int | None = Field(None, examples=[1], description="How many orders were cancelled.")
+    orders: list[CancelledOrder] = Field(default_factory=list)
 
 
 class Level(BaseModel):

@@ -1,4 +1,4 @@
-"""/api/v1/orders: place, look up, reduce and cancel orders.
+"""/api/v1/orders: place, look up, modify and cancel orders.
 
 A request becomes a command in the journal; its answer is what the engine publishes about that command. Workers share
 nothing: an order's id is its command's place in the journal, and the journal says whose it is.
@@ -7,20 +7,39 @@ nothing: an order's id is its command's place in the journal, and the journal sa
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from cift.api.auth import Reader, Trader
 from cift.api.backend import Backend, Behind
 from cift.api.grid import check_price, check_quantity
 from cift.api.metrics import ORDERS, OUTCOME_SECONDS
-from cift.api.models import ChangeView, OrderId, OrderRequest, OrderView, ReduceRequest
+from cift.api.models import (
+    ChangeRequest,
+    ChangeView,
+    MassCancelRequest,
+    MassCancelView,
+    OrderId,
+    OrderRequest,
+    OrderView,
+)
 from cift.api.problems import FieldError, Problem, described, invalid
 from cift.api.reference import Principal
-from cift.api.views import change_view, order_view
+from cift.api.views import change_view, mass_cancel_view, order_view
 from cift.core.database import Instrument
-from cift.core.messages import AnyEvent, CancelOrder, NewOrder, ReduceOrder, Rejected
+from cift.core.messages import (
+    AnyEvent,
+    CancelOrder,
+    MassCancel,
+    ModifyOrder,
+    NewOrder,
+    ReduceOrder,
+    Rejected,
+    UserCommand,
+)
 
 router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
 
@@ -50,7 +69,34 @@ def _check(order: OrderRequest, instrument: Instrument | None) -> list[FieldErro
     return errors
 
 
-async def _outcome(behind: Backend, command: NewOrder | CancelOrder | ReduceOrder) -> list[AnyEvent] | None:
+def _check_change(wanted: ChangeRequest, instrument: Instrument | None) -> list[FieldError]:
+    """Return everything that is wrong with a change whose fields are right one by one."""
+    errors: list[FieldError] = []
+    if instrument is not None:
+        for field, quantity in (("quantity", wanted.quantity), ("reduce_by", wanted.reduce_by)):
+            errors += [] if quantity is None else check_quantity(field, quantity, instrument)
+        errors += [] if wanted.price is None else check_price("price", wanted.price, instrument)
+    modifies = wanted.price is not None or wanted.quantity is not None
+    if modifies and wanted.reduce_by is not None:
+        errors.append(FieldError(field="reduce_by", message="goes with neither price nor quantity"))
+    elif not modifies and wanted.reduce_by is None:
+        errors.append(FieldError(field="body", message="needs a price, a quantity, or reduce_by"))
+    return errors
+
+
+def _check_mass_cancel(which: MassCancelRequest, instrument: Instrument | None) -> list[FieldError]:
+    """Return everything that is wrong with a mass cancel; an instrument that doesn't trade may still have orders."""
+    if instrument is None:
+        return [FieldError(field="symbol", message="is not an instrument of this venue")]
+    errors: list[FieldError] = []
+    for field, price in (("min_price", which.min_price), ("max_price", which.max_price)):
+        errors += [] if price is None else check_price(field, price, instrument)
+    if which.min_price is not None and which.max_price is not None and which.min_price > which.max_price:
+        errors.append(FieldError(field="max_price", message="must not be below min_price"))
+    return errors
+
+
+async def _outcome(behind: Backend, command: UserCommand) -> list[AnyEvent] | None:
     started = time.perf_counter()
     receipt = await behind.journal.append(command)
     events = await behind.journal.outcome(receipt, behind.settings.order_timeout_s)
@@ -111,8 +157,8 @@ async def place(order: OrderRequest, behind: Behind, trader: Trader, response: R
         response.status_code = 202
         return view
     OUTCOME_SECONDS.observe(time.perf_counter() - started)
-    if isinstance(events[0], Rejected):
-        raise _rejection(receipt.seq, events[0])
+    if refusal := _refusal(events):
+        raise _rejection(receipt.seq, refusal)
     return view
 
 
@@ -130,18 +176,56 @@ async def get_order(order_id: OrderId, behind: Behind, reader: Reader) -> OrderV
     "/{order_id}",
     responses=described(401, 403, 404, 409, 422, 503, pending=ChangeView),
 )
-async def reduce(
-    order_id: OrderId, change: ReduceRequest, behind: Behind, trader: Trader, response: Response
+async def change(
+    order_id: OrderId, wanted: ChangeRequest, behind: Behind, trader: Trader, response: Response
 ) -> ChangeView:
-    """Take quantity off a resting order; it keeps its place in the queue."""
+    """Give a resting order another price, another quantity, or both; or take quantity off it.
+
+    It keeps its place in the queue when its price stays and its quantity does not grow; otherwise it comes in anew, is
+    judged by risk as a new order is, and trades what it can. What is refused leaves the order as it was.
+    """
     opened = await _own_order(behind, trader, order_id)
-    instrument = behind.reference.instrument(opened.symbol)
-    if instrument and (errors := check_quantity("reduce_by", change.reduce_by, instrument)):
+    if errors := _check_change(wanted, behind.reference.instrument(opened.symbol)):
         raise invalid(errors)
-    command = ReduceOrder(
-        symbol=opened.symbol, ts=time.time_ns(), user_id=trader.account_id, order_id=order_id, by=change.reduce_by
-    )
+    who: dict[str, Any] = {
+        "symbol": opened.symbol,
+        "ts": time.time_ns(),
+        "user_id": trader.account_id,
+        "order_id": order_id,
+    }
+    command: ReduceOrder | ModifyOrder
+    if wanted.reduce_by is not None:
+        command = ReduceOrder(**who, by=wanted.reduce_by)
+    else:
+        command = ModifyOrder(**who, price=wanted.price, quantity=wanted.quantity)
     return _changed(order_id, await _outcome(behind, command), response)
+
+
+@router.delete("", responses=described(401, 403, 422, 503, pending=MassCancelView))
+async def mass_cancel(
+    which: Annotated[MassCancelRequest, Query()], behind: Behind, trader: Trader, response: Response
+) -> MassCancelView:
+    """Cancel all of the account's own orders in a symbol, or those of one side or within a range of prices.
+
+    None to cancel is no error: the same request may be repeated.
+    """
+    if errors := _check_mass_cancel(which, behind.reference.instrument(which.symbol)):
+        raise invalid(errors)
+    command = MassCancel(
+        symbol=which.symbol,
+        ts=time.time_ns(),
+        user_id=trader.account_id,
+        side=which.side,
+        min_price=which.min_price,
+        max_price=which.max_price,
+    )
+    events = await _outcome(behind, command)
+    if events is None:
+        response.status_code = 202
+        return MassCancelView(symbol=which.symbol, status="pending")
+    if refusal := _refusal(events):
+        raise _rejection(None, refusal)
+    return mass_cancel_view(which.symbol, events)
 
 
 @router.delete(
@@ -159,14 +243,19 @@ def _changed(order_id: int, events: list[AnyEvent] | None, response: Response) -
     if events is None:
         response.status_code = 202
         return ChangeView(order_id=order_id, status="pending")
-    first = events[0]
-    if isinstance(first, Rejected):
-        if first.code == _DONE:
+    if refusal := _refusal(events):
+        if refusal.code == _DONE:
             raise Problem(409, "order_done", "Nothing is left", "The order has left the book", order_id=order_id)
-        raise _rejection(order_id, first)
+        raise _rejection(order_id, refusal)
     return change_view(order_id, events)
 
 
-def _rejection(order_id: int, event: Rejected) -> Problem:
+def _refusal(events: Sequence[AnyEvent]) -> Rejected | None:
+    """Return why the command was refused, if it was: its last word."""
+    last = events[-1]
+    return last if isinstance(last, Rejected) else None
+
+
+def _rejection(order_id: int | None, event: Rejected) -> Problem:
     status = _STATUS_OF_CODE.get(event.code, 422)
     return Problem(status, event.code, "The engine rejected this", event.reason, order_id=order_id)

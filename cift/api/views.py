@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from cift.api.models import ChangeView, FillView, OrderView, Status
-from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, NewOrder, Reduced, Rejected
+from cift.api.models import CancelledOrder, ChangeView, FillView, MassCancelView, OrderView, Status
+from cift.core.messages import (
+    Accepted,
+    AnyEvent,
+    Cancelled,
+    Fill,
+    MassCancelled,
+    Modified,
+    NewOrder,
+    Reduced,
+    Rejected,
+)
 
 
 def _total(quantities: Iterable[float]) -> float:
     """Return the sum in decimal: 0.1 and 0.2 are 0.3."""
     return float(sum(Decimal(repr(quantity)) for quantity in quantities))
+
+
+def _average(fills: Sequence[Fill], filled: float) -> float | None:
+    return sum(fill.price * fill.quantity for fill in fills) / filled if filled else None
+
+
+def _views(fills: Iterable[Fill]) -> list[FillView]:
+    return [FillView(price=f.price, quantity=f.quantity, maker_order_id=f.maker_order_id) for f in fills]
 
 
 def _status(events: Sequence[AnyEvent], filled: float, resting: float) -> Status:
@@ -44,17 +62,46 @@ def order_view(order_id: int, command: NewOrder, events: Sequence[AnyEvent] | No
         tif=command.tif,
         client_order_id=command.client_order_id,
         filled_quantity=filled,
-        average_price=sum(fill.price * fill.quantity for fill in fills) / filled if filled else None,
+        average_price=_average(fills, filled),
         resting_quantity=resting,
-        fills=[FillView(price=f.price, quantity=f.quantity, maker_order_id=f.maker_order_id) for f in fills],
+        fills=_views(fills),
         reason=reasons[0] if reasons else None,
     )
 
 
 def change_view(order_id: int, events: Sequence[AnyEvent]) -> ChangeView:
-    """Return what a cancel or a reduction did, from its events (at least one, no rejection)."""
-    cancelled = _total(event.quantity for event in events if isinstance(event, Cancelled))
-    remaining = [event.remaining for event in events if isinstance(event, Reduced)]
-    if cancelled:
-        return ChangeView(order_id=order_id, status="cancelled", cancelled_quantity=cancelled, remaining_quantity=0)
-    return ChangeView(order_id=order_id, status="reduced", remaining_quantity=remaining[-1] if remaining else None)
+    """Return what a cancel, a reduction or a modification did, from its events (at least one, no rejection).
+
+    Others' orders may have moved with it: their events are not told here.
+    """
+    own = [event for event in events if order_id in (event.order_id, getattr(event, "maker_order_id", None))]
+    cancelled = _total(event.quantity for event in own if isinstance(event, Cancelled)) or None
+    for event in own:
+        match event:
+            case Modified():
+                fills = [fill for fill in own if isinstance(fill, Fill)]
+                filled = _total(fill.quantity for fill in fills)
+                return ChangeView(
+                    order_id=order_id,
+                    status="modified",
+                    price=event.price,
+                    cancelled_quantity=cancelled,
+                    filled_quantity=filled,
+                    average_price=_average(fills, filled),
+                    remaining_quantity=event.resting,
+                    fills=_views(fills),
+                )
+            case Reduced():
+                return ChangeView(order_id=order_id, status="reduced", remaining_quantity=event.remaining)
+    return ChangeView(order_id=order_id, status="cancelled", cancelled_quantity=cancelled, remaining_quantity=0)
+
+
+def mass_cancel_view(symbol: str, events: Sequence[AnyEvent]) -> MassCancelView:
+    """Return what a mass cancel did, from its events (at least one, no rejection)."""
+    asked_for = [event for event in events if isinstance(event, Cancelled) and event.reason == "user"]
+    return MassCancelView(
+        symbol=symbol,
+        status="cancelled",
+        count=sum(event.count for event in events if isinstance(event, MassCancelled)),
+        orders=[CancelledOrder(order_id=event.order_id, quantity=event.quantity) for event in asked_for],
+    )

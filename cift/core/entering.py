@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from cift_core import FastOrderBook, Fill
 
-from cift.core.messages import NewOrder
+from cift.core.messages import NewOrder, Side
 
 _TYPES_WITH_OPTIONS = ("limit", "stop")
 _UNSUPPORTED = ("DAY", "ATO", "ATC")
@@ -57,9 +58,25 @@ def check_special(order: NewOrder) -> None:
             raise Refused("not_for_type", f"{field} {value!r} is not possible for a {order.order_type} order")
 
 
+def check_numbers(quantity: float | None, price: float | None) -> None:
+    """Refuse what risk can't judge."""
+    for field, value in (("quantity", quantity), ("price", price)):
+        if value is None:
+            continue
+        if not math.isfinite(value):
+            raise Refused("not_finite", f"{field} {value} is no finite number")
+        if value <= 0:
+            raise Refused("not_positive", f"{field} {value} is not above zero")
+
+
+def market_price(side: Side, book: FastOrderBook) -> float | None:
+    """Return the best price that shows for an order of this side; None if it would meet nobody."""
+    return book.best_ask() if side == "buy" else book.best_bid()
+
+
 def price_to_judge(order: NewOrder, book: FastOrderBook) -> float | None:
     """Return the price that risk judges an order by; None if it would meet nobody now and waits for nothing."""
-    market = book.best_ask() if order.side == "buy" else book.best_bid()
+    market = market_price(order.side, book)
     match order.order_type:
         case "limit":
             return order.price

@@ -7,7 +7,6 @@ relies on it to find out, after a crash, what it had already said.
 from __future__ import annotations
 
 import hashlib
-import math
 import struct
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +15,17 @@ import msgspec
 from cift_core import FastOrderBook, FastRiskEngine, OrderError
 from cift_core import Fill as CoreFill
 
-from cift.core.entering import Refused, check_special, enter, is_special, price_to_judge
+from cift.core.changing import cancel, mass_cancel, reduce, to_be
+from cift.core.entering import (
+    Refused,
+    check_numbers,
+    check_special,
+    enter,
+    is_special,
+    market_price,
+    price_to_judge,
+)
+from cift.core.known_orders import KnownOrders
 from cift.core.matcher_state import MarketState, MatcherState, SnapshotError, load, save
 from cift.core.messages import (
     Accepted,
@@ -26,12 +35,17 @@ from cift.core.messages import (
     Cancelled,
     CancelOrder,
     Fill,
+    MassCancel,
+    MassCancelled,
+    Modified,
+    ModifyOrder,
     NewOrder,
-    Reduced,
     ReduceOrder,
     Rejected,
     SetInstrument,
     SetLimits,
+    Side,
+    UserCommand,
 )
 
 
@@ -62,9 +76,7 @@ class Matcher:
         self._positions: dict[tuple[int, str], int] = {}
         self._limits: SetLimits | None = None
         self._risk: FastRiskEngine | None = None
-        self._names: dict[tuple[int, str], int] = {}
-        self._named: dict[int, tuple[int, str]] = {}
-        self._owners: dict[int, int] = {}  # of orders that may leave without being asked
+        self._known = KnownOrders()
 
     @property
     def limits(self) -> SetLimits | None:
@@ -106,18 +118,18 @@ class Matcher:
             match command:
                 case NewOrder():
                     events = self._new(seq, command, market)
-                case CancelOrder():
-                    events = [self._cancel(seq, command, market)]
-                case ReduceOrder():
-                    events = [self._reduce(seq, command, market)]
-            if market.special and not isinstance(command, NewOrder):
-                events += self._followed(seq, command, market, market.book.fills(), command.order_id)
+                case MassCancel():
+                    events = self._mass_cancel(seq, command, market)
+                case _:
+                    events = self._change(seq, command, market)
         except (Refused, OrderError) as refusal:
             return _numbered([*expired, self._rejected(seq, command, refusal.code, str(refusal))])
         except ValueError as error:  # a number that the core cannot even hold
             return _numbered([*expired, self._rejected(seq, command, "out_of_range", str(error))])
         self.touched.add(command.symbol)
-        return _numbered(expired + events) if market.special else events
+        if isinstance(command, NewOrder) and not market.special:
+            return events  # numbered as they were made: most commands are such orders
+        return _numbered(expired + events)
 
     @staticmethod
     def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
@@ -159,8 +171,8 @@ class Matcher:
                 limits=self._limits,
                 markets=markets,
                 positions=[(user_id, symbol, lots) for (user_id, symbol), lots in self._positions.items()],
-                names=[(user_id, name, order_id) for (user_id, name), order_id in self._names.items()],
-                owners=list(self._owners.items()),
+                names=self._known.names,
+                owners=self._known.owners,
             )
         )
 
@@ -184,17 +196,15 @@ class Matcher:
                 raise SnapshotError(f"book of {each.symbol}: {error}") from None
             matcher._markets[each.symbol] = _Market(book, each.lot_size, _decimals(each.lot_size), each.special)
         matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
-        matcher._names = {(user_id, name): order_id for user_id, name, order_id in state.names}
-        matcher._named = {order_id: (user_id, name) for user_id, name, order_id in state.names}
-        matcher._owners = dict(state.owners)
+        matcher._known = KnownOrders.restore(state.names, state.owners)
         matcher.touched = set(matcher._markets)
         if matcher.state_hash() != state.hash:
             raise SnapshotError(f"state {matcher.state_hash():016x}, taken of {state.hash:016x}")
         return matcher
 
     @staticmethod
-    def _rejected(seq: int, command: NewOrder | CancelOrder | ReduceOrder, code: str, reason: str) -> Rejected:
-        order_id = seq if isinstance(command, NewOrder) else command.order_id
+    def _rejected(seq: int, command: UserCommand, code: str, reason: str) -> Rejected:
+        order_id = seq if isinstance(command, NewOrder | MassCancel) else command.order_id
         return Rejected(
             symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=order_id,
             last=True, code=code, reason=reason,
@@ -221,27 +231,30 @@ class Matcher:
     def _check(self, command: NewOrder, market: _Market) -> None:
         """Refuse what the book would not: a second live order of one name, and what risk forbids."""
         name = command.client_order_id
-        if name is not None and (taken := self._names.get((command.user_id, name))) is not None:
+        if (taken := self._known.with_name(command.user_id, name)) is not None:
             raise Refused("duplicate_client_order_id", f"client_order_id {name!r} is that of live order {taken}")
         if command.order_type == "limit" and command.price is None:
             raise Refused("price_missing", "a limit order needs a price")
         check_special(command)
-        for field, value in (("quantity", command.quantity), ("price", command.price)):
-            if value is None:
-                continue
-            if not math.isfinite(value):
-                raise Refused("not_finite", f"{field} {value} is no finite number")
-            if value <= 0:
-                raise Refused("not_positive", f"{field} {value} is not above zero")
+        check_numbers(command.quantity, command.price)
+        price = price_to_judge(command, market.book)
+        quantity = command.quantity
+        if command.order_type == "notional" and price is not None:
+            quantity /= price
+        self._judge(command, command.side, quantity, price, market)
+
+    def _judge(
+        self, command: NewOrder | ModifyOrder, side: Side, quantity: float, price: float | None, market: _Market
+    ) -> None:
+        """Refuse what risk forbids; `price` is None if nothing would be traded."""
         if self._risk is None or self._limits is None:
             raise Refused("no_limits", "no risk limits are set: nothing may be traded")
-        price = price_to_judge(command, market.book)
         if price is None:
-            return  # a market order that meets nobody trades nothing
+            return
         passed, code = self._risk.check_order(
             command.symbol,
-            command.side,
-            command.quantity / price if command.order_type == "notional" else command.quantity,
+            side,
+            quantity,
             price,
             market.quantity(self._positions.get((command.user_id, command.symbol), 0)),
             self._limits.account_value,
@@ -265,9 +278,8 @@ class Matcher:
             reason = command.tif.lower()
         order = book.order(seq)
         resting = order.quantity if order else 0.0
-        if command.client_order_id is not None and order:
-            self._names[user_id, command.client_order_id] = seq
-            self._named[seq] = (user_id, command.client_order_id)
+        if order:
+            self._known.name(seq, user_id, command.client_order_id)
         filled = sum(market.lots(fill.quantity) for fill in fills)
         left = market.lots(command.quantity) - filled - market.lots(resting)
         final = len(fills) + (left > 0)  # the position of the last event
@@ -290,8 +302,8 @@ class Matcher:
             lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
             self._move(user_id, symbol, lots)
             self._move(fill.maker_user_id, symbol, -lots)
-            if maker in self._named and book.order(maker) is None:
-                self._forget(maker)
+            if self._known.has_name(maker) and book.order(maker) is None:
+                self._known.forget(maker)
         if left > 0:
             events.append(
                 Cancelled(
@@ -311,26 +323,17 @@ class Matcher:
         order = book.order(seq)
         parked = command.order_type == "stop" and any(stop[0] == seq for stop in book.stops())
         if order or parked:
-            self._owners[seq] = user_id
-            if command.client_order_id is not None:
-                self._names[user_id, command.client_order_id] = seq
-                self._named[seq] = (user_id, command.client_order_id)
+            self._known.own(seq, user_id)
+            self._known.name(seq, user_id, command.client_order_id)
         accepted = Accepted(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=user_id, order_id=seq, side=command.side,
-            quantity=command.quantity, price=command.price, resting=order.quantity if order else 0.0,
+            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=user_id, order_id=seq, last=True,
+            side=command.side, quantity=command.quantity, price=command.price, resting=order.quantity if order else 0.0,
             client_order_id=command.client_order_id,
         )  # fmt: skip
         return [accepted, *self._followed(seq, command, market, fills)]
 
-    def _followed(
-        self,
-        seq: int,
-        command: NewOrder | CancelOrder | ReduceOrder,
-        market: _Market,
-        fills: list[CoreFill],
-        told: int | None = None,
-    ) -> list[AnyEvent]:
-        """Return what the last command of the book caused, whoever's orders; `told` has its own event already."""
+    def _followed(self, seq: int, command: UserCommand, market: _Market, fills: list[CoreFill]) -> list[AnyEvent]:
+        """Return what the last command of the book caused, whoever's orders; what a user asked for is told apart."""
         book, symbol, ts = market.book, command.symbol, command.ts
         events: list[AnyEvent] = []
         gone: set[int] = set()
@@ -349,8 +352,8 @@ class Matcher:
             gone |= {fill.taker_order_id, fill.maker_order_id}
         for order_id, quantity, reason in book.cancelled():
             gone.add(order_id)
-            if order_id != told:
-                owner = self._owners.get(order_id, command.user_id)
+            if reason != "user":
+                owner = self._known.owner(order_id, command.user_id)
                 events.append(
                     Cancelled(
                         symbol=symbol, ts=ts, seq=seq, pos=0, user_id=owner, order_id=order_id,
@@ -359,50 +362,47 @@ class Matcher:
                 )  # fmt: skip
         for order_id in gone:
             if book.order(order_id) is None:
-                self._forget(order_id)
-                self._owners.pop(order_id, None)
+                self._known.forget(order_id)
         return events
 
-    def _owned(self, command: CancelOrder | ReduceOrder, market: _Market) -> float:
-        """Return what is left of the named order; refuse an order that is not there or not theirs."""
-        order = market.book.order(command.order_id)
-        if order is None and isinstance(command, CancelOrder):
-            for order_id, _, _, quantity, owner in market.book.stops() if market.special else ():
-                if order_id == command.order_id and owner == command.user_id:
-                    return quantity
-        if order is None:
-            raise Refused("unknown_order", f"order {command.order_id} is not in the book")
-        if order.user_id != command.user_id:
-            raise Refused("not_owner", f"order {command.order_id} belongs to another account")
-        return order.quantity
+    def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: _Market) -> list[AnyEvent]:
+        match command:
+            case CancelOrder():
+                event: AnyEvent = cancel(seq, command, market.book)
+            case ReduceOrder():
+                event = reduce(seq, command, market.book)
+            case ModifyOrder():
+                event = self._modify(seq, command, market)
+        if not market.special and not isinstance(command, ModifyOrder):
+            # Nothing follows among plain orders when one gets smaller; cancels are many.
+            if market.book.order(command.order_id) is None:
+                self._known.forget(command.order_id)
+            return [event]
+        return [event, *self._followed(seq, command, market, market.book.fills())]
 
-    def _cancel(self, seq: int, command: CancelOrder, market: _Market) -> Cancelled:
-        quantity = self._owned(command, market)
-        market.book.cancel_order(command.order_id)
-        self._forget(command.order_id)
-        return Cancelled(
+    def _modify(self, seq: int, command: ModifyOrder, market: _Market) -> Modified:
+        book = market.book
+        side, price, quantity = to_be(command, book)
+        self._judge(command, side, quantity, price or market_price(side, book), market)
+        book.modify_order(command.order_id, price=command.price, quantity=command.quantity)
+        order = book.order(command.order_id)
+        return Modified(
             symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id,
-            order_id=command.order_id, last=True, quantity=quantity,
+            order_id=command.order_id, last=True,
+            price=price, quantity=quantity, resting=order.quantity if order else 0.0,
         )  # fmt: skip
 
-    def _reduce(self, seq: int, command: ReduceOrder, market: _Market) -> Reduced:
-        self._owned(command, market)
-        remaining = market.book.reduce_order(command.order_id, command.by)
-        if not remaining:
-            self._forget(command.order_id)
-        return Reduced(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id,
-            order_id=command.order_id, last=True, remaining=remaining,
+    def _mass_cancel(self, seq: int, command: MassCancel, market: _Market) -> list[AnyEvent]:
+        cancelled = mass_cancel(seq, command, market.book)
+        count = MassCancelled(
+            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=True,
+            count=len(cancelled),
         )  # fmt: skip
+        return [*cancelled, *self._followed(seq, command, market, market.book.fills()), count]
 
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)
         self._positions[key] = self._positions.get(key, 0) + lots
-
-    def _forget(self, order_id: int) -> None:
-        name = self._named.pop(order_id, None)
-        if name is not None:
-            del self._names[name]
 
 
 def _decimals(lot_size: float) -> int:
@@ -411,6 +411,8 @@ def _decimals(lot_size: float) -> int:
 
 
 def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:
-    """Return a command's events with their positions among each other."""
+    """Return a command's events with their positions among each other; one alone was made as first and last."""
+    if len(events) == 1:
+        return events
     last = len(events) - 1
     return [msgspec.structs.replace(event, pos=pos, last=pos == last) for pos, event in enumerate(events)]

@@ -72,6 +72,28 @@ class ReduceOrder(Command, frozen=True, kw_only=True, tag="reduce"):
     by: float
 
 
+class ModifyOrder(Command, frozen=True, kw_only=True, tag="modify"):
+    """Give a resting order another price, another quantity left, or both; a pegged order's price is its limit.
+
+    It keeps its priority only if the price stays and the quantity does not grow; else it comes in anew and may take.
+    """
+
+    order_id: int
+    price: float | None = None
+    quantity: float | None = None
+
+
+class MassCancel(Command, frozen=True, kw_only=True, tag="mass_cancel"):
+    """Cancel all of the user's own orders in a symbol, or those of one side or within a range of prices.
+
+    A stop's price is its trigger; a pegged order without a price is in no range.
+    """
+
+    side: Side | None = None
+    min_price: float | None = None
+    max_price: float | None = None
+
+
 class SetInstrument(Command, frozen=True, kw_only=True, tag="instrument"):
     """Open a symbol for trading, or change its grid while its book is empty. By the engine itself; causes no events."""
 
@@ -139,6 +161,20 @@ class Reduced(Event, frozen=True, kw_only=True, tag="reduced"):
     remaining: float
 
 
+class Modified(Event, frozen=True, kw_only=True, tag="modified"):
+    """The order's new `price` (None: a pegged one without limit) and `quantity`; its fills follow, `resting` stays."""
+
+    quantity: float
+    price: float | None = None
+    resting: float = 0.0
+
+
+class MassCancelled(Event, frozen=True, kw_only=True, tag="mass_cancelled"):
+    """The last event of a mass cancel: `count` orders were cancelled, each told before. `order_id` is the command's."""
+
+    count: int
+
+
 class Rejected(Event, frozen=True, kw_only=True, tag="rejected"):
     """Risk or the book refused the command; nothing changed. `code` is stable, `reason` is for people."""
 
@@ -181,6 +217,7 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
     quantity: float
 
 
-AnyCommand = NewOrder | CancelOrder | ReduceOrder | SetInstrument | SetLimits
-AnyEvent = Accepted | Fill | Cancelled | Reduced | Rejected
+UserCommand = NewOrder | CancelOrder | ReduceOrder | ModifyOrder | MassCancel
+AnyCommand = UserCommand | SetInstrument | SetLimits
+AnyEvent = Accepted | Fill | Cancelled | Reduced | Modified | MassCancelled | Rejected
 AnyMarketData = BookUpdate | Trade

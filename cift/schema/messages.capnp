@@ -56,6 +56,16 @@ struct Command {
       maxLeverage @19 :Float64;
       accountValue @20 :Float64;
     }
+    modifyOrder :group {
+      orderId @22 :UInt64;
+      price :union { same @23 :Void; to @24 :Float64; }
+      quantity :union { same @25 :Void; to @26 :Float64; }
+    }
+    massCancel :group {
+      side :union { both @27 :Void; one @28 :Side; }
+      minPrice :union { none @29 :Void; some @30 :Float64; }
+      maxPrice :union { none @31 :Void; some @32 :Float64; }
+    }
   }
 }
 
@@ -86,6 +96,12 @@ struct Event {
     cancelled :group { quantity @19 :Float64; reason @20 :Text; }
     reduced :group { remaining @21 :Float64; }
     rejected :group { code @22 :Text; reason @23 :Text; }
+    modified :group {
+      price :union { none @24 :Void; some @25 :Float64; }
+      quantity @26 :Float64;
+      resting @27 :Float64;
+    }
+    massCancelled :group { count @28 :UInt32; }
   }
 }
 

@@ -126,6 +126,64 @@ async def test_without_an_engine_an_order_is_pending_and_its_owner_alone_can_see
         assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "reduce_by")
 
 
+# name: (body, the field that the answer must name)
+BAD_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({}, "body"),
+    "nothing but null": ({"price": None, "quantity": None}, "body"),
+    "off tick": ({"price": 187.255}, "price"),
+    "zero price": ({"price": 0}, "price"),
+    "price as text": ({"price": "187.25"}, "price"),
+    "part of a lot": ({"quantity": 0.5}, "quantity"),
+    "negative quantity": ({"quantity": -1}, "quantity"),
+    "both ways": ({"price": 187.25, "reduce_by": 1}, "reduce_by"),
+    "unknown field": ({"prize": 1}, "prize"),
+}
+
+# the query, and the field that the answer must name
+BAD_MASS_CANCELS = {
+    "": "symbol",
+    "symbol=NOPE": "symbol",
+    "symbol=AAPL.%3E": "symbol",
+    "symbol=AAPL&side=both": "side",
+    "symbol=AAPL&sid=buy": "sid",
+    "symbol=AAPL&min_price=187.255": "min_price",
+    "symbol=AAPL&min_price=-1": "min_price",
+    "symbol=AAPL&max_price=nan": "max_price",
+    "symbol=AAPL&max_price=inf": "max_price",
+    "symbol=AAPL&min_price=2&max_price=1": "max_price",
+}
+
+
+async def test_bad_changes_and_mass_cancels_get_422_with_the_field_named(api_server: ApiServer) -> None:
+    async with api_server.client() as client:
+        order = f"{ORDERS}/{(await client.post(ORDERS, json=GOOD)).json()['order_id']}"
+        for name, (body, field) in BAD_CHANGES.items():
+            response = await client.patch(order, json=body)
+            assert (response.status_code, response.json()["errors"][0]["field"]) == (422, field), name
+        for query, field in BAD_MASS_CANCELS.items():
+            response = await client.delete(f"{ORDERS}?{query}")
+            assert (response.status_code, response.json()["errors"][0]["field"]) == (422, field), query
+
+
+async def test_changes_and_mass_cancels_without_an_engine_are_pending_and_not_for_everybody(
+    api_server: ApiServer,
+) -> None:
+    async with api_server.client() as client, api_server.client(OTHER_KEY) as stranger:
+        order = f"{ORDERS}/{(await client.post(ORDERS, json=GOOD)).json()['order_id']}"
+        pending = await client.patch(order, json={"price": 187.0, "quantity": 5})
+        assert (pending.status_code, pending.json()["status"]) == (202, "pending")
+        for symbol in ("AAPL", "HALT"):  # what rests in a halted instrument may leave
+            pending = await client.delete(f"{ORDERS}?symbol={symbol}")
+            assert (pending.status_code, pending.json()["status"]) == (202, "pending")
+        assert (await stranger.patch(order, json={"price": 187.0})).status_code == 403
+        assert (await client.patch(f"{ORDERS}/1000000", json={"price": 187.0})).status_code == 404
+    async with api_server.client(READER_KEY) as reader:
+        assert (await reader.patch(order, json={"price": 187.0})).status_code == 403
+        assert (await reader.delete(f"{ORDERS}?symbol=AAPL")).status_code == 403
+    async with api_server.client(None) as nobody:
+        assert (await nobody.delete(f"{ORDERS}?symbol=AAPL")).status_code == 401
+
+
 async def test_a_repeated_request_is_the_same_order(api_server: ApiServer) -> None:
     order = GOOD | {"client_order_id": "a-1"}
     async with api_server.client() as client, api_server.client(OTHER_KEY) as stranger:

@@ -98,6 +98,83 @@ async def test_orders_are_reduced_and_cancelled_by_their_owner(trading_stack: St
             assert (again.status_code, again.json()["code"]) == (409, "order_done")
 
 
+async def _change(client: httpx.AsyncClient, order_id: int, **to: float) -> dict[str, Any]:
+    response = await client.patch(f"{ORDERS}/{order_id}", json=to)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def test_a_modified_order_keeps_its_place_or_loses_it_or_trades(trading_stack: Stack) -> None:
+    symbol = "META"
+    async with trading_stack.api.client() as first, trading_stack.api.client(OTHER_KEY) as second:
+        mine = (await _place(first, symbol, "buy", 10, 10.0))["order_id"]
+        theirs = (await _place(second, symbol, "buy", 10, 10.0))["order_id"]
+
+        async def next_maker() -> int:
+            maker: int = (await _place(second, symbol, "sell", 1, 10.0))["fills"][0]["maker_order_id"]
+            return maker
+
+        less = await _change(first, mine, quantity=8)
+        assert (less["status"], less["price"], less["remaining_quantity"], less["fills"]) == ("modified", 10.0, 8, [])
+        assert await next_maker() == mine
+        assert (await _change(first, mine, quantity=9))["remaining_quantity"] == 9
+        assert await next_maker() == theirs
+        await _change(first, mine, price=9.5)
+        await _place(second, symbol, "sell", 4, 11.0)
+        crossing = await _change(first, mine, price=11.0, quantity=6)
+        assert (crossing["filled_quantity"], crossing["average_price"]) == (4, 11.0)
+        assert (crossing["price"], crossing["remaining_quantity"]) == (11.0, 2)
+
+        foreign = await second.patch(f"{ORDERS}/{mine}", json={"price": 1.0})
+        assert (foreign.status_code, foreign.json()["code"]) == (403, "not_owner")
+        refused = await first.patch(f"{ORDERS}/{mine}", json={"quantity": 9_000_000})
+        assert (refused.status_code, refused.json()["code"]) == (422, "max_position_size")
+        assert (await _change(first, mine, quantity=1))["remaining_quantity"] == 1
+        assert await next_maker() == mine
+        gone = await first.patch(f"{ORDERS}/{mine}", json={"quantity": 1})
+        assert (gone.status_code, gone.json()["code"]) == (409, "order_done")
+
+    async def taken() -> list[int]:
+        rows = await _executions(trading_stack, symbol)
+        return rows["taker_order_id"].to_list() if rows.height else []
+
+    orders = await _eventually(taken, lambda takers: len(takers) == 4)
+    assert orders[2] == mine, "the modified order's fill has its row as any other"
+
+
+async def test_a_mass_cancel_takes_the_accounts_own_orders_of_a_side(trading_stack: Stack) -> None:
+    symbol = "GOOG"
+    async with trading_stack.api.client() as owner, trading_stack.api.client(OTHER_KEY) as other:
+        bids = [(await _place(owner, symbol, "buy", 5, price))["order_id"] for price in (9.0, 9.5, 9.2)]
+        asks = [
+            (await _place(owner, symbol, "sell", 5, price, client_order_id=f"{price}"))["order_id"]
+            for price in (11.0, 12.0)
+        ]
+        await _place(other, symbol, "buy", 7, 9.9)
+        path = f"{ORDERS}?symbol={symbol}"
+        answer = await owner.delete(f"{path}&side=buy")
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {
+                "symbol": symbol,
+                "status": "cancelled",
+                "count": 3,
+                "orders": [{"order_id": order, "quantity": 5.0} for order in (bids[1], bids[2], bids[0])],
+            },
+        )
+        again = (await owner.delete(f"{path}&side=buy")).json()
+        assert (again["count"], again["orders"]) == (0, [])
+        ranged = (await owner.delete(f"{path}&min_price=11.5&max_price=12.0")).json()
+        assert [order["order_id"] for order in ranged["orders"]] == [asks[1]]
+        book = await _eventually(
+            lambda: other.get(f"/api/v1/book/{symbol}"), lambda answer: len(answer.json()["asks"]) == 1
+        )
+        assert book.json()["bids"] == [{"price": 9.9, "quantity": 7}]
+        assert (await owner.delete(path)).json()["count"] == 1
+        assert (await owner.delete(f"{ORDERS}/{asks[0]}")).json()["code"] == "order_done"
+
+
 async def test_how_orders_end_on_arrival(trading_stack: Stack) -> None:
     symbol = "NVDA"
     async with trading_stack.api.client() as maker, trading_stack.api.client(OTHER_KEY) as taker:

@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cift.core import wire
-from cift.core.messages import Accepted, BookUpdate, CancelOrder, Fill, NewOrder, Rejected
+from cift.core.messages import (
+    Accepted,
+    BookUpdate,
+    CancelOrder,
+    Fill,
+    MassCancel,
+    MassCancelled,
+    Modified,
+    ModifyOrder,
+    NewOrder,
+    Rejected,
+)
 
 UNSIGNED = st.integers(0, 2**64 - 1)
 FLOATS = st.floats(allow_nan=False)
@@ -27,12 +38,20 @@ ORDERS = st.builds(
     price=st.none() | FLOATS, tif=st.sampled_from(["GTC", "IOC", "FOK"]), post_only=st.booleans(),
     client_order_id=st.none() | TEXTS,
 )  # fmt: skip
-COMMANDS = ORDERS | st.builds(CancelOrder, **HEAD, user_id=UNSIGNED, order_id=UNSIGNED)
+MAYBE = st.none() | FLOATS
+COMMANDS = (
+    ORDERS
+    | st.builds(CancelOrder, **HEAD, user_id=UNSIGNED, order_id=UNSIGNED)
+    | st.builds(ModifyOrder, **HEAD, user_id=UNSIGNED, order_id=UNSIGNED, price=MAYBE, quantity=MAYBE)
+    | st.builds(MassCancel, **HEAD, user_id=UNSIGNED, side=st.none() | SIDES, min_price=MAYBE, max_price=MAYBE)
+)
 EVENTS = (
     st.builds(Accepted, **EVENT, side=SIDES, quantity=FLOATS, price=st.none() | FLOATS, resting=FLOATS)
     | st.builds(
         Fill, **EVENT, side=SIDES, price=FLOATS, quantity=FLOATS, maker_order_id=UNSIGNED, maker_user_id=UNSIGNED
     )
+    | st.builds(Modified, **EVENT, price=MAYBE, quantity=FLOATS, resting=FLOATS)
+    | st.builds(MassCancelled, **EVENT, count=st.integers(0, 2**32 - 1))
     | st.builds(Rejected, **EVENT, code=TEXTS, reason=TEXTS)
 )
 LEVELS = st.lists(st.tuples(FLOATS, FLOATS), max_size=8).map(tuple)

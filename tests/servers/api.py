@@ -29,6 +29,8 @@ INSTRUMENTS = [
     Instrument("NVDA", 0.01, 1.0),
     Instrument("TSLA", 0.01, 1.0),
     Instrument("AMZN", 0.01, 1.0),
+    Instrument("META", 0.01, 1.0),
+    Instrument("GOOG", 0.01, 1.0),
     Instrument("BTC-USD", 0.5, 0.001),
     Instrument("ETH-USD", 0.5, 0.001),
     Instrument("HALT", 0.01, 1.0, "halted"),

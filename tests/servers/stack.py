@@ -76,7 +76,7 @@ class Stack:
         async with self.api.client(key=None) as client:
             while (response := await client.get("/health")).status_code != 200:
                 if time.monotonic() > deadline:
-                    logs = [log.read_text()[-2000:] for log in (self.engine.log, self.recorder.log, self.api.log)]
+                    logs = [log.read_text()[-2000:] for log in (self.engine.log, self.recorder.log, self.api.log(0))]
                     raise AssertionError("\n".join([response.text, *logs]))
                 await asyncio.sleep(0.1)
 

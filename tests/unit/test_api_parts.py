@@ -16,9 +16,19 @@ from cift.api.limits import BodyLimit
 from cift.api.main import app
 from cift.api.outcomes import KEPT_COMMANDS, Outcomes
 from cift.api.problems import FieldError, Problem, _field, invalid
-from cift.api.views import change_view, order_view
+from cift.api.views import change_view, mass_cancel_view, order_view
 from cift.core.database import Instrument
-from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, NewOrder, Reduced, Rejected
+from cift.core.messages import (
+    Accepted,
+    AnyEvent,
+    Cancelled,
+    Fill,
+    MassCancelled,
+    Modified,
+    NewOrder,
+    Reduced,
+    Rejected,
+)
 from cift.core.serialization import encode
 
 AAPL = Instrument("AAPL", 0.01, 1.0)
@@ -206,9 +216,44 @@ def test_a_change_is_a_cancel_when_nothing_remains() -> None:
     assert change_view(5, [reduced]).remaining_quantity == 2
 
 
+def test_a_modification_tells_its_own_fills_and_nobody_elses() -> None:
+    events: list[AnyEvent] = [
+        Modified(symbol="AAPL", ts=1, seq=9, pos=0, user_id=1, order_id=5, price=10.5, quantity=9, resting=5),
+        _fill(9, 1, 1, 10.0),
+        _fill(5, 2, 3, 10.0),
+        _fill(5, 3, 1, 10.4, last=True),
+    ]
+    assert change_view(5, events).model_dump(exclude_none=True) == {
+        "order_id": 5, "status": "modified", "price": 10.5, "filled_quantity": 4.0, "average_price": 10.1,
+        "remaining_quantity": 5.0, "fills": [
+            {"price": 10.0, "quantity": 3.0, "maker_order_id": 2}, {"price": 10.4, "quantity": 1.0, "maker_order_id": 3}
+        ],
+    }  # fmt: skip
+
+
+def test_a_mass_cancel_tells_what_was_asked_for() -> None:
+    who = {"symbol": "AAPL", "ts": 1, "seq": 9, "user_id": 1}
+    events: list[AnyEvent] = [
+        Cancelled(**who, pos=0, order_id=4, quantity=1, reason="expired"),
+        Cancelled(**who, pos=1, order_id=5, quantity=3),
+        MassCancelled(**who, pos=2, order_id=9, count=1),
+    ]
+    assert mass_cancel_view("AAPL", events).model_dump() == {
+        "symbol": "AAPL", "status": "cancelled", "count": 1, "orders": [{"order_id": 5, "quantity": 3.0}],
+    }  # fmt: skip
+
+
 def test_openapi_describes_every_route_with_examples_and_the_key() -> None:
     description = app.openapi()
     assert description["paths"]["/api/v1/orders"]["post"]["security"] == [{"HTTPBearer": []}]
     assert "security" not in description["paths"]["/health"]["get"]
     properties = description["components"]["schemas"]["OrderRequest"]["properties"]
     assert all("examples" in properties[name] for name in ("symbol", "side", "quantity", "price"))
+    patch = description["paths"]["/api/v1/orders/{order_id}"]["patch"]["requestBody"]["content"]["application/json"]
+    change = description["components"]["schemas"][patch["schema"]["$ref"].rpartition("/")[2]]
+    assert change["examples"] == [{"price": 187.3}, {"price": 187.3, "quantity": 50}, {"reduce_by": 50}]
+    which = {each["name"]: each for each in description["paths"]["/api/v1/orders"]["delete"]["parameters"]}
+    assert [name for name, each in which.items() if each["required"]] == ["symbol"]
+    assert {name: each["schema"]["examples"] for name, each in which.items()} == {
+        "symbol": ["AAPL"], "side": ["buy"], "min_price": [187.0], "max_price": [188.0],
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from cift.core.messages import (
     Cancelled,
     CancelOrder,
     Fill,
+    MassCancel,
+    ModifyOrder,
     NewOrder,
     Reduced,
     ReduceOrder,
@@ -39,6 +42,14 @@ def order(side: str, quantity: float, price: float | None = 100.0, user: int = 1
 
 def cancel(order_id: int, user: int = 1) -> CancelOrder:
     return CancelOrder(symbol="AAPL", ts=6, user_id=user, order_id=order_id)
+
+
+def modify(order_id: int, user: int = 1, **to: Any) -> ModifyOrder:
+    return ModifyOrder(symbol="AAPL", ts=6, user_id=user, order_id=order_id, **to)
+
+
+def mass_cancel(user: int = 1, **which: Any) -> MassCancel:
+    return MassCancel(**{"symbol": "AAPL", "ts": 6, "user_id": user} | which)
 
 
 class Bench:
@@ -169,15 +180,28 @@ def test_positions_of_small_lots_do_not_drift() -> None:
     assert bench.matcher.position(1, "AAPL") == 3.0
 
 
+def recent(commands: list[AnyCommand], chance: random.Random) -> tuple[int, AnyCommand]:
+    """Return one of the last commands with its number: an order that may well be live, with its owner."""
+    number = max(1, len(commands) + 1 - chance.randint(1, 30))
+    return number, commands[number - 1]
+
+
 def random_commands(count: int, seed: int = 7) -> list[AnyCommand]:
     chance = random.Random(seed)
     commands: list[AnyCommand] = [instrument(), LIMITS]
     while len(commands) < count:
         user = chance.randint(1, 4)
-        if chance.random() < 0.3:
-            commands.append(cancel(chance.randint(1, len(commands)), user))
+        kind = chance.random()
+        some_order, opened = recent(commands, chance)
+        owner = opened.user_id if chance.random() < 0.9 else user
+        price = None if chance.random() < 0.1 else 100 + chance.randint(-5, 5) / 100
+        if kind < 0.2:
+            commands.append(cancel(some_order, owner))
+        elif kind < 0.4:
+            commands.append(modify(some_order, owner, price=price, quantity=chance.choice([None, *range(1, 9)])))
+        elif kind < 0.42:
+            commands.append(mass_cancel(user, side=chance.choice([None, "buy", "sell"]), min_price=price))
         else:
-            price = None if chance.random() < 0.1 else 100 + chance.randint(-5, 5) / 100
             commands.append(order(chance.choice(["buy", "sell"]), chance.randint(1, 9), price, user))
     return commands
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from cift.core.matcher_state import SnapshotError
 from cift.core.matching import Matcher
-from cift.core.messages import AnyCommand, AnyEvent, CancelOrder, NewOrder, ReduceOrder, SetInstrument
-from tests.unit.test_engine_matching import LIMITS, instrument, random_commands
+from cift.core.messages import (
+    AnyCommand,
+    AnyEvent,
+    CancelOrder,
+    MassCancel,
+    ModifyOrder,
+    NewOrder,
+    ReduceOrder,
+    SetInstrument,
+)
+from tests.unit.test_engine_matching import LIMITS, instrument, random_commands, recent
 
 
 def _special(chance: random.Random) -> dict[str, object]:
@@ -35,17 +45,25 @@ def _commands(count: int, seed: int) -> list[AnyCommand]:
     commands: list[AnyCommand] = [instrument(), LIMITS, other]
     while len(commands) < count:
         symbol = chance.choice(["AAPL", "MSFT"])
-        base = {"symbol": symbol, "ts": len(commands), "user_id": chance.randint(1, 4)}
+        base: dict[str, Any] = {"symbol": symbol, "ts": len(commands), "user_id": chance.randint(1, 4)}
         kind = chance.random()
-        if kind < 0.2:
-            commands.append(CancelOrder(**base, order_id=chance.randint(1, len(commands))))  # type: ignore[arg-type]
-        elif kind < 0.3:
-            commands.append(ReduceOrder(**base, order_id=chance.randint(1, len(commands)), by=1.0))  # type: ignore[arg-type]
+        order_id, opened = recent(commands, chance)
+        theirs = base | ({"symbol": opened.symbol, "user_id": opened.user_id} if chance.random() < 0.9 else {})
+        price = round(100 + chance.randint(-5, 5) / 20, 2)
+        if kind < 0.15:
+            commands.append(CancelOrder(**theirs, order_id=order_id))
+        elif kind < 0.2:
+            commands.append(ReduceOrder(**theirs, order_id=order_id, by=1.0))
+        elif kind < 0.32:
+            to = {"price": chance.choice([None, price]), "quantity": chance.choice([None, float(chance.randint(1, 9))])}
+            commands.append(ModifyOrder(**theirs, order_id=order_id, **to))
+        elif kind < 0.33:
+            side, low = chance.choice(["buy", "sell", None]), chance.choice([None, price])
+            commands.append(MassCancel(**base, side=side, min_price=low, max_price=chance.choice([None, 100.0])))
         else:
-            price = round(100 + chance.randint(-5, 5) / 20, 2)
             order = {"side": chance.choice(["buy", "sell"]), "order_type": "limit", "price": price}
             order |= {"quantity": float(chance.randint(1, 9))}
-            commands.append(NewOrder(**base | order | (_special(chance) if symbol == "AAPL" else {})))  # type: ignore[arg-type]
+            commands.append(NewOrder(**base | order | (_special(chance) if symbol == "AAPL" else {})))
     return commands
 
 
@@ -63,6 +81,18 @@ def test_a_restored_matcher_decides_as_the_original_does(seed: int) -> None:
         assert restored.state_hash() == original.state_hash()
         assert restored.instruments == original.instruments
         assert restored.snapshot() == original.snapshot(), "taken again it is the same, whichever was restored"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_names_and_owners_are_kept_of_live_orders_alone(seed: int) -> None:
+    matcher = Matcher()
+    for command in _commands(1200, seed):
+        _run(matcher, [command])
+        books = [market.book for market in matcher._markets.values()]
+        live = {stop[0] for book in books for stop in book.stops()}
+        known = {order_id for *_, order_id in matcher._known.names} | dict(matcher._known.owners).keys()
+        gone = {order_id for order_id in known - live if not any(book.order(order_id) for book in books)}
+        assert not gone, command
 
 
 def test_an_empty_matcher_has_a_snapshot() -> None:

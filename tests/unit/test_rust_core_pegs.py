@@ -44,7 +44,7 @@ def test_a_peg_follows_what_shows(
     assert book.add_pegged_order(3, side, 5, 3, peg=peg, offset=offset, limit_price=limit) == (3, [])
     order = book.order(3)
     assert order is not None
-    assert (price(book, 3), order.peg, order.visible) == (expected, peg, 0.0)
+    assert (price(book, 3), order.peg, order.limit_price, order.visible) == (expected, peg, limit, 0.0)
     assert book.depth(5) == ([(9.0, 5.0)], [(11.0, 5.0)])
     assert book.unseen_orders(side) == [(3, expected, 5.0, 3, "pegged")]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from cift.core.messages import CancelOrder, Fill, NewOrder, SetLimits
+from cift.core.messages import AnyCommand, AnyEvent, CancelOrder, Fill, NewOrder, SetLimits
 from cift.core.serialization import MessageError, decode_command, decode_event, encode
+from tests.unit import test_wire
+
+GOLDEN = Path(__file__).parent / "golden"
 
 COMMANDS = [
     NewOrder(symbol="AAPL", ts=1, user_id=2, side="buy", order_type="limit", quantity=3.0, price=4.5, tif="IOC"),
@@ -45,3 +50,19 @@ def test_an_error_names_the_field(data: bytes, field: str) -> None:
         decode_command(data)
     assert caught.value.field == field
     assert str(caught.value).startswith("command: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("commands", test_wire.COMMANDS),
+        ("events", test_wire.EVENTS),
+        ("change-commands", test_wire.CHANGE_COMMANDS),
+        ("change-events", test_wire.CHANGE_EVENTS),
+    ],
+)
+def test_old_journals_stay_readable(name: str, expected: list[AnyCommand | AnyEvent]) -> None:
+    lines = (GOLDEN / f"json-v1-{name}.jsonl").read_bytes().splitlines()
+    decode = decode_command if name.endswith("commands") else decode_event
+    assert [decode(line) for line in lines] == expected
+    assert [encode(message) for message in expected] == lines

@@ -20,6 +20,10 @@ from cift.core.messages import (
     Cancelled,
     CancelOrder,
     Fill,
+    MassCancel,
+    MassCancelled,
+    Modified,
+    ModifyOrder,
     NewOrder,
     Reduced,
     ReduceOrder,
@@ -51,6 +55,21 @@ EVENTS = [
     Reduced(**OF, remaining=0.5),
     Rejected(**OF, code="price_collar", reason="too far away"),
 ]
+# Newer kinds, with golden files of their own: those of the first ones never change.
+CHANGE_COMMANDS = [
+    ModifyOrder(**WHO, order_id=9, price=1.5),
+    ModifyOrder(**WHO, order_id=2**64 - 1, quantity=0.5),
+    ModifyOrder(**WHO, order_id=9, price=0.1 + 0.2, quantity=2.0),
+    MassCancel(**WHO),
+    MassCancel(**WHO, side="sell", max_price=3.0),
+    MassCancel(**WHO, side="buy", min_price=0.0, max_price=3.0),
+]
+CHANGE_EVENTS = [
+    Modified(**OF, price=4.5, quantity=3.0, resting=1.0),
+    Modified(**OF, quantity=3.0, last=True),
+    MassCancelled(**OF, count=0, last=True),
+    MassCancelled(**OF, count=2**32 - 1, last=True),
+]
 MARKET = [
     BookUpdate(symbol="AAPL", ts=1, seq=7, bids=((1.0, 2.0), (0.5, 3.0)), asks=()),
     Trade(symbol="AAPL", ts=1, seq=7, pos=2, side="sell", price=1.0, quantity=2.0),
@@ -70,12 +89,12 @@ def ticks(rows: int = 5) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+@pytest.mark.parametrize("command", COMMANDS + CHANGE_COMMANDS, ids=lambda command: type(command).__name__)
 def test_a_command_survives_the_journey(command: NewOrder) -> None:
     assert wire.decode_command(wire.encode(command)) == command
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", EVENTS + CHANGE_EVENTS, ids=lambda event: type(event).__name__)
 def test_an_event_survives_the_journey(event: Fill) -> None:
     assert wire.decode_event(wire.encode(event)) == event
 
@@ -121,6 +140,30 @@ def test_orders_of_all_types_go_there_and_back(order: NewOrder) -> None:
     assert list(batch) == [order, plain]
     assert [batch.field(at, "peg") for at in (0, 1)] == [order.peg, None]
     assert [batch.field(at, "hidden") for at in (0, 1)] == [order.hidden, False]
+
+
+def test_changes_in_a_batch_and_their_fields() -> None:
+    commands = wire.open_commands(wire.encode_commands(CHANGE_COMMANDS))
+    assert list(commands) == CHANGE_COMMANDS
+    assert [commands.field(at, "price") for at in range(3)] == [1.5, None, 0.1 + 0.2]
+    assert [commands.field(at, "side") for at in range(3, 6)] == [None, "sell", "buy"]
+    events = wire.open_events(wire.encode_events(CHANGE_EVENTS))
+    assert list(events) == CHANGE_EVENTS
+    assert events.field(3, "count") == 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (msgspec.structs.replace(CHANGE_COMMANDS[0], price="1"), "price"),
+        (msgspec.structs.replace(CHANGE_COMMANDS[3], side="both"), "side"),
+        (msgspec.structs.replace(CHANGE_EVENTS[3], count=2**32), "count"),
+    ],
+)
+def test_a_change_that_no_message_can_carry_is_named(message: Any, field: str) -> None:
+    with pytest.raises(wire.WireError) as caught:
+        wire.encode(message)
+    assert caught.value.field == field
 
 
 def test_one_field_of_one_message_of_a_batch() -> None:
@@ -249,6 +292,8 @@ def test_too_much_for_a_message_is_refused() -> None:
     ("data", "schema", "root", "expected"),
     [
         (wire.encode(COMMANDS[0]), "messages", "Command", ['symbol = "AAPL"', "newOrder = (", "price = (some = 0.3"]),
+        (wire.encode(CHANGE_COMMANDS[0]), "messages", "Command", ["modifyOrder = (", "price = (to = 1.5"]),
+        (wire.encode(CHANGE_COMMANDS[4]), "messages", "Command", ["side = (one = sell)", "maxPrice = (some = 3)"]),
         (wire.encode(EVENTS[2]), "messages", "Event", ["seq = 7", "makerOrderId = 5", "last = true"]),
         (wire.encode(MARKET[0]), "messages", "MarketData", ["bids = [(price = 1, quantity = 2)"]),
         (wire.encode_events(EVENTS), "messages", "EventBatch", ["accepted = (", 'code = "price_collar"']),
@@ -259,7 +304,7 @@ def test_too_much_for_a_message_is_refused() -> None:
             ['symbols = ["AAPL", "MSFT"]', "side = [-1, 0"],
         ),
     ],
-    ids=["command", "event", "market", "batch", "ticks"],
+    ids=["command", "modify", "mass cancel", "event", "market", "batch", "ticks"],
 )
 def test_capnp_reads_what_we_write_and_we_what_it_writes(
     data: bytes, schema: str, root: str, expected: list[str]
@@ -289,10 +334,18 @@ def test_pycapnp_reads_what_we_write_and_we_what_it_writes() -> None:
     assert copy.to_array().tobytes() == wire.TickBatch(wire.TickBatch.encode(SYMBOLS, ticks())).to_array().tobytes()
 
 
-@pytest.mark.parametrize(("name", "expected"), [("commands", COMMANDS), ("events", EVENTS)], ids=["commands", "events"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("commands", COMMANDS),
+        ("events", EVENTS),
+        ("change-commands", CHANGE_COMMANDS),
+        ("change-events", CHANGE_EVENTS),
+    ],
+)
 def test_old_journals_stay_readable(name: str, expected: list[Any]) -> None:
     journal = (GOLDEN / f"wire-v1-{name}.bin").read_bytes()
-    assert (wire.decode_commands if name == "commands" else wire.decode_events)(journal) == expected
+    assert (wire.decode_commands if name.endswith("commands") else wire.decode_events)(journal) == expected
 
 
 def test_old_batches_of_ticks_stay_readable() -> None:

@@ -64,6 +64,7 @@ class RestingOrder:
     all_or_none: bool
     reduce_only: bool
     peg: _Peg | None
+    limit_price: float | None
 
 class FastOrderBook:
     def __new__(

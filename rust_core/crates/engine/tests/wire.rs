@@ -42,6 +42,10 @@ fn commands() -> Vec<Command<'static>> {
         CommandBody::NewOrder(NewOrder { options: Some(options), order_type: OrderType::Pegged, ..order }),
         CommandBody::CancelOrder { order_id: 1 },
         CommandBody::ReduceOrder { order_id: 2, by: 0.5 },
+        CommandBody::ModifyOrder { order_id: 2, price: Some(0.5), quantity: None },
+        CommandBody::ModifyOrder { order_id: 2, price: None, quantity: Some(0.5) },
+        CommandBody::MassCancel { side: None, min_price: None, max_price: Some(-1.0) },
+        CommandBody::MassCancel { side: Some(Side::Sell), min_price: Some(0.0), max_price: None },
         CommandBody::SetInstrument { tick_size: 0.01, lot_size: 1.0 },
         CommandBody::SetLimits { max_position: 1.0, max_notional: 2.0, max_leverage: 3.0, account_value: 4.0 },
     ]
@@ -59,6 +63,9 @@ fn events() -> Vec<Event<'static>> {
         EventBody::Fill(fill),
         EventBody::Cancelled { quantity: 1.0, reason: "user" },
         EventBody::Reduced { remaining: 0.0 },
+        EventBody::Modified { price: Some(1.5), quantity: 2.0, resting: 1.0 },
+        EventBody::Modified { price: None, quantity: 2.0, resting: 0.0 },
+        EventBody::MassCancelled { count: u32::MAX },
         EventBody::Rejected { code: "price_collar", reason: "too far away" },
     ]
     .map(|body| Event { version: 1, symbol: "", ts: -1, seq: 7, pos: 2, user_id: 3, order_id: 7, last: true, body })
@@ -140,18 +147,18 @@ fn everything_survives_the_journey() {
 fn one_of_a_batch_is_read_alone() {
     let (commands, events) = (commands(), events());
     let data = bytes(CommandBatch::encode(&commands));
-    assert_eq!(CommandBatch::len(&data), Ok(8));
+    assert_eq!(CommandBatch::len(&data), Ok(12));
     CommandBatch::read(&data, 3..4, |got| same(&got, &commands[3])).expect("a command");
-    let error = CommandBatch::read(&data, 8..9, |_| Ok(())).expect_err("there is none");
-    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 8 is not below its length 8");
+    let error = CommandBatch::read(&data, 12..13, |_| Ok(())).expect_err("there is none");
+    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 12 is not below its length 12");
     let data = bytes(EventBatch::encode(&events));
     let mut seen = Vec::new();
-    EventBatch::read(&data, 0..6, |got| {
+    EventBatch::read(&data, 0..9, |got| {
         seen.push(got.pos);
         Ok(())
     })
     .expect("events");
-    assert_eq!(seen, [2; 6]);
+    assert_eq!(seen, [2; 9]);
 }
 
 #[test]

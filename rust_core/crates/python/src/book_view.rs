@@ -37,6 +37,8 @@ pub struct RestingOrder {
     reduce_only: bool,
     /// What its price follows: "primary", "mid", "market" or None.
     peg: Option<&'static str>,
+    /// The price that a pegged order never goes beyond, or None.
+    limit_price: Option<f64>,
 }
 
 #[pymethods]
@@ -61,6 +63,7 @@ impl FastOrderBook {
                 all_or_none: class == Class::Whole,
                 reduce_only: book.reduces_only(&order),
                 peg: book.peg(&order).map(|peg| peg_name(peg.kind)),
+                limit_price: book.peg(&order).and_then(|peg| peg.limit).map(|limit| instrument.price(limit)),
             }
         }))
     }

@@ -37,6 +37,24 @@ pub enum CommandBody<'a> {
         /// How much.
         by: f64,
     },
+    /// Give an order another price, another quantity left, or both.
+    ModifyOrder {
+        /// The order.
+        order_id: u64,
+        /// The new price; none stays.
+        price: Option<f64>,
+        /// The new quantity; none stays.
+        quantity: Option<f64>,
+    },
+    /// Cancel the user's orders in a symbol.
+    MassCancel {
+        /// Of this side only.
+        side: Option<Side>,
+        /// At this price or above only.
+        min_price: Option<f64>,
+        /// At this price or below only.
+        max_price: Option<f64>,
+    },
     /// Open a symbol for trading, or change its grid.
     SetInstrument {
         /// The step of prices.
@@ -140,6 +158,28 @@ impl<'a> Command<'a> {
                 group.set_order_id(order_id);
                 group.set_by(by);
             }
+            CommandBody::ModifyOrder { order_id, price, quantity } => {
+                let mut group = builder.init_modify_order();
+                group.set_order_id(order_id);
+                if let Some(price) = price {
+                    group.reborrow().init_price().set_to(price);
+                }
+                if let Some(quantity) = quantity {
+                    group.init_quantity().set_to(quantity);
+                }
+            }
+            CommandBody::MassCancel { side, min_price, max_price } => {
+                let mut group = builder.init_mass_cancel();
+                if let Some(side) = side {
+                    group.reborrow().init_side().set_one(side);
+                }
+                if let Some(price) = min_price {
+                    group.reborrow().init_min_price().set_some(price);
+                }
+                if let Some(price) = max_price {
+                    group.init_max_price().set_some(price);
+                }
+            }
             CommandBody::SetInstrument { tick_size, lot_size } => {
                 let mut group = builder.init_set_instrument();
                 group.set_tick_size(tick_size);
@@ -157,6 +197,8 @@ impl<'a> Command<'a> {
     }
 
     pub(super) fn of(reader: command::Reader<'a>) -> Result<Self, WireError> {
+        use command::mass_cancel::{max_price, min_price, side};
+        use command::modify_order::{price as new_price, quantity as new_quantity};
         use command::new_order::price;
         let body = match reader.which().in_field("command")? {
             command::NewOrder(group) => CommandBody::NewOrder(NewOrder {
@@ -186,6 +228,31 @@ impl<'a> Command<'a> {
             command::ReduceOrder(group) => {
                 CommandBody::ReduceOrder { order_id: group.get_order_id(), by: group.get_by() }
             }
+            command::ModifyOrder(group) => CommandBody::ModifyOrder {
+                order_id: group.get_order_id(),
+                price: match group.get_price().which().in_field("command.modifyOrder.price")? {
+                    new_price::Same(()) => None,
+                    new_price::To(price) => Some(price),
+                },
+                quantity: match group.get_quantity().which().in_field("command.modifyOrder.quantity")? {
+                    new_quantity::Same(()) => None,
+                    new_quantity::To(quantity) => Some(quantity),
+                },
+            },
+            command::MassCancel(group) => CommandBody::MassCancel {
+                side: match group.get_side().which().in_field("command.massCancel.side")? {
+                    side::Both(()) => None,
+                    side::One(side) => Some(side.in_field("command.massCancel.side")?),
+                },
+                min_price: match group.get_min_price().which().in_field("command.massCancel.minPrice")? {
+                    min_price::None(()) => None,
+                    min_price::Some(price) => Some(price),
+                },
+                max_price: match group.get_max_price().which().in_field("command.massCancel.maxPrice")? {
+                    max_price::None(()) => None,
+                    max_price::Some(price) => Some(price),
+                },
+            },
             command::SetInstrument(group) => {
                 CommandBody::SetInstrument { tick_size: group.get_tick_size(), lot_size: group.get_lot_size() }
             }

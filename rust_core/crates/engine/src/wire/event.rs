@@ -46,6 +46,20 @@ pub enum EventBody<'a> {
         /// What is left.
         remaining: f64,
     },
+    /// The order has another price, another quantity, or both.
+    Modified {
+        /// The new price; none for a pegged order without a limit.
+        price: Option<f64>,
+        /// The new quantity.
+        quantity: f64,
+        /// What stays in the book.
+        resting: f64,
+    },
+    /// A mass cancel is complete.
+    MassCancelled {
+        /// How many orders were cancelled.
+        count: u32,
+    },
     /// Nothing changed.
     Rejected {
         /// The stable code.
@@ -108,7 +122,10 @@ impl<'a> Event<'a> {
             EventBody::Accepted(accepted) => accepted.client_order_id.map_or(0, text_bytes),
             EventBody::Cancelled { reason, .. } => text_bytes(reason),
             EventBody::Rejected { code, reason } => text_bytes(code) + text_bytes(reason),
-            EventBody::Fill(_) | EventBody::Reduced { .. } => 0,
+            EventBody::Fill(_)
+            | EventBody::Reduced { .. }
+            | EventBody::Modified { .. }
+            | EventBody::MassCancelled { .. } => 0,
         };
         text_bytes(self.symbol) + others
     }
@@ -149,6 +166,15 @@ impl<'a> Event<'a> {
                 group.set_reason(reason);
             }
             EventBody::Reduced { remaining } => builder.init_reduced().set_remaining(remaining),
+            EventBody::Modified { price, quantity, resting } => {
+                let mut group = builder.init_modified();
+                group.set_quantity(quantity);
+                group.set_resting(resting);
+                if let Some(price) = price {
+                    group.init_price().set_some(price);
+                }
+            }
+            EventBody::MassCancelled { count } => builder.init_mass_cancelled().set_count(count),
             EventBody::Rejected { code, reason } => {
                 let mut group = builder.init_rejected();
                 group.set_code(code);
@@ -160,6 +186,7 @@ impl<'a> Event<'a> {
 
     pub(super) fn of(reader: event::Reader<'a>) -> Result<Self, WireError> {
         use event::accepted::price;
+        use event::modified::price as new_price;
         let body = match reader.which().in_field("event")? {
             event::Accepted(group) => EventBody::Accepted(Accepted {
                 side: group.get_side().in_field("event.accepted.side")?,
@@ -188,6 +215,15 @@ impl<'a> Event<'a> {
                 reason: required_text!(group, has_reason, get_reason, "event.cancelled.reason"),
             },
             event::Reduced(group) => EventBody::Reduced { remaining: group.get_remaining() },
+            event::Modified(group) => EventBody::Modified {
+                price: match group.get_price().which().in_field("event.modified.price")? {
+                    new_price::None(()) => None,
+                    new_price::Some(price) => Some(price),
+                },
+                quantity: group.get_quantity(),
+                resting: group.get_resting(),
+            },
+            event::MassCancelled(group) => EventBody::MassCancelled { count: group.get_count() },
             event::Rejected(group) => EventBody::Rejected {
                 code: required_text!(group, has_code, get_code, "event.rejected.code"),
                 reason: required_text!(group, has_reason, get_reason, "event.rejected.reason"),

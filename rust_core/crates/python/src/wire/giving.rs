@@ -171,6 +171,22 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields, "order_id": Value::Unsigned(order_id), "by": Value::Float(by));
             Kind::Reduce
         }
+        CommandBody::ModifyOrder { order_id, price, quantity } => {
+            put!(fields,
+                "order_id": Value::Unsigned(order_id),
+                "price": maybe(price, Value::Float),
+                "quantity": maybe(quantity, Value::Float),
+            );
+            Kind::Modify
+        }
+        CommandBody::MassCancel { side: of, min_price, max_price } => {
+            put!(fields,
+                "side": maybe(of, side),
+                "min_price": maybe(min_price, Value::Float),
+                "max_price": maybe(max_price, Value::Float),
+            );
+            Kind::MassCancel
+        }
         CommandBody::SetInstrument { tick_size, lot_size } => {
             put!(fields, "tick_size": Value::Float(tick_size), "lot_size": Value::Float(lot_size));
             Kind::Instrument
@@ -250,6 +266,18 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
         EventBody::Reduced { remaining } => {
             put!(fields, "remaining": Value::Float(remaining));
             Kind::Reduced
+        }
+        EventBody::Modified { price, quantity, resting } => {
+            put!(fields,
+                "price": maybe(price, Value::Float),
+                "quantity": Value::Float(quantity),
+                "resting": Value::Float(resting),
+            );
+            Kind::Modified
+        }
+        EventBody::MassCancelled { count } => {
+            put!(fields, "count": Value::Unsigned(count.into()));
+            Kind::MassCancelled
         }
         EventBody::Rejected { code, reason } => {
             put!(fields, "code": Value::Text(code), "reason": Value::Text(reason));

@@ -16,28 +16,36 @@ pub enum Kind {
     New,
     Cancel,
     Reduce,
+    Modify,
+    MassCancel,
     Instrument,
     Limits,
     Accepted,
     Fill,
     Cancelled,
     Reduced,
+    Modified,
+    MassCancelled,
     Rejected,
     Book,
     Trade,
 }
 
 /// Every kind with its tag.
-pub const KINDS: [(Kind, &str); 12] = [
+pub const KINDS: [(Kind, &str); 16] = [
     (Kind::New, "new"),
     (Kind::Cancel, "cancel"),
     (Kind::Reduce, "reduce"),
+    (Kind::Modify, "modify"),
+    (Kind::MassCancel, "mass_cancel"),
     (Kind::Instrument, "instrument"),
     (Kind::Limits, "limits"),
     (Kind::Accepted, "accepted"),
     (Kind::Fill, "fill"),
     (Kind::Cancelled, "cancelled"),
     (Kind::Reduced, "reduced"),
+    (Kind::Modified, "modified"),
+    (Kind::MassCancelled, "mass_cancelled"),
     (Kind::Rejected, "rejected"),
     (Kind::Book, "book"),
     (Kind::Trade, "trade"),
@@ -72,9 +80,16 @@ macro_rules! unsigned {
     };
 }
 
-macro_rules! position {
-    ($message:expr) => {
-        take!($message, "pos", u32, "a whole number from 0 to 2**32 - 1")
+/// A number, or nothing.
+macro_rules! maybe_float {
+    ($message:expr, $name:literal) => {
+        take!($message, $name, Option<f64>, "a number or None")
+    };
+}
+
+macro_rules! small {
+    ($message:expr, $name:literal) => {
+        take!($message, $name, u32, "a whole number from 0 to 2**32 - 1")
     };
 }
 
@@ -161,11 +176,11 @@ fn options(message: &Bound<'_, PyAny>) -> PyResult<Option<OrderOptions>> {
     }
     let peg = message.getattr(intern!(py, "peg"))?;
     let options = OrderOptions {
-        display_quantity: take!(message, "display_quantity", Option<f64>, "a number or None").unwrap_or(0.0),
-        min_quantity: take!(message, "min_quantity", Option<f64>, "a number or None").unwrap_or(0.0),
+        display_quantity: maybe_float!(message, "display_quantity").unwrap_or(0.0),
+        min_quantity: maybe_float!(message, "min_quantity").unwrap_or(0.0),
         expires: take!(message, "expires", Option<u64>, "nanoseconds or None").unwrap_or(0),
-        trigger_price: take!(message, "trigger_price", Option<f64>, "a number or None").unwrap_or(0.0),
-        trail: take!(message, "trail", Option<f64>, "a number or None").unwrap_or(0.0),
+        trigger_price: maybe_float!(message, "trigger_price").unwrap_or(0.0),
+        trail: maybe_float!(message, "trail").unwrap_or(0.0),
         offset: float!(message, "offset"),
         peg: if peg.is_none() {
             Peg::None
@@ -191,7 +206,7 @@ pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>)
                 "market_to_limit" => OrderType::MarketToLimit, "pegged" => OrderType::Pegged,
                 "notional" => OrderType::Notional),
             quantity: float!(message, "quantity"),
-            price: take!(message, "price", Option<f64>, "a number or None"),
+            price: maybe_float!(message, "price"),
             tif: word!(message, "tif", "one of GTC, IOC, FOK, DAY, GTD, ATO, ATC",
                 "GTC" => TimeInForce::Gtc, "IOC" => TimeInForce::Ioc, "FOK" => TimeInForce::Fok,
                 "DAY" => TimeInForce::Day, "GTD" => TimeInForce::Gtd, "ATO" => TimeInForce::Ato,
@@ -204,6 +219,16 @@ pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>)
         Kind::Reduce => {
             CommandBody::ReduceOrder { order_id: unsigned!(message, "order_id"), by: float!(message, "by") }
         }
+        Kind::Modify => CommandBody::ModifyOrder {
+            order_id: unsigned!(message, "order_id"),
+            price: maybe_float!(message, "price"),
+            quantity: maybe_float!(message, "quantity"),
+        },
+        Kind::MassCancel => CommandBody::MassCancel {
+            side: if message.getattr(intern!(message.py(), "side"))?.is_none() { None } else { Some(side!(message)) },
+            min_price: maybe_float!(message, "min_price"),
+            max_price: maybe_float!(message, "max_price"),
+        },
         Kind::Instrument => CommandBody::SetInstrument {
             tick_size: float!(message, "tick_size"),
             lot_size: float!(message, "lot_size"),
@@ -231,7 +256,7 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
         Kind::Accepted => EventBody::Accepted(Accepted {
             side: side!(message),
             quantity: float!(message, "quantity"),
-            price: take!(message, "price", Option<f64>, "a number or None"),
+            price: maybe_float!(message, "price"),
             resting: float!(message, "resting"),
             client_order_id: texts.first()?,
         }),
@@ -246,6 +271,12 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
             EventBody::Cancelled { quantity: float!(message, "quantity"), reason: texts.first()?.unwrap_or_default() }
         }
         Kind::Reduced => EventBody::Reduced { remaining: float!(message, "remaining") },
+        Kind::Modified => EventBody::Modified {
+            price: maybe_float!(message, "price"),
+            quantity: float!(message, "quantity"),
+            resting: float!(message, "resting"),
+        },
+        Kind::MassCancelled => EventBody::MassCancelled { count: small!(message, "count") },
         Kind::Rejected => EventBody::Rejected { code: texts.first()?.unwrap_or_default(), reason: texts.second()? },
         _ => return Ok(None),
     };
@@ -254,7 +285,7 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
         symbol: texts.symbol()?,
         ts: time!(message),
         seq: unsigned!(message, "seq"),
-        pos: position!(message),
+        pos: small!(message, "pos"),
         user_id: unsigned!(message, "user_id"),
         order_id: unsigned!(message, "order_id"),
         last: take!(message, "last", bool, "a bool"),
@@ -270,7 +301,7 @@ pub fn market<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) 
             asks: take!(message, "asks", Vec<[f64; 2]>, "pairs of price and quantity"),
         },
         Kind::Trade => MarketBody::Trade(Trade {
-            pos: position!(message),
+            pos: small!(message, "pos"),
             side: side!(message),
             price: float!(message, "price"),
             quantity: float!(message, "quantity"),
