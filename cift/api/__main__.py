@@ -10,6 +10,7 @@ import typer
 import uvicorn
 
 from cift.api.certificate import renewable
+from cift.api.live.protocol import MAX_FRAME, LiveProtocol
 from cift.api.worker import Farewell, Worker, inherited
 
 
@@ -35,6 +36,9 @@ def main(
         port=port,
         loop="uvloop",
         http="httptools",
+        ws=LiveProtocol,
+        ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=False,
         access_log=False,
         timeout_graceful_shutdown=10,
         ssl_certfile=certificate,

@@ -19,7 +19,8 @@ MAX_KEY_LENGTH = 512
 _bearer = HTTPBearer(auto_error=False, description="A key made by `cift reference key` and loaded for an account.")
 
 
-def _unauthorized(detail: str) -> Problem:
+def unauthorized(detail: str) -> Problem:
+    """Return the 401 that says how to say who one is."""
     challenge = {"WWW-Authenticate": 'Bearer realm="cift"'}
     return Problem(401, "unauthorized", "Who are you?", detail, headers=challenge)
 
@@ -27,11 +28,11 @@ def _unauthorized(detail: str) -> Problem:
 def bearer_key(header: bytes | None) -> str:
     """Return the key in an Authorization header; raise the 401 that says what is wrong with it."""
     if header is None:
-        raise _unauthorized("Send the header: Authorization: Bearer <key>")
+        raise unauthorized("Send the header: Authorization: Bearer <key>")
     scheme, _, key = header.partition(b" ")
     key = key.strip()
     if scheme.lower() != b"bearer" or not key or len(key) > MAX_KEY_LENGTH or not key.isascii():
-        raise _unauthorized("Expected the header: Authorization: Bearer <key>")
+        raise unauthorized("Expected the header: Authorization: Bearer <key>")
     return key.decode()
 
 
@@ -43,28 +44,36 @@ class Authentication:
         self.reference = reference
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on once its key is known."""
-        if scope["type"] != "http" or not scope["path"].startswith(PROTECTED):
+        """Pass the request on once its key is known; a WebSocket is refused before its handshake is."""
+        if scope["type"] == "lifespan" or not scope["path"].startswith(PROTECTED):
             return await self.app(scope, receive, send)
+        headers = dict(reversed(scope["headers"]))
+        header = headers.get(b"authorization")
+        if scope["type"] == "websocket" and header is None and b"origin" in headers:
+            return await self.app(scope, receive, send)  # a browser: see cift/api/live/sign_in.py
         try:
-            header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-            principal = await self.reference().principal(bearer_key(header))
+            key = bearer_key(header)
+            principal = await self.reference().principal(key)
             if principal is None:
-                raise _unauthorized("No account has this key")
+                raise unauthorized("No account has this key")
         except Problem as problem:
             return await problem.response()(scope, receive, send)
-        scope.setdefault("state", {})["principal"] = principal
+        scope.setdefault("state", {}).update(key=key, principal=principal)
         return await self.app(scope, receive, send)
+
+
+def allowed(principal: Principal, needed: database.Scope) -> Principal:
+    """Return the principal; raise the 403 of one whose key may not do what is `needed`."""
+    if needed not in principal.scopes:
+        raise Problem(403, "forbidden", "Not with this key", f"This needs a key with the scope {needed}")
+    return principal
 
 
 def _requires(needed: database.Scope) -> Callable[..., Awaitable[Principal]]:
     async def check(
         request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Principal:
-        principal: Principal = request.state.principal
-        if needed not in principal.scopes:
-            raise Problem(403, "forbidden", "Not with this key", f"This needs a key with the scope {needed}")
-        return principal
+        return allowed(request.state.principal, needed)
 
     return check
 

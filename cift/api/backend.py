@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from nats.errors import Error as NatsError
 
 from cift.api.journal import Journal
+from cift.api.live.hub import Hub
 from cift.api.outcomes import Outcomes
 from cift.api.reference import ReferenceCache
 from cift.core.cache import Cache
@@ -40,6 +41,7 @@ class Backend:
     nats: NatsManager
     journal: Journal
     reference: ReferenceCache
+    hub: Hub
 
 
 async def _connect(nats: NatsManager, outcomes: Outcomes) -> None:
@@ -69,6 +71,8 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
         stack.push_async_callback(clickhouse.close)
         nats = NatsManager(settings, name="cift-api")
         stack.push_async_callback(nats.close)
+        hub = Hub(nats, cache)
+        stack.push_async_callback(hub.close)
         reference = ReferenceCache(database)
         for work in (reference.keep_fresh(), _connect(nats, outcomes)):
             stack.push_async_callback(_stop, asyncio.create_task(work))
@@ -76,7 +80,7 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
             if reference.loaded and nats.connected:
                 break
             await asyncio.sleep(0.02)
-        yield Backend(settings, database, cache, clickhouse, nats, Journal(nats, outcomes), reference)
+        yield Backend(settings, database, cache, clickhouse, nats, Journal(nats, outcomes), reference, hub)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

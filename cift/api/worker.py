@@ -17,6 +17,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cift.api.live.protocol import LiveProtocol
 from cift.core.notify import ready, stopping
 
 # How long clients have to hear that they should connect anew. Who says nothing for that long is cut off while idle.
@@ -91,11 +92,17 @@ class Worker(uvicorn.Server):
             await asyncio.get_running_loop().connect_accepted_socket(protocol, connection, ssl=self.config.ssl)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new connections, let each client hear of the end with its next answer, then stop as any server."""
+        """Take no new connections, let each client hear of the end, then stop as any server.
+
+        WebSockets hear of it at once, other clients with their next answer.
+        """
         stopping()
         self._farewell.said = True
         for listener in sockets or ():
             asyncio.get_running_loop().remove_reader(listener)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, LiveProtocol) and connection.handshake_complete:
+                connection.shutdown()
         deadline = time.monotonic() + FAREWELL_S
         while self._busy() and not self.force_exit and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # the server tells nobody that its last connection went

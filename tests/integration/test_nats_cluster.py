@@ -88,6 +88,19 @@ async def test_what_a_user_may_publish(nats_cluster: NatsCluster, admin: NatsMan
         assert (await manager.publish_acked(subject, b"{}")).seq > 0
 
 
+@pytest.mark.parametrize(("stream", "subject"), [("EVENTS", "events.AAPL"), ("MARKET_DATA", "market.book.AAPL")])
+async def test_the_api_may_follow_what_it_tells_on_its_websocket(
+    nats_cluster: NatsCluster, admin: NatsManager, stream: str, subject: str
+) -> None:
+    last = (await admin.publish_acked(subject, b"{}")).seq
+    async with NatsManager(nats_cluster.settings("api")) as manager:
+        async with StreamReader(manager, stream, start=last) as reader:
+            assert [stored.seq for stored in await asyncio.wait_for(reader.next(), 10)] == [last]
+        async with StreamReader(manager, "ORDERS") as reader:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.next(), 1.5)
+
+
 async def test_the_engine_may_keep_its_snapshots(nats_cluster: NatsCluster, admin: NatsManager) -> None:
     async with NatsManager(nats_cluster.settings("engine")) as manager:
         snapshots = await Snapshots.open(manager)
