@@ -11,7 +11,17 @@ from typing import Literal
 
 import msgspec
 
-from cift.core.messages import Accepted, BookUpdate, Cancelled, Reduced, Rejected, Side, Trade
+from cift.core.messages import (
+    Accepted,
+    BookUpdate,
+    Cancelled,
+    MassCancelled,
+    Modified,
+    Reduced,
+    Rejected,
+    Side,
+    Trade,
+)
 from cift.core.serialization import Decoder, MessageError
 
 Channel = Literal["book", "trades", "orders"]
@@ -123,7 +133,7 @@ class OwnFill(_Told, frozen=True, kw_only=True, tag="fill"):
     liquidity: Literal["maker", "taker"]
 
 
-OwnEvent = Accepted | OwnFill | Cancelled | Reduced | Rejected
+OwnEvent = Accepted | OwnFill | Cancelled | Reduced | Modified | MassCancelled | Rejected
 
 
 class OwnOrder(_Told, frozen=True, kw_only=True, tag="order"):
