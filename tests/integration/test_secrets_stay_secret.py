@@ -67,7 +67,7 @@ class Processes(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        while not self.done.wait(0.02):
+        while not self.done.wait(0.1):
             for file in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     self.seen.add(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
