@@ -18,7 +18,7 @@ MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
 	&& echo cargo-web rustfmt-web rust-web-clippy || echo cargo rustfmt rust-clippy; })
 
-.PHONY: help up down test test-cluster test-metal lint unit integration servers hosts site packages core bench-core lock clean
+.PHONY: help up down test test-cluster test-metal test-slow lint unit integration servers hosts site packages core bench-core lock clean
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -55,7 +55,10 @@ servers: packages core
 
 hosts: packages core
 	@# One host at a time: each is a whole operating system.
-	pytest -m host tests/integration
+	pytest -m 'host and not slow' tests/integration
+
+test-slow: packages core ## Hosts for longer: databases upgraded, every secret looked for in logs and process lists
+	pytest -m slow tests/integration
 
 site: packages core ## A whole host by Molecule
 	molecule test

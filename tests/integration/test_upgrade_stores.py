@@ -19,7 +19,7 @@ from cift.core.clickhouse.migrations import statements
 from cift.core.migrations import load_migrations
 from tests.servers.lab import ROOT, On, Play
 
-pytestmark = [pytest.mark.host, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.host, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 OLD, NEW = "9.3.2", "9.3.4"
 BEFORE = {
