@@ -76,7 +76,9 @@ core: $(VENV)/.installed ## The Rust core, into the virtual environment
 	@echo "building the Rust core"
 	@cd rust_core && maturin develop --release --locked --quiet
 
-bench-core: core ## The Rust core beside its peers: a table, JSON, docs/performance-core.md and plots
+bench-core: export RUSTFLAGS := -Ctarget-cpu=native
+bench-core: export CARGO_TARGET_DIR := $(CURDIR)/.state/bench/native
+bench-core: core ## The Rust core beside its peers, all for this very CPU: a table, JSON, docs/performance-core.md and plots
 	@python -m cift.benchmarks.core --docs docs
 
 packages:
