@@ -50,6 +50,7 @@ def _prepared(flow: Flow, size: int) -> tuple[Any, list[Any]]:
 
     commands = np.frombuffer(Path(flow.commands).read_bytes(), dtype=COMMAND_DTYPE)
     book = FastOrderBook("BENCH", tick_size=TICK)
+    book.reserve(flow.warm + flow.operations // 4)  # as the book in Rust
     book.submit_batch(commands[: flow.warm].copy())
     mixed = commands[flow.warm :].copy()
     return book, [mixed[start : start + size] for start in range(0, mixed.size, size)]

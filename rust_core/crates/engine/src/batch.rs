@@ -70,8 +70,8 @@ const REJECTED: u8 = 3;
 const TRIGGERED: u8 = 4;
 const POST_ONLY: u8 = 1;
 const REPRICE: u8 = 2;
-/// A book with so many orders no longer fits the processor's nearer caches.
-const LARGE: usize = 16_384;
+/// A book with so many orders no longer fits the processor's nearest cache, and shares the next one.
+const LARGE: usize = 2_048;
 /// How many commands ahead an order is fetched; its id's place is fetched at twice that.
 const AHEAD: usize = 6;
 
