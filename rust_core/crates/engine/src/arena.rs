@@ -1,10 +1,11 @@
-//! Where orders live: in blocks of fifteen, each a stretch of one price's queue.
+//! Where orders live: in blocks of sixteen, each a stretch of one price's queue.
 //!
 //! A new order goes behind its predecessor in the last block of its price, so that a busy level is written to in one
 //! place and read from front to back. To cancel an order is to clear a bit: its neighbours are not touched, which is
 //! what makes a cancel in a book of millions cost two cache lines, not four. A block leaves with its last order, but for
 //! the last one of a price, which is kept for the next order there; and two neighbours that hold next to nothing are made
-//! one.
+//! one. What is known of a block as a whole is kept apart from its orders: two to a cache line, so that the nearer caches
+//! hold it for books whose orders they can't.
 
 use crate::memory::{self, Large};
 use crate::types::{Lots, OrderId, Side, Ticks, UserId};
@@ -14,8 +15,8 @@ pub type Slot = u32;
 /// No slot, no block.
 pub const NIL: Slot = Slot::MAX;
 
-/// Orders in a block: with the head that fills eight cache lines.
-const PLACES: usize = 15;
+/// Orders in a block: eight cache lines.
+const PLACES: usize = 16;
 const PLACE_BITS: u32 = 4;
 const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
 /// Two neighbours that hold no more than so many each become one block.
@@ -60,7 +61,7 @@ pub struct Cell {
 
 /// A stretch of the queue of one price.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(32))]
 struct Block {
     price: Ticks,
     prev: Slot,
@@ -70,8 +71,12 @@ struct Block {
     /// Places given out, with an order or not any more.
     used: u32,
     side: Side,
-    cells: [Cell; PLACES],
 }
+
+/// The orders of a block.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Cells([Cell; PLACES]);
 
 /// The ends of a queue: its first and its last block. One block may be there without orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +96,14 @@ impl Ends {
 #[derive(Clone, Debug)]
 pub struct Arena {
     blocks: Large<Block>,
+    cells: Large<Cells>,
     free: Slot,
     live: usize,
 }
 
 impl Default for Arena {
     fn default() -> Self {
-        Self { blocks: Large::default(), free: NIL, live: 0 }
+        Self { blocks: Large::default(), cells: Large::default(), free: NIL, live: 0 }
     }
 }
 
@@ -120,7 +126,9 @@ impl Arena {
 
     /// Room for that many orders in all, spread over prices and thinned out by cancels as usual.
     pub fn reserve(&mut self, orders: usize) {
-        self.blocks.reserve_in_all(orders / (PLACES / 2) + 1);
+        let blocks = orders / (PLACES / 2) + 1;
+        self.blocks.reserve_in_all(blocks);
+        self.cells.reserve_in_all(blocks);
     }
 
     /// Put an order at the end of a queue.
@@ -134,7 +142,7 @@ impl Arena {
         let block = &mut self.blocks[tail as usize];
         let place = block.used;
         // Field by field: as one copy it would be put together in memory first, and wait for that.
-        let to = &mut block.cells[place as usize];
+        let to = &mut self.cells[tail as usize].0[place as usize];
         (to.id, to.user, to.quantity, to.entry) = (cell.id, cell.user, cell.quantity, cell.entry);
         (to.post_only, to.rare) = (cell.post_only, cell.rare);
         block.live |= 1 << place;
@@ -168,8 +176,8 @@ impl Arena {
     fn grow(&mut self) -> Slot {
         let number = self.blocks.len();
         assert!(number < 1 << (32 - PLACE_BITS), "fewer than 2^32 orders");
-        let cells = [Cell::default(); PLACES];
-        self.blocks.push(Block { price: 0, prev: NIL, next: NIL, live: 0, used: 0, side: Side::Buy, cells });
+        self.blocks.push(Block { price: 0, prev: NIL, next: NIL, live: 0, used: 0, side: Side::Buy });
+        self.cells.push(Cells([Cell::default(); PLACES]));
         number as Slot
     }
 
@@ -229,19 +237,18 @@ impl Arena {
         if next == NIL || self.blocks[next as usize].live.count_ones() > SPARSE {
             return;
         }
-        let taken = self.blocks[next as usize];
-        let block = &mut self.blocks[number as usize];
-        let old = *block;
-        (block.live, block.used) = (0, 0);
-        for from in [&old, &taken] {
-            for place in places(from.live) {
-                let cell = from.cells[place];
-                moved(cell.entry, join(number, block.used));
-                block.cells[block.used as usize] = cell;
-                block.live |= 1 << block.used;
-                block.used += 1;
+        let mut used = 0;
+        for from in [number, next] {
+            for place in places(self.blocks[from as usize].live) {
+                // Of its own orders none moves up: no place is written to before it was read.
+                let cell = self.cells[from as usize].0[place];
+                moved(cell.entry, join(number, used));
+                self.cells[number as usize].0[used as usize] = cell;
+                used += 1;
             }
         }
+        let block = &mut self.blocks[number as usize];
+        (block.live, block.used) = ((1 << used) - 1, used);
         self.close(ends, next);
     }
 
@@ -257,14 +264,14 @@ impl Arena {
     #[must_use]
     pub fn cell(&self, slot: Slot) -> &Cell {
         let (block, place) = split(slot);
-        &self.blocks[block].cells[place]
+        &self.cells[block].0[place]
     }
 
     /// What its block keeps of the order in a slot, to change.
     #[inline]
     pub fn cell_mut(&mut self, slot: Slot) -> &mut Cell {
         let (block, place) = split(slot);
-        &mut self.blocks[block].cells[place]
+        &mut self.cells[block].0[place]
     }
 
     /// The side and price of the order in a slot.
@@ -279,25 +286,38 @@ impl Arena {
     #[inline]
     #[must_use]
     pub fn get(&self, slot: Slot) -> Order {
-        let (block, place) = split(slot);
-        self.blocks[block].order(place)
+        self.order(split(slot).0, self.cell(slot))
+    }
+
+    fn order(&self, block: usize, cell: &Cell) -> Order {
+        let (&Block { price, side, .. }, &Cell { id, user, quantity, post_only, rare, .. }) =
+            (&self.blocks[block], cell);
+        Order { id, user, price, quantity, side, post_only, rare }
+    }
+
+    /// The orders of a block in the places of these bits.
+    fn orders(&self, number: Slot, bits: u32) -> impl Iterator<Item = Order> {
+        places(bits).map(move |place| self.order(number as usize, &self.cells[number as usize].0[place]))
+    }
+
+    /// The blocks from this one on, one way or the other.
+    fn blocks(&self, first: Slot, after: impl Fn(&Block) -> Slot) -> impl Iterator<Item = Order> {
+        let there = |number: Slot| (number != NIL).then_some(number);
+        std::iter::successors(there(first), move |number| there(after(&self.blocks[*number as usize])))
+            .flat_map(|number| self.orders(number, self.blocks[number as usize].live))
     }
 
     /// A queue's orders, first come first.
     pub fn queue(&self, ends: Ends) -> impl Iterator<Item = Order> {
-        let at = |number: Slot| self.blocks.get(number as usize);
-        std::iter::successors(at(ends.head), move |block| at(block.next))
-            .flat_map(|block| places(block.live).map(|place| block.order(place)))
+        self.blocks(ends.head, |block| block.next)
     }
 
     /// The orders before the one in a slot, the nearest block's first.
     pub fn ahead(&self, slot: Slot) -> impl Iterator<Item = Order> {
         let (number, place) = split(slot);
         let block = &self.blocks[number];
-        let same = places(block.live & ((1 << place) - 1)).map(|place| block.order(place));
-        let at = |number: Slot| self.blocks.get(number as usize);
-        let others = std::iter::successors(at(block.prev), move |block| at(block.prev));
-        same.chain(others.flat_map(|block| places(block.live).map(|place| block.order(place))))
+        let same = self.orders(number as Slot, block.live & ((1 << place) - 1));
+        same.chain(self.blocks(block.prev, |block| block.prev))
     }
 
     /// Ask the processor for the cache lines of a slot, to be there when they are needed.
@@ -305,17 +325,9 @@ impl Arena {
     pub fn prefetch(&self, slot: Slot) {
         let (block, place) = split(slot);
         memory::fetch(&self.blocks, block);
-        if let Some(block) = self.blocks.get(block) {
-            memory::fetch(&block.cells, place);
+        if let Some(cells) = self.cells.get(block) {
+            memory::fetch(&cells.0, place);
         }
-    }
-}
-
-impl Block {
-    #[inline]
-    fn order(&self, place: usize) -> Order {
-        let Cell { id, user, quantity, post_only, rare, .. } = self.cells[place];
-        Order { id, user, price: self.price, quantity, side: self.side, post_only, rare }
     }
 }
 
@@ -335,8 +347,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_fills_eight_cache_lines() {
-        assert_eq!((size_of::<Cell>(), size_of::<Block>(), align_of::<Block>()), (32, 512, 64));
+    fn orders_and_blocks_lie_two_to_a_cache_line() {
+        assert_eq!((size_of::<Cell>(), size_of::<Cells>(), align_of::<Cells>()), (32, 512, 64));
+        assert_eq!((size_of::<Block>(), align_of::<Block>()), (32, 32));
     }
 
     /// Orders come and go at random places of one queue; a plain list says what must be left, in which order.

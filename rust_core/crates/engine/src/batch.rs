@@ -98,9 +98,9 @@ impl<'a> Rows<'a> {
 
     /// It has ended: with what rests, where that is news, or with a refusal.
     #[inline(always)]
-    pub fn end(&mut self, side: u8, order_id: u64, user_id: u64, outcome: Result<Option<f64>, BookError>) {
+    pub fn end(&mut self, side: u8, order_id: u64, user_id: u64, outcome: Result<Option<Lots>, BookError>) {
         match outcome {
-            Ok(Some(quantity)) => self.row(ACCEPTED, side, order_id, user_id).quantity = quantity,
+            Ok(Some(lots)) => self.row(ACCEPTED, side, order_id, user_id).quantity = self.lot.quantity(lots),
             Ok(None) => {}
             Err(error) => self.row(REJECTED, side, order_id, user_id).code = error.number(),
         }
@@ -132,7 +132,7 @@ impl Sink for Rows<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn emit(&mut self, event: Event) {
         let (tick, lot) = (self.tick, self.lot);
         match event {
@@ -173,13 +173,18 @@ impl Instrument {
                 self.look_ahead(&commands[number..]);
             }
             rows.begin(number as u64);
-            let outcome = match command {
-                // What most commands are: nothing to be looked up.
-                CommandRow { op: 0, tif: 0, flags: 0, .. } => self.submit_plain(command, &mut rows).map(Some),
-                _ => self.submit(command, &mut rows),
-            };
-            let resting = outcome.map(|resting| resting.map(|lots| self.quantity(lots)));
-            rows.end(command.side, command.order_id, command.user_id, resting);
+            let CommandRow { side, order_id, user_id, .. } = *command;
+            // What most commands are: nothing to be looked up. Each outcome is read where it comes out: made another
+            // one first, it would be copied in pieces that the processor has to wait for.
+            if let CommandRow { op: 0, tif: 0, flags: 0, .. } = command {
+                match self.submit_plain(command, &mut rows) {
+                    Ok(lots) => rows.end(side, order_id, user_id, Ok(Some(lots))),
+                    Err(error) => rows.end(side, order_id, user_id, Err(error)),
+                }
+            } else {
+                let outcome = self.submit(command, &mut rows);
+                rows.end(side, order_id, user_id, outcome);
+            }
         }
     }
 

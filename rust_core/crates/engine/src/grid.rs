@@ -53,12 +53,10 @@ impl Grid {
         self.step
     }
 
-    /// The number of steps in `value`, of either sign.
-    ///
-    /// # Errors
-    /// When the value is not finite, not on the grid, or too large to be exact.
+    /// The number of steps in `value`, of either sign; none where it is not finite, not on the grid, or too large to be
+    /// exact. Why not is asked for apart: an error has room for a lot, and would be carried along where there is none.
     #[inline]
-    pub fn steps(&self, field: &'static str, value: f64) -> Result<i64, BookError> {
+    fn whole(&self, value: f64) -> Option<i64> {
         let exact = value * self.per_step;
         // Among floats this large the whole numbers are all there is: the sum is rounded, and its bits count. On a plain
         // x86-64, `round` is a call and a cast takes several steps.
@@ -66,10 +64,20 @@ impl Grid {
         let whole = shifted - SHIFT;
         let error = (exact - whole).abs();
         // One comparison each on the hot path; NaN fails the first.
-        if error <= TOLERANCE.max(exact.abs() * 1e-15) && whole.abs() <= MAX_STEPS {
-            return Ok(shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i64);
+        let fits = error <= TOLERANCE.max(exact.abs() * 1e-15) && whole.abs() <= MAX_STEPS;
+        fits.then_some(shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i64)
+    }
+
+    /// The number of steps in `value`, of either sign.
+    ///
+    /// # Errors
+    /// When the value is not finite, not on the grid, or too large to be exact.
+    #[inline]
+    pub fn steps(&self, field: &'static str, value: f64) -> Result<i64, BookError> {
+        match self.whole(value) {
+            Some(steps) => Ok(steps),
+            None => Err(self.refuse(field, value)),
         }
-        Err(self.refuse(field, value, whole))
     }
 
     /// The number of steps in `value`, at least one.
@@ -78,12 +86,10 @@ impl Grid {
     /// As `steps`, and when the value is zero or negative.
     #[inline]
     pub fn positive_steps(&self, field: &'static str, value: f64) -> Result<u64, BookError> {
-        if value <= 0.0 {
-            return Err(BookError::NotPositive { field, value });
-        }
-        match self.steps(field, value)? {
-            0 => Err(self.refuse(field, value, 0.0)),
-            steps => Ok(steps.unsigned_abs()),
+        match self.whole(value) {
+            Some(steps) if steps > 0 => Ok(steps.unsigned_abs()),
+            _ if value <= 0.0 => Err(BookError::NotPositive { field, value }),
+            _ => Err(self.refuse(field, value)),
         }
     }
 
@@ -110,10 +116,10 @@ impl Grid {
     }
 
     #[cold]
-    fn refuse(&self, field: &'static str, value: f64, whole: f64) -> BookError {
+    fn refuse(&self, field: &'static str, value: f64) -> BookError {
         if !value.is_finite() {
             BookError::NotFinite { field, value }
-        } else if whole.abs() > MAX_STEPS {
+        } else if (value * self.per_step).round().abs() > MAX_STEPS {
             BookError::TooLarge { field, value, limit: MAX_STEPS * self.step, step_name: self.name }
         } else {
             BookError::OffGrid { field, value, step_name: self.name, step: self.step }

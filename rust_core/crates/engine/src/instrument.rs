@@ -80,14 +80,11 @@ impl Instrument {
     /// As `ticks`.
     #[inline]
     pub fn named_ticks(&self, field: &'static str, price: f64) -> Result<Ticks, BookError> {
-        if price <= 0.0 && !self.negative_prices {
-            return Err(BookError::NotPositive { field, value: price });
+        match self.tick.steps(field, price) {
+            Ok(ticks) if ticks > 0 || self.negative_prices => Ok(ticks),
+            Err(error) if price.is_nan() || price > 0.0 || self.negative_prices => Err(error),
+            _ => Err(BookError::NotPositive { field, value: price }),
         }
-        let ticks = self.tick.steps(field, price)?;
-        if ticks == 0 && !self.negative_prices {
-            return Err(BookError::NotPositive { field, value: price });
-        }
-        Ok(ticks)
     }
 
     /// A quantity in lots.

@@ -20,7 +20,7 @@ impl Instrument {
             rows.begin(number);
             let Command { order_id, user_id, side, .. } = *command;
             let outcome = self.submit_one(command, &mut rows);
-            rows.end(side, order_id, user_id, outcome.map(|resting| resting.map(|lots| self.quantity(lots))));
+            rows.end(side, order_id, user_id, outcome);
         }
     }
 
