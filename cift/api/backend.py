@@ -19,6 +19,7 @@ from cift.api.journal import Journal
 from cift.api.live.hub import Hub
 from cift.api.outcomes import Outcomes
 from cift.api.reference import ReferenceCache
+from cift.api.tables import ANSWER_S, Tables
 from cift.core.cache import Cache
 from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
@@ -38,6 +39,7 @@ class Backend:
     database: Database
     cache: Cache
     clickhouse: ClickHouseManager
+    tables: Tables
     nats: NatsManager
     journal: Journal
     reference: ReferenceCache
@@ -67,7 +69,7 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.from_settings(settings))
         cache = await stack.enter_async_context(Cache(settings))
-        clickhouse = ClickHouseManager(settings, threads=2)
+        clickhouse = ClickHouseManager(settings, timeout_s=ANSWER_S)
         stack.push_async_callback(clickhouse.close)
         nats = NatsManager(settings, name="cift-api")
         stack.push_async_callback(nats.close)
@@ -80,7 +82,8 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
             if reference.loaded and nats.connected:
                 break
             await asyncio.sleep(0.02)
-        yield Backend(settings, database, cache, clickhouse, nats, Journal(nats, outcomes), reference, hub)
+        journal = Journal(nats, outcomes)
+        yield Backend(settings, database, cache, clickhouse, Tables(clickhouse), nats, journal, reference, hub)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

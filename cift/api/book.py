@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query
 from cift.api.auth import Reader
 from cift.api.backend import Behind
 from cift.api.models import BookView, Level
-from cift.api.problems import Problem, described, unavailable
+from cift.api.problems import described, unavailable
+from cift.api.reading import known
 from cift.core.cache import CacheUnavailableError
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,7 @@ Depth = Annotated[int, Query(ge=1, le=1000, description="Levels of each side.")]
 @router.get("/book/{symbol}", responses=described(401, 403, 404, 422, 503))
 async def get_book(symbol: str, behind: Behind, reader: Reader, depth: Depth = 10) -> BookView:
     """Return the book as the recorder last stored it; a symbol without orders has empty sides."""
-    if behind.reference.instrument(symbol) is None:
-        raise Problem(404, "unknown_symbol", "No such book", "The symbol is not an instrument of this venue")
+    known(behind, symbol)
     try:
         book = await behind.cache.get_book(symbol)
     except CacheUnavailableError as error:

@@ -31,3 +31,11 @@ def check_price(field: str, price: float, instrument: Instrument) -> list[FieldE
     """Return the errors of a price, at most one."""
     error = off_grid(field, price, instrument.tick_size, "tick size")
     return [error] if error else []
+
+
+def on_lots(quantity: float, instrument: Instrument | None) -> float:
+    """Return a sum of quantities without what adding doubles left behind: the nearest multiple of the lot size."""
+    if instrument is None:
+        return quantity
+    lot = Decimal(repr(instrument.lot_size))
+    return float(round(Decimal(quantity) / lot) * lot)

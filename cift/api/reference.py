@@ -32,11 +32,12 @@ class Principal:
 
 
 class ReferenceCache:
-    """Instruments by symbol and principals by the hash of their key."""
+    """Instruments by symbol, names of accounts, and principals by the hash of their key."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._instruments: dict[str, Instrument] = {}
+        self._accounts: dict[int, str] = {}
         self._keys: dict[str, tuple[ApiKey, Principal]] = {}
         self._loaded = False
         self._tried_at = -float("inf")
@@ -52,6 +53,15 @@ class ReferenceCache:
         """Return the instrument, None when there is no such symbol; raise 503 before the first load."""
         self._require_loaded()
         return self._instruments.get(symbol)
+
+    def instruments(self) -> list[Instrument]:
+        """Return every instrument, by symbol; raise 503 before the first load."""
+        self._require_loaded()
+        return list(self._instruments.values())
+
+    def account_name(self, account_id: int) -> str:
+        """Return what an account is called; empty for one that is gone."""
+        return self._accounts.get(account_id, "")
 
     async def principal(self, key: str) -> Principal | None:
         """Return whose key this is, None for nobody's; raise 503 before the first load.
@@ -73,6 +83,7 @@ class ReferenceCache:
                 return
             try:
                 instruments = await self._database.instruments()
+                accounts = await self._database.accounts()
                 keys = await self._database.api_keys()
             except DatabaseUnavailable as error:
                 if not self._failing:
@@ -83,6 +94,7 @@ class ReferenceCache:
                 self._tried_at = time.monotonic()
             self._failing = False
             self._instruments = {instrument.symbol: instrument for instrument in instruments}
+            self._accounts = {account.account_id: account.name for account in accounts}
             self._keys = {key.sha256: (key, Principal(key.account_id, frozenset(key.scopes))) for key in keys}
             self._loaded = True
 

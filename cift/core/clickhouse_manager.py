@@ -14,6 +14,7 @@ import polars as pl
 
 from cift.core.clickhouse.bars import INTERVALS, Instant, bars_query, check_symbol, period
 from cift.core.clickhouse.connection import ClickHouseError, ClickHouseUnavailableError, Connection, Params
+from cift.core.clickhouse.orders import ORDER_EVENTS
 from cift.core.clickhouse.rows import EXECUTIONS, TICKS, Rows, to_arrow
 from cift.core.config import Settings, get_settings
 
@@ -26,7 +27,7 @@ __all__ = [
     "get_clickhouse_manager",
 ]
 
-_SEQUENCED = ("trade_executions", "ticks_analytics", "position_history_analytics")
+_SEQUENCED = ("trade_executions", "ticks_analytics", "position_history_analytics", "order_events")
 
 
 class ClickHouseManager:
@@ -139,6 +140,10 @@ class ClickHouseManager:
     async def insert_ticks(self, rows: Rows, *, token: str | None = None) -> int:
         """Insert trades, from which the bars follow; columns as in `cift.core.clickhouse.rows.TICKS`."""
         return await self.insert("ticks_analytics", to_arrow(rows, TICKS), token=token)
+
+    async def insert_order_events(self, rows: Rows, *, token: str | None = None) -> int:
+        """Insert events of orders; columns as in `cift.core.clickhouse.orders.ORDER_EVENTS`."""
+        return await self.insert("order_events", to_arrow(rows, ORDER_EVENTS), token=token)
 
 
 _manager: ClickHouseManager | None = None

@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 from prometheus_client import Counter, Gauge
 
 from cift.core.cache import Cache, CacheUnavailableError
+from cift.core.clickhouse.orders import order_events
 from cift.core.clickhouse_manager import ClickHouseError, ClickHouseManager, ClickHouseUnavailableError
 from cift.core.config import Settings
 from cift.core.messages import BookUpdate, Fill, ServiceStatus, Trade, status_subject
@@ -70,12 +71,12 @@ async def insist(store: str, attempt: Callable[[], Awaitable[None]]) -> None:
         wait = min(longest, wait * 2)
 
 
-def execution(stored: Stored) -> Row | None:
-    """Return the row of trade_executions for an event, None for one that is no fill."""
+def execution(stored: Stored) -> list[Row]:
+    """Return the row of trade_executions for an event; none for one that is no fill."""
     event = decode_event(stored.data)
     if not isinstance(event, Fill):
-        return None
-    return {
+        return []
+    row = {
         "stream_seq": stored.seq,
         "command_seq": event.seq,
         "pos": event.pos,
@@ -89,14 +90,20 @@ def execution(stored: Stored) -> Row | None:
         "maker_order_id": event.maker_order_id,
         "maker_user_id": event.maker_user_id,
     }
+    return [row]
 
 
-def tick(stored: Stored) -> Row | None:
+def order_history(stored: Stored) -> list[Row]:
+    """Return the rows of order_events for an event."""
+    return order_events(decode_event(stored.data), stored.seq)
+
+
+def tick(stored: Stored) -> list[Row]:
     """Return the row of ticks_analytics for a trade."""
     trade = decode_market_data(stored.data)
     if not isinstance(trade, Trade):
-        return None
-    return {
+        return []
+    row = {
         "ts": trade.ts,
         "symbol": trade.symbol,
         "price": trade.price,
@@ -106,17 +113,18 @@ def tick(stored: Stored) -> Row | None:
         "pos": trade.pos,
         "stream_seq": stored.seq,
     }
+    return [row]
 
 
-def top(stored: Stored) -> Row | None:
+def top(stored: Stored) -> list[Row]:
     """Return the row of book_top for a book; an empty side has no price."""
     book = decode_market_data(stored.data)
     if not isinstance(book, BookUpdate):
-        return None
+        return []
     nothing = (None, None)
     bid_price, bid_quantity = book.bids[0] if book.bids else nothing
     ask_price, ask_quantity = book.asks[0] if book.asks else nothing
-    return {
+    row = {
         "ts": book.ts,
         "symbol": book.symbol,
         "bid_price": bid_price,
@@ -126,18 +134,19 @@ def top(stored: Stored) -> Row | None:
         "seq": book.seq,
         "stream_seq": stored.seq,
     }
+    return [row]
 
 
 class TableTap(ABC):
-    """One stream into one table, every message's row once."""
+    """One stream into one table, every message's rows once."""
 
     store: str
 
     def __init__(
-        self, nats: NatsManager, *, stream: str, subject: str, table: str, to_row: Callable[[Stored], Row | None]
+        self, nats: NatsManager, *, stream: str, subject: str, table: str, to_rows: Callable[[Stored], list[Row]]
     ) -> None:
         self._nats = nats
-        self._stream, self._subject, self._table, self._to_row = stream, subject, table, to_row
+        self._stream, self._subject, self._table, self._to_rows = stream, subject, table, to_rows
         self.reader: StreamReader | None = None
 
     @abstractmethod
@@ -172,15 +181,12 @@ class TableTap(ABC):
             watch.cancel()
 
     def _rows(self, batch: Sequence[Stored]) -> list[Row]:
-        rows = []
+        rows: list[Row] = []
         for stored in batch:
             try:
-                row = self._to_row(stored)
+                rows += self._to_rows(stored)
             except MessageError as error:
                 log.error("%s: message %d of %s is left out: %s", self._table, stored.seq, self._stream, error)
-                continue
-            if row is not None:
-                rows.append(row)
         return rows
 
 
@@ -197,9 +203,9 @@ class HistoryTap(TableTap):
         stream: str,
         subject: str,
         table: str,
-        to_row: Callable[[Stored], Row | None],
+        to_rows: Callable[[Stored], list[Row]],
     ) -> None:
-        super().__init__(nats, stream=stream, subject=subject, table=table, to_row=to_row)
+        super().__init__(nats, stream=stream, subject=subject, table=table, to_rows=to_rows)
         self._clickhouse = clickhouse
 
     async def _last(self) -> int:
@@ -218,9 +224,9 @@ class IntradayTap(TableTap):
     store = "questdb"
 
     def __init__(
-        self, nats: NatsManager, questdb: QuestDB, *, subject: str, table: str, to_row: Callable[[Stored], Row | None]
+        self, nats: NatsManager, questdb: QuestDB, *, subject: str, table: str, to_rows: Callable[[Stored], list[Row]]
     ) -> None:
-        super().__init__(nats, stream=MARKET_DATA.name, subject=subject, table=table, to_row=to_row)
+        super().__init__(nats, stream=MARKET_DATA.name, subject=subject, table=table, to_rows=to_rows)
         self._questdb = questdb
 
     async def _last(self) -> int:
@@ -263,10 +269,12 @@ class _Insert:
         return await self._clickhouse.last_stream_seq(self._table) >= int(self._rows[-1]["stream_seq"])
 
     async def _insert(self) -> None:
-        if self._table == "trade_executions":
-            await self._clickhouse.insert_executions(self._rows, token=self._token)
-        else:
-            await self._clickhouse.insert_ticks(self._rows, token=self._token)
+        into = {
+            "trade_executions": self._clickhouse.insert_executions,
+            "order_events": self._clickhouse.insert_order_events,
+            "ticks_analytics": self._clickhouse.insert_ticks,
+        }
+        await into[self._table](self._rows, token=self._token)
 
 
 class BookTap:
@@ -327,20 +335,23 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         AsyncExitStack() as stores,
     ):
         executions = HistoryTap(
-            nats, clickhouse, stream=EVENTS.name, subject="", table="trade_executions", to_row=execution
+            nats, clickhouse, stream=EVENTS.name, subject="", table="trade_executions", to_rows=execution
+        )
+        orders = HistoryTap(
+            nats, clickhouse, stream=EVENTS.name, subject="", table="order_events", to_rows=order_history
         )
         ticks = HistoryTap(
-            nats, clickhouse, stream=MARKET_DATA.name, subject="market.trades.>", table="ticks_analytics", to_row=tick
+            nats, clickhouse, stream=MARKET_DATA.name, subject="market.trades.>", table="ticks_analytics", to_rows=tick
         )
         books = BookTap(nats, cache)
-        taps = (executions, ticks, books)
+        taps = (executions, orders, ticks, books)
         intraday: list[IntradayTap] = []
         if settings.questdb_enabled:
-            for table, subject, to_row in (("trades", "market.trades.>", tick), ("book_top", "market.book.>", top)):
+            for table, subject, to_rows in (("trades", "market.trades.>", tick), ("book_top", "market.book.>", top)):
                 questdb = await stores.enter_async_context(
                     QuestDB(settings)
                 )  # a connection each: they run side by side
-                intraday.append(IntradayTap(nats, questdb, subject=subject, table=table, to_row=to_row))
+                intraday.append(IntradayTap(nats, questdb, subject=subject, table=table, to_rows=to_rows))
 
         async def answer(message: Msg) -> None:
             # QuestDB is an extra: the stack is well without it. Metrics and the log say how far it is behind.

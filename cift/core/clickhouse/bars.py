@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -58,7 +59,7 @@ class Query:
     """SQL and the values of its parameters."""
 
     sql: str
-    params: dict[str, int | str]
+    params: Mapping[str, int | float | str]
 
 
 def nanoseconds(field: str, moment: Instant) -> int:

@@ -69,7 +69,7 @@ def to_arrow(rows: Rows, schema: pa.Schema | None = None) -> pa.Table:
             raise ValueError(f"columns: missing {missing}, unknown {unknown}; expected {schema.names}")
         table = table.select(schema.names)
         for name in schema.names:
-            if table.column(name).null_count:
+            if table.column(name).null_count and not schema.field(name).nullable:
                 raise ValueError(f"{name}: found an empty value, expected one in every row")
         return table.cast(schema)
     except (pa.ArrowException, TypeError, OverflowError) as error:

@@ -1,0 +1,135 @@
+"""The table order_events: rows made of the engine's events, and the queries for an account's orders and fills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from cift.core.clickhouse.bars import Query
+from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, MassCancelled, Modified, Reduced, Rejected
+
+ORDER_EVENTS = pa.schema(
+    [
+        pa.field("stream_seq", pa.uint64(), nullable=False),
+        pa.field("command_seq", pa.uint64(), nullable=False),
+        pa.field("pos", pa.uint16(), nullable=False),
+        pa.field("ts", pa.timestamp("ns", "UTC"), nullable=False),
+        pa.field("account_id", pa.uint64(), nullable=False),
+        pa.field("order_id", pa.uint64(), nullable=False),
+        pa.field("symbol", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("side", pa.string(), nullable=False),
+        pa.field("liquidity", pa.string(), nullable=False),
+        pa.field("price", pa.float64()),
+        pa.field("quantity", pa.float64(), nullable=False),
+        pa.field("client_order_id", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+"""Columns of order_events."""
+
+# An order is first accepted or rejected; `set` events say what is left of it, `gone` ones what was taken off since.
+_ORDERS = """
+SELECT order_id,
+       any(events.symbol) AS symbol,
+       toUnixTimestamp64Nano(min(events.ts)) AS ts,
+       toUnixTimestamp64Nano(max(events.ts)) AS updated_ts,
+       countIf(kind = 'rejected') > 0 AS rejected,
+       countIf(kind = 'cancelled') > 0 AS cancelled,
+       argMaxIf(events.price, stream_seq, kind IN ('accepted', 'modified')) AS price,
+       sumIf(events.quantity, kind = 'fill') AS filled,
+       sumIf(events.quantity * events.price, kind = 'fill') AS traded,
+       argMaxIf(events.quantity, stream_seq, kind IN ('accepted', 'modified', 'reduced')) AS set,
+       maxIf(stream_seq, kind IN ('accepted', 'modified', 'reduced')) AS since,
+       groupArrayIf((stream_seq, events.quantity), kind IN ('fill', 'cancelled')) AS gone,
+       set - arraySum(arrayMap(each -> if(each.1 > since, each.2, 0.), gone)) AS remaining,
+       argMaxIf(toString(events.reason), stream_seq, kind IN ('rejected', 'cancelled')) AS reason
+FROM order_events AS events FINAL
+WHERE account_id = {account:UInt64} AND order_id < {before:UInt64}
+  AND ({symbol:String} = '' OR events.symbol = {symbol:String})
+GROUP BY order_id
+HAVING NOT {open:Bool} OR remaining > {speck:Float64}
+ORDER BY order_id DESC
+LIMIT {limit:UInt64}
+"""
+
+_FILLS = """
+SELECT stream_seq, command_seq, pos, toUnixTimestamp64Nano(ts) AS ts, order_id, toString(symbol) AS symbol,
+       toString(side) AS side, toString(liquidity) AS liquidity, price, quantity
+FROM order_events FINAL
+WHERE account_id = {account:UInt64} AND kind = 'fill' AND (stream_seq, order_id) < ({before:UInt64}, {order:UInt64})
+  AND ({symbol:String} = '' OR symbol = {symbol:String})
+ORDER BY stream_seq DESC, order_id DESC
+LIMIT {limit:UInt64}
+"""
+
+# Sums of doubles: less than any lot is nothing.
+_SPECK = 1e-12
+NEWEST = 2**63 - 1
+Bound = dict[str, int | float | str]
+
+
+def order_events(event: AnyEvent, stream_seq: int) -> list[dict[str, Any]]:
+    """Return the rows of an event: none, one, or one for each side of a fill."""
+    row: dict[str, Any] = {
+        "stream_seq": stream_seq,
+        "command_seq": event.seq,
+        "pos": event.pos,
+        "ts": event.ts,
+        "account_id": event.user_id,
+        "order_id": event.order_id,
+        "symbol": event.symbol,
+        "side": "unknown",
+        "liquidity": "none",
+        "price": None,
+        "quantity": 0.0,
+        "client_order_id": "",
+        "reason": "",
+    }
+    match event:
+        case Accepted():
+            name = event.client_order_id or ""
+            said = {"side": event.side, "price": event.price, "quantity": event.quantity, "client_order_id": name}
+            return [row | said | {"kind": "accepted"}]
+        case Fill():
+            row |= {"kind": "fill", "price": event.price, "quantity": event.quantity}
+            other = "sell" if event.side == "buy" else "buy"
+            whose = {"account_id": event.maker_user_id, "order_id": event.maker_order_id}
+            return [
+                row | {"side": event.side, "liquidity": "taker"},
+                row | whose | {"side": other, "liquidity": "maker"},
+            ]
+        case Cancelled():
+            return [row | {"kind": "cancelled", "quantity": event.quantity, "reason": event.reason}]
+        case Reduced():
+            return [row | {"kind": "reduced", "quantity": event.remaining}]
+        case Modified():
+            return [row | {"kind": "modified", "price": event.price, "quantity": event.quantity}]
+        case Rejected() if event.seq == event.order_id and event.user_id:
+            return [row | {"kind": "rejected", "reason": event.code}]
+        case Rejected() | MassCancelled():
+            return []  # of a change, which leaves the order as it was
+
+
+def orders_query(account_id: int, *, symbol: str = "", open_only: bool, before: int, limit: int) -> Query:
+    """Return the query for an account's orders with ids below `before`, newest first.
+
+    Columns: order_id, symbol, ts, updated_ts (ns), rejected, cancelled, price, filled, traded (sum of price times
+    quantity), remaining, reason. A mass cancel that was rejected looks as an order here: the journal tells them apart.
+    """
+    bound: Bound = {
+        "account": account_id,
+        "symbol": symbol,
+        "open": open_only,
+        "before": before,
+        "limit": limit,
+        "speck": _SPECK,
+    }
+    return Query(_ORDERS, bound)
+
+
+def fills_query(account_id: int, *, symbol: str = "", before: tuple[int, int] = (NEWEST, 0), limit: int) -> Query:
+    """Return the query for an account's fills before one with that (stream_seq, order_id), newest first."""
+    bound: Bound = {"account": account_id, "symbol": symbol, "before": before[0], "order": before[1], "limit": limit}
+    return Query(_FILLS, bound)
