@@ -4,30 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-
 from cift.core.clickhouse.bars import Query
 from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, MassCancelled, Modified, Reduced, Rejected
-
-ORDER_EVENTS = pa.schema(
-    [
-        pa.field("stream_seq", pa.uint64(), nullable=False),
-        pa.field("command_seq", pa.uint64(), nullable=False),
-        pa.field("pos", pa.uint16(), nullable=False),
-        pa.field("ts", pa.timestamp("ns", "UTC"), nullable=False),
-        pa.field("account_id", pa.uint64(), nullable=False),
-        pa.field("order_id", pa.uint64(), nullable=False),
-        pa.field("symbol", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("side", pa.string(), nullable=False),
-        pa.field("liquidity", pa.string(), nullable=False),
-        pa.field("price", pa.float64()),
-        pa.field("quantity", pa.float64(), nullable=False),
-        pa.field("client_order_id", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-    ]
-)
-"""Columns of order_events."""
 
 # An order is first accepted or rejected; `set` events say what is left of it, `gone` ones what was taken off since.
 _ORDERS = """
