@@ -116,3 +116,98 @@ class BarsView(BaseModel):
     symbol: str = Field(examples=["AAPL"])
     interval: str = Field(examples=["1m"])
     bars: list[BarView]
+
+
+class PositionView(BaseModel):
+    """What an account holds of a symbol; the formula is at /pnl."""
+
+    symbol: str = Field(examples=["AAPL"])
+    quantity: float = Field(examples=[-40], description="Negative when short.")
+    average_price: float | None = Field(examples=[187.25], description="Of what is held.")
+    mark_price: float | None = Field(examples=[187.30], description="Of the symbol's last trade.")
+    notional: float = Field(description="Quantity times mark.")
+    realized_pnl: float
+    unrealized_pnl: float
+    ts: int = Field(description=f"The account's last fill in it. {_TS}")
+
+
+class PnlView(BaseModel):
+    """An account's profit and loss."""
+
+    realized_pnl: float
+    unrealized_pnl: float
+    total_pnl: float
+    symbols: list[PositionView] = Field(description="Every symbol that it ever traded.")
+
+
+class Span(BaseModel):
+    """Of what, and when: [start, end)."""
+
+    symbol: str = Field(examples=["AAPL"])
+    start: int = Field(description=_TS)
+    end: int = Field(description=_TS)
+
+
+class VwapView(Span):
+    """The volume-weighted average price; null where nothing traded."""
+
+    vwap: float | None
+    volume: float
+    notional: float
+    trades: int
+
+
+class VolatilityView(Span):
+    """Volatilities; null where there are too few bars."""
+
+    interval: str = Field(examples=["1m"])
+    bars: int
+    returns: int
+    volatility: float | None
+    realized: float | None
+    parkinson: float | None
+    annualized: float | None
+
+
+class FlowView(Span):
+    """What takers bought and sold."""
+
+    buy_volume: float
+    sell_volume: float
+    imbalance: float
+    trades: int
+
+
+class DayPnl(BaseModel):
+    """What an account's fills of a day did in a symbol."""
+
+    ts: int = Field(description=f"The day's beginning. {_TS}")
+    symbol: str = Field(examples=["AAPL"])
+    quantity: float = Field(description="Held after the day's last fill.")
+    realized_pnl: float
+    unrealized_pnl: float = Field(description="Of that, at the price of the last fill.")
+    fills: int
+
+
+class TopSymbol(BaseModel):
+    """How much of a symbol traded."""
+
+    symbol: str = Field(examples=["AAPL"])
+    volume: float
+    notional: float
+    vwap: float
+    trades: int
+
+
+class StrategyView(BaseModel):
+    """What a strategy earned in a period."""
+
+    ts: int = Field(description=f"The period's end. {_TS}")
+    strategy: str
+    period: str = Field(examples=["1d"])
+    pnl: float
+    turnover: float
+    sharpe: float | None
+    max_drawdown: float
+    trades: int
+    winning_trades: int

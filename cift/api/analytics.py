@@ -1,0 +1,125 @@
+"""GET /api/v1/analytics: what ClickHouse computes over a period [start, end), a day up to now if it isn't given."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Query
+
+from cift.api.auth import Reader
+from cift.api.backend import Backend, Behind
+from cift.api.paging import End, Start, period
+from cift.api.problems import FieldError, described, invalid
+from cift.api.reading import LongInterval, known
+from cift.api.reports import (
+    DayPnl,
+    FlowView,
+    StrategyView,
+    TopSymbol,
+    VolatilityView,
+    VwapView,
+)
+
+router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
+
+Symbol = Annotated[str, Query(max_length=32, examples=["AAPL"])]
+Top = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+MAX_DAYS = 3660
+_OF_SYMBOL = described(401, 403, 404, 422, 503)
+_OF_ALL = described(401, 403, 422, 503)
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return rows with times in nanoseconds, and nothing where a number is none."""
+    times = [pl.col(name).dt.epoch("ns") for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    floats = [pl.col(name).fill_nan(None) for name, kind in frame.schema.items() if kind == pl.Float64]
+    return frame.with_columns(times + floats).to_dicts()
+
+
+def _period(behind: Backend, symbol: str, start: int | None, end: int | None) -> tuple[int, int]:
+    known(behind, symbol)
+    return period(start, end)
+
+
+@router.get("/vwap", responses=_OF_SYMBOL)
+async def vwap(symbol: Symbol, behind: Behind, reader: Reader, start: Start = None, end: End = None) -> VwapView:
+    """Return the volume-weighted average price: sum of price x quantity over sum of quantity."""
+    first, last = _period(behind, symbol, start, end)
+    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_vwap(symbol, first, last))
+    row = (_rows(frame) or [{"vwap": None, "volume": 0, "notional": 0, "trades": 0}])[0]
+    return VwapView(**row | {"symbol": symbol, "start": first, "end": last})
+
+
+@router.get("/volatility", responses=_OF_SYMBOL)
+async def volatility(
+    symbol: Symbol,
+    behind: Behind,
+    reader: Reader,
+    interval: LongInterval = "1m",
+    start: Start = None,
+    end: End = None,
+) -> VolatilityView:
+    """Return the volatility of the log returns from each bar that traded to the next.
+
+    `volatility` is their sample deviation, `realized` the root of the sum of their squares, `parkinson` is made of each
+    bar's high and low, and `annualized` is the deviation times the root of the intervals in 365 days.
+    """
+    first, last = _period(behind, symbol, start, end)
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_volatility(symbol, first, last, interval=interval)
+    )
+    nothing = {"bars": 0, "returns": 0, "volatility": None, "realized": None, "parkinson": None, "annualized": None}
+    row = (_rows(frame) or [nothing])[0]
+    return VolatilityView(**row | {"symbol": symbol, "interval": interval, "start": first, "end": last})
+
+
+@router.get("/ofi", responses=_OF_SYMBOL)
+async def ofi(symbol: Symbol, behind: Behind, reader: Reader, start: Start = None, end: End = None) -> FlowView:
+    """Return the imbalance of trades: (bought - sold) / (bought + sold) by takers, from -1 to 1.
+
+    Chordia, Roll, Subrahmanyam 2002; not that of quotes, which needs every change of the best prices.
+    """
+    first, last = _period(behind, symbol, start, end)
+    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_order_flow(symbol, first, last, interval=None))
+    row = (_rows(frame) or [{"buy_volume": 0, "sell_volume": 0, "imbalance": 0, "trades": 0}])[0]
+    return FlowView(**row | {"symbol": symbol, "start": first, "end": last})
+
+
+@router.get("/pnl-by-day", responses=_OF_ALL)
+async def pnl_by_day(behind: Behind, reader: Reader, start: Start = None, end: End = None) -> list[DayPnl]:
+    """Return what the account's fills of each UTC day realized, by symbol, oldest first; /pnl has the formula."""
+    first, last = period(start, end)
+    if last - first > MAX_DAYS * 86_400 * 10**9:
+        raise invalid([FieldError(field="start", message=f"must not be more than {MAX_DAYS} days before the end")])
+    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_user_pnl(reader.account_id, first, last))
+    return [DayPnl(**row) for row in _rows(frame)]
+
+
+@router.get("/top-symbols", responses=_OF_ALL)
+async def top_symbols(
+    behind: Behind, reader: Reader, start: Start = None, end: End = None, limit: Top = 10
+) -> list[TopSymbol]:
+    """Return the symbols that traded the greatest quantity in whole minutes of the period, most first."""
+    first, last = period(start, end)
+    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_top_symbols_by_volume(first, last, limit=limit))
+    return [TopSymbol(**row) for row in _rows(frame)]
+
+
+@router.get("/strategy-performance", responses=_OF_ALL)
+async def strategy_performance(
+    behind: Behind,
+    reader: Reader,
+    strategy: Annotated[str | None, Query(max_length=100, description="All of them if left out.")] = None,
+    start: Start = None,
+    end: End = None,
+    limit: Top = 100,
+) -> list[StrategyView]:
+    """Return what the account's strategies earned, as they reported it, oldest first."""
+    first, last = period(start, end)
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_strategy_performance(
+            strategy, first, last, user_id=reader.account_id, limit=limit
+        )
+    )
+    return [StrategyView(**row) for row in _rows(frame)]
