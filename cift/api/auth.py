@@ -80,3 +80,4 @@ def _requires(needed: database.Scope) -> Callable[..., Awaitable[Principal]]:
 
 Trader = Annotated[Principal, Depends(_requires("trade"))]
 Reader = Annotated[Principal, Depends(_requires("read"))]
+RiskOfficer = Annotated[Principal, Depends(_requires("risk"))]

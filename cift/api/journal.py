@@ -10,7 +10,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from cift.api.outcomes import Outcomes
 from cift.api.problems import Problem, unavailable
-from cift.core.messages import AnyCommand, AnyEvent, UserCommand
+from cift.core.messages import AnyCommand, AnyEvent, RiskCommand, UserCommand
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.serialization import decode_command, decode_event
 from cift.core.streams import EVENTS, ORDERS
@@ -37,7 +37,7 @@ class Journal:
         self._nats = nats
         self._outcomes = outcomes
 
-    async def append(self, command: UserCommand, *, msg_id: str | None = None) -> Receipt:
+    async def append(self, command: UserCommand | RiskCommand, *, msg_id: str | None = None) -> Receipt:
         """Store `command` and return where; 503 when NATS is away, full, or does not confirm in time."""
         try:
             ack = await self._nats.publish_acked(
@@ -62,6 +62,16 @@ class Journal:
         """Return the command at `seq`, None when the journal has none there."""
         message = await self._get(ORDERS.name, seq)
         return None if message is None or message.data is None else decode_command(message.data)
+
+    async def last_command(self, subject: str) -> AnyCommand | None:
+        """Return the newest command with that subject."""
+        message = await self._get(ORDERS.name, subject=subject)
+        return None if message is None or message.data is None else decode_command(message.data)
+
+    async def last_event(self, symbol: str) -> AnyEvent | None:
+        """Return the newest event of a symbol, or of what stands in its place."""
+        message = await self._get(EVENTS.name, subject=f"events.{symbol}")
+        return None if message is None or message.data is None else decode_event(message.data)
 
     async def outcome(self, receipt: Receipt, timeout_s: float) -> list[AnyEvent] | None:
         """Return what the engine decided, None when that is not known within `timeout_s` seconds.
@@ -111,9 +121,9 @@ class Journal:
         message = await self._get(EVENTS.name, position)
         return None if message is None or message.data is None else decode_event(message.data)
 
-    async def _get(self, stream: str, seq: int) -> RawStreamMsg | None:
+    async def _get(self, stream: str, seq: int | None = None, subject: str | None = None) -> RawStreamMsg | None:
         try:
-            return await self._nats.js.get_msg(stream, seq, direct=True)
+            return await self._nats.js.get_msg(stream, seq, subject, direct=True)
         except NotFoundError:
             return None
         except (NatsError, NatsUnavailableError):

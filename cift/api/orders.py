@@ -7,7 +7,6 @@ nothing: an order's id is its command's place in the journal, and the journal sa
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +25,7 @@ from cift.api.models import (
     OrderRequest,
     OrderView,
 )
+from cift.api.outcome import decided, refusal_of, rejection
 from cift.api.problems import FieldError, Problem, described, invalid
 from cift.api.reference import Principal
 from cift.api.views import change_view, mass_cancel_view, order_view
@@ -37,16 +37,12 @@ from cift.core.messages import (
     ModifyOrder,
     NewOrder,
     ReduceOrder,
-    Rejected,
-    UserCommand,
 )
 
 router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
 
-# The engine's codes that mean more than "the order is not acceptable". An order in the journal that the book doesn't
-# know has left it.
+# The engine's code for an order that the book doesn't know: one that is in the journal has left it.
 _DONE = "unknown_order"
-_STATUS_OF_CODE = {"not_owner": 403, "duplicate_client_order_id": 409}
 
 
 def _check(order: OrderRequest, instrument: Instrument | None) -> list[FieldError]:
@@ -94,14 +90,6 @@ def _check_mass_cancel(which: MassCancelRequest, instrument: Instrument | None) 
     if which.min_price is not None and which.max_price is not None and which.min_price > which.max_price:
         errors.append(FieldError(field="max_price", message="must not be below min_price"))
     return errors
-
-
-async def _outcome(behind: Backend, command: UserCommand) -> list[AnyEvent] | None:
-    started = time.perf_counter()
-    receipt = await behind.journal.append(command)
-    events = await behind.journal.outcome(receipt, behind.settings.order_timeout_s)
-    OUTCOME_SECONDS.observe(time.perf_counter() - started)
-    return events
 
 
 async def _own_order(behind: Backend, principal: Principal, order_id: int) -> NewOrder:
@@ -157,8 +145,8 @@ async def place(order: OrderRequest, behind: Behind, trader: Trader, response: R
         response.status_code = 202
         return view
     OUTCOME_SECONDS.observe(time.perf_counter() - started)
-    if refusal := _refusal(events):
-        raise _rejection(receipt.seq, refusal)
+    if refusal := refusal_of(events):
+        raise rejection(receipt.seq, refusal)
     return view
 
 
@@ -198,7 +186,7 @@ async def change(
         command = ReduceOrder(**who, by=wanted.reduce_by)
     else:
         command = ModifyOrder(**who, price=wanted.price, quantity=wanted.quantity)
-    return _changed(order_id, await _outcome(behind, command), response)
+    return _changed(order_id, await decided(behind, command), response)
 
 
 @router.delete("", responses=described(401, 403, 422, 503, pending=MassCancelView))
@@ -219,12 +207,12 @@ async def mass_cancel(
         min_price=which.min_price,
         max_price=which.max_price,
     )
-    events = await _outcome(behind, command)
+    events = await decided(behind, command)
     if events is None:
         response.status_code = 202
         return MassCancelView(symbol=which.symbol, status="pending")
-    if refusal := _refusal(events):
-        raise _rejection(None, refusal)
+    if refusal := refusal_of(events):
+        raise rejection(None, refusal)
     return mass_cancel_view(which.symbol, events)
 
 
@@ -236,26 +224,15 @@ async def cancel(order_id: OrderId, behind: Behind, trader: Trader, response: Re
     """Cancel what is left of an order."""
     opened = await _own_order(behind, trader, order_id)
     command = CancelOrder(symbol=opened.symbol, ts=time.time_ns(), user_id=trader.account_id, order_id=order_id)
-    return _changed(order_id, await _outcome(behind, command), response)
+    return _changed(order_id, await decided(behind, command), response)
 
 
 def _changed(order_id: int, events: list[AnyEvent] | None, response: Response) -> ChangeView:
     if events is None:
         response.status_code = 202
         return ChangeView(order_id=order_id, status="pending")
-    if refusal := _refusal(events):
+    if refusal := refusal_of(events):
         if refusal.code == _DONE:
             raise Problem(409, "order_done", "Nothing is left", "The order has left the book", order_id=order_id)
-        raise _rejection(order_id, refusal)
+        raise rejection(order_id, refusal)
     return change_view(order_id, events)
-
-
-def _refusal(events: Sequence[AnyEvent]) -> Rejected | None:
-    """Return why the command was refused, if it was: its last word."""
-    last = events[-1]
-    return last if isinstance(last, Rejected) else None
-
-
-def _rejection(order_id: int | None, event: Rejected) -> Problem:
-    status = _STATUS_OF_CODE.get(event.code, 422)
-    return Problem(status, event.code, "The engine rejected this", event.reason, order_id=order_id)

@@ -24,7 +24,7 @@ from cift.core.tls import TlsError, client_context
 
 # \Z, not $: the latter also matches before a line break at the end.
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9_-]{0,31}\Z"
-Scope = Literal["trade", "read"]
+Scope = Literal["trade", "read", "risk"]
 AccountId = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Grid = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 

@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from cift.core.messages import SetLimits
+from cift.core.messages import KillSwitch, SetAccountLimits, SetLimits
 
 _MARK = b"CIFT matcher 1\n"
 _DIGEST_BYTES = 32
@@ -26,8 +26,11 @@ class MarketState(msgspec.Struct, frozen=True, array_like=True):
     book: bytes
 
 
-class MatcherState(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a matcher after command `sequence`; `hash` is its `state_hash`."""
+class MatcherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All of a matcher after command `sequence`; `hash` is its `state_hash`.
+
+    What older snapshots don't have is left out where there is none, so that theirs and ours are the same bytes.
+    """
 
     sequence: int
     hash: int
@@ -36,6 +39,8 @@ class MatcherState(msgspec.Struct, frozen=True, kw_only=True):
     positions: list[tuple[int, str, int]]
     names: list[tuple[int, str, int]]
     owners: list[tuple[int, int]]
+    account_limits: list[SetAccountLimits] = []
+    switches: list[KillSwitch] = []
 
 
 def save(state: MatcherState) -> bytes:

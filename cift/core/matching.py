@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
-from cift_core import FastOrderBook, FastRiskEngine, OrderError
+from cift_core import FastOrderBook, OrderError
 from cift_core import Fill as CoreFill
 
 from cift.core.changing import cancel, mass_cancel, reduce, to_be
@@ -35,6 +35,7 @@ from cift.core.messages import (
     Cancelled,
     CancelOrder,
     Fill,
+    KillSwitch,
     MassCancel,
     MassCancelled,
     Modified,
@@ -42,11 +43,14 @@ from cift.core.messages import (
     NewOrder,
     ReduceOrder,
     Rejected,
+    RiskCommand,
+    SetAccountLimits,
     SetInstrument,
     SetLimits,
     Side,
     UserCommand,
 )
+from cift.core.risk_control import RiskControl, Wanted
 
 
 @dataclass(slots=True)
@@ -74,14 +78,13 @@ class Matcher:
         self.touched: set[str] = set()
         self._markets: dict[str, _Market] = {}
         self._positions: dict[tuple[int, str], int] = {}
-        self._limits: SetLimits | None = None
-        self._risk: FastRiskEngine | None = None
+        self._risk = RiskControl()
         self._known = KnownOrders()
 
     @property
     def limits(self) -> SetLimits | None:
         """The limits in force; without any, no order passes."""
-        return self._limits
+        return self._risk.limits
 
     @property
     def instruments(self) -> dict[str, tuple[float, float]]:
@@ -105,8 +108,10 @@ class Matcher:
                 self._open(command)
                 return []
             case SetLimits():
-                self._limit(command)
+                self._risk.limit(command)
                 return []
+            case SetAccountLimits() | KillSwitch():
+                return [self._control(seq, command)]
         expired: list[AnyEvent] = []
         try:
             market = self._markets.get(command.symbol)
@@ -131,6 +136,18 @@ class Matcher:
             return events  # numbered as they were made: most commands are such orders
         return _numbered(expired + events)
 
+    def _control(self, seq: int, command: RiskCommand) -> AnyEvent:
+        try:
+            if isinstance(command, KillSwitch):
+                return self._risk.switch(seq, command)
+            return self._risk.limit_account(seq, command)
+        except Refused as refusal:
+            refused = self._rejected(seq, command, refusal.code, str(refusal))
+        except ValueError as error:
+            refused = self._rejected(seq, command, "out_of_range", str(error))
+        # Under a name of its own: the newest event of a name is what holds.
+        return msgspec.structs.replace(refused, symbol=f"{command.symbol}.refused")
+
     @staticmethod
     def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
         """Return the event for bytes in the journal that are no command."""
@@ -153,9 +170,8 @@ class Matcher:
             digest.update(struct.pack("<Q", market.book.state_hash()))
         for (user_id, symbol), lots in sorted(self._positions.items()):
             digest.update(f"{user_id}:{symbol}:{lots};".encode())
-        if limits := self._limits:
-            values = (limits.max_position, limits.max_notional, limits.max_leverage, limits.account_value)
-            digest.update(struct.pack("<4d", *values))
+        for part in self._risk.digest():
+            digest.update(part)
         return int.from_bytes(digest.digest(), "little")
 
     def snapshot(self) -> bytes:
@@ -168,11 +184,13 @@ class Matcher:
             MatcherState(
                 sequence=self.sequence,
                 hash=self.state_hash(),
-                limits=self._limits,
+                limits=self._risk.limits,
                 markets=markets,
                 positions=[(user_id, symbol, lots) for (user_id, symbol), lots in self._positions.items()],
                 names=self._known.names,
                 owners=self._known.owners,
+                account_limits=self._risk.own,
+                switches=self._risk.switches,
             )
         )
 
@@ -186,8 +204,10 @@ class Matcher:
         state = load(snapshot)
         matcher = cls()
         matcher.sequence = state.sequence
-        if state.limits is not None:
-            matcher._limit(state.limits)
+        try:
+            matcher._risk = RiskControl.restore(state.limits, state.account_limits, state.switches)
+        except (Refused, ValueError) as error:
+            raise SnapshotError(f"limits: {error}") from None
         for each in state.markets:
             try:
                 book = FastOrderBook(each.symbol, tick_size=each.tick_size, lot_size=each.lot_size)
@@ -203,16 +223,12 @@ class Matcher:
         return matcher
 
     @staticmethod
-    def _rejected(seq: int, command: UserCommand, code: str, reason: str) -> Rejected:
-        order_id = seq if isinstance(command, NewOrder | MassCancel) else command.order_id
+    def _rejected(seq: int, command: UserCommand | RiskCommand, code: str, reason: str) -> Rejected:
+        order_id = command.order_id if isinstance(command, CancelOrder | ReduceOrder | ModifyOrder) else seq
         return Rejected(
             symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=order_id,
             last=True, code=code, reason=reason,
         )  # fmt: skip
-
-    def _limit(self, command: SetLimits) -> None:
-        self._limits = command
-        self._risk = FastRiskEngine(command.max_position, command.max_notional, command.max_leverage)
 
     def _open(self, command: SetInstrument) -> None:
         market = self._markets.get(command.symbol)
@@ -247,20 +263,14 @@ class Matcher:
         self, command: NewOrder | ModifyOrder, side: Side, quantity: float, price: float | None, market: _Market
     ) -> None:
         """Refuse what risk forbids; `price` is None if nothing would be traded."""
-        if self._risk is None or self._limits is None:
+        if self._risk.limits is None:
             raise Refused("no_limits", "no risk limits are set: nothing may be traded")
-        if price is None:
-            return
-        passed, code = self._risk.check_order(
-            command.symbol,
-            side,
-            quantity,
-            price,
-            market.quantity(self._positions.get((command.user_id, command.symbol), 0)),
-            self._limits.account_value,
-        )
-        if not passed:
-            raise Refused(code, f"risk: {code.replace('_', ' ')} would be exceeded")
+        position = market.quantity(self._positions.get((command.user_id, command.symbol), 0))
+        changing = command.order_id if isinstance(command, ModifyOrder) else 0
+        wanted = Wanted(command.user_id, command.symbol, side, quantity, position, changing)
+        self._risk.check_state(wanted, market.book)
+        if price is not None:
+            self._risk.judge(wanted, price)
 
     def _new(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
         self._check(command, market)

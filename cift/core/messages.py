@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 Side = Literal["buy", "sell"]
+TradingState = Literal["active", "reducing", "halted"]
 SCHEMA_VERSION = 1
 
 
@@ -110,6 +111,31 @@ class SetLimits(Command, frozen=True, kw_only=True, tag="limits"):
     account_value: float
 
 
+class SetAccountLimits(Command, frozen=True, kw_only=True, tag="account_limits"):
+    """Give the account `user_id` limits of its own; what is None is everybody's, and all None takes them away.
+
+    `symbol` is `_limits.<account>`; `by` is the account whose key asked for it.
+    """
+
+    max_position: float | None = None
+    max_notional: float | None = None
+    max_leverage: float | None = None
+    account_value: float | None = None
+    by: int = 0
+
+
+class KillSwitch(Command, frozen=True, kw_only=True, tag="kill_switch"):
+    """Set the state of the account `user_id`, of an instrument (`user_id` 0), or of everything (neither).
+
+    Halted: no order passes but a cancel. Reducing: only orders that reduce the position do. Orders that rest stay.
+    `symbol` is `_state`, `_state.account.<account>` or `_state.symbol.<SYMBOL>`; `by` is the account whose key asked.
+    """
+
+    state: TradingState
+    instrument: str | None = None
+    by: int = 0
+
+
 class Event(Message, frozen=True, kw_only=True):
     """Written by the engine on `events.<SYMBOL>`; `ts` is the command's.
 
@@ -182,6 +208,22 @@ class Rejected(Event, frozen=True, kw_only=True, tag="rejected"):
     reason: str
 
 
+class AccountLimitsSet(Event, frozen=True, kw_only=True, tag="account_limits_set"):
+    """The account has these limits now, and where it is None everybody's. `order_id` is the command's."""
+
+    max_position: float | None = None
+    max_notional: float | None = None
+    max_leverage: float | None = None
+    account_value: float | None = None
+
+
+class KillSwitchSet(Event, frozen=True, kw_only=True, tag="kill_switch_set"):
+    """The account, the instrument, or everything has this state now. `order_id` is the command's."""
+
+    state: TradingState
+    instrument: str | None = None
+
+
 class BookUpdate(Message, frozen=True, kw_only=True, tag="book"):
     """Depth after a command: `(price, quantity)` pairs, best first, on `market.book.<SYMBOL>`."""
 
@@ -218,6 +260,8 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
 
 
 UserCommand = NewOrder | CancelOrder | ReduceOrder | ModifyOrder | MassCancel
-AnyCommand = UserCommand | SetInstrument | SetLimits
-AnyEvent = Accepted | Fill | Cancelled | Reduced | Modified | MassCancelled | Rejected
+RiskCommand = SetAccountLimits | KillSwitch
+AnyCommand = UserCommand | SetInstrument | SetLimits | RiskCommand
+OrderEvent = Accepted | Fill | Cancelled | Reduced | Modified | MassCancelled | Rejected
+AnyEvent = OrderEvent | AccountLimitsSet | KillSwitchSet
 AnyMarketData = BookUpdate | Trade

@@ -11,7 +11,15 @@ from typing import get_args
 
 from cift_core.wire import MessageBatch, MessageCodec, TickBatch, WireError
 
-from cift.core.messages import AnyCommand, AnyEvent, AnyMarketData
+from cift.core.messages import (
+    AnyCommand,
+    AnyEvent,
+    AnyMarketData,
+    OrderEvent,
+    SetInstrument,
+    SetLimits,
+    UserCommand,
+)
 
 __all__ = [
     "MessageBatch",
@@ -30,7 +38,8 @@ __all__ = [
 ]
 
 
-_CLASSES = (*get_args(AnyCommand), *get_args(AnyEvent), *get_args(AnyMarketData))
+# What changes an account's limits or a state is rare, and has no schema: it travels as JSON alone.
+_CLASSES = (*get_args(UserCommand), SetInstrument, SetLimits, *get_args(OrderEvent), *get_args(AnyMarketData))
 _codec = MessageCodec({message.__struct_config__.tag: message for message in _CLASSES})
 
 

@@ -23,6 +23,7 @@ from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 
 KEY, OTHER_KEY, READER_KEY = "key-of-account-one", "key-of-account-two", "key-that-only-reads"
+RISK_KEY = "key-of-the-risk-officer"
 INSTRUMENTS = [
     Instrument("AAPL", 0.01, 1.0),
     Instrument("MSFT", 0.01, 1.0),
@@ -108,9 +109,14 @@ class ApiServer:
 
 
 async def load_reference(database: Database) -> None:
-    keys = [(KEY, 1, ("trade", "read")), (OTHER_KEY, 2, ("trade", "read")), (READER_KEY, 1, ("read",))]
+    keys = [
+        (KEY, 1, ("trade", "read")),
+        (OTHER_KEY, 2, ("trade", "read")),
+        (READER_KEY, 1, ("read",)),
+        (RISK_KEY, 3, ("risk", "read")),
+    ]
     api_keys = [ApiKey(hashlib.sha256(key.encode()).hexdigest(), account, scopes) for key, account, scopes in keys]
-    await database.load_reference(INSTRUMENTS, [Account(1, "one"), Account(2, "two")], api_keys)
+    await database.load_reference(INSTRUMENTS, [Account(1, "one"), Account(2, "two"), Account(3, "risk")], api_keys)
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ import msgspec
 
 from cift.core.messages import (
     Accepted,
+    AccountLimitsSet,
     BookUpdate,
     Cancelled,
+    KillSwitchSet,
     MassCancelled,
     Modified,
     Reduced,
@@ -133,7 +135,9 @@ class OwnFill(_Told, frozen=True, kw_only=True, tag="fill"):
     liquidity: Literal["maker", "taker"]
 
 
-OwnEvent = Accepted | OwnFill | Cancelled | Reduced | Modified | MassCancelled | Rejected
+OwnEvent = (
+    Accepted | OwnFill | Cancelled | Reduced | Modified | MassCancelled | Rejected | AccountLimitsSet | KillSwitchSet
+)
 
 
 class OwnOrder(_Told, frozen=True, kw_only=True, tag="order"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cift.core.clickhouse.bars import Query
-from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, MassCancelled, Modified, Reduced, Rejected
+from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, Modified, Reduced, Rejected
 
 # An order is first accepted or rejected; `set` events say what is left of it, `gone` ones what was taken off since.
 _ORDERS = """
@@ -86,8 +86,8 @@ def order_events(event: AnyEvent, stream_seq: int) -> list[dict[str, Any]]:
             return [row | {"kind": "modified", "price": event.price, "quantity": event.quantity}]
         case Rejected() if event.seq == event.order_id and event.user_id:
             return [row | {"kind": "rejected", "reason": event.code}]
-        case Rejected() | MassCancelled():
-            return []  # of a change, which leaves the order as it was
+        case _:
+            return []  # a change refused, which left the order as it was, or nothing that happened to an order
 
 
 def orders_query(account_id: int, *, symbol: str = "", open_only: bool, before: int, limit: int) -> Query:
