@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from cift.api import accounting, analytics, book, health, metrics, orders, problems, reading, risk, stream
+from cift.api import accounting, analytics, batch, book, health, metrics, orders, problems, reading, risk, stream
 from cift.api.auth import Authentication
 from cift.api.backend import opened
 from cift.api.limits import BodyLimit
@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (reading, orders, accounting, risk, book, analytics, stream, health, metrics):
+    for module in (reading, orders, batch, accounting, risk, book, analytics, stream, health, metrics):
         app.include_router(module.router)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)

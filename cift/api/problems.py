@@ -40,6 +40,7 @@ class ProblemDetails(BaseModel):
     detail: str = Field(examples=["price: Input should be a finite number"])
     code: str = Field(examples=["invalid_request"], description="Stable, for programs.")
     errors: list[FieldError] = Field(default_factory=list)
+    order_id: int | None = Field(None, description="The order that it is about, where there is one.")
 
 
 class Problem(Exception):
@@ -62,18 +63,21 @@ class Problem(Exception):
         self.headers = headers
         self.order_id = order_id
 
+    def details(self) -> ProblemDetails:
+        """Return what the client is told."""
+        return ProblemDetails(
+            type=f"urn:cift:problem:{self.code}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            code=self.code,
+            errors=list(self.errors),
+            order_id=self.order_id,
+        )
+
     def response(self) -> Response:
         """Return the answer that carries this problem."""
-        content: dict[str, Any] = {
-            "type": f"urn:cift:problem:{self.code}",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "errors": [{"field": error.field, "message": error.message} for error in self.errors],
-        }
-        if self.order_id is not None:
-            content["order_id"] = self.order_id
+        content = self.details().model_dump(exclude={"order_id"} if self.order_id is None else None)
         return Response(msgspec.json.encode(content), self.status, self.headers, MEDIA_TYPE)
 
 
@@ -89,8 +93,11 @@ def unavailable(what: str, detail: str, *, code: str = "unavailable") -> Problem
 
 
 def _field(location: Sequence[int | str]) -> str:
-    """Return a readable name: ("body", "price") is `price`, ("body", 17) is where JSON broke, so `body`."""
-    names = [str(part) for part in location[1:] if isinstance(part, str)]
+    """Return a readable name: ("body", "price") is `price`, ("body", 17) is where JSON broke, so `body`.
+
+    ("body", "orders", 3, "price") is `orders.3.price`.
+    """
+    names = [str(part) for place, part in enumerate(location) if place > 1 or (place and isinstance(part, str))]
     name = ".".join(names) or str(location[0] if location else "body")
     return name[:MAX_FIELD_LENGTH].encode("ascii", "backslashreplace").decode()
 

@@ -74,9 +74,8 @@ def _account(behind: Backend, account_id: int) -> None:
 
 async def _change(behind: Backend, command: RiskCommand, response: Response) -> AnyEvent | None:
     """Return the event that the command caused; 202 and None when the engine's word does not come in time."""
-    events = await decided(behind, command)
+    events = await decided(behind, command, response)
     if events is None:
-        response.status_code = 202
         return None
     if refusal := refusal_of(events):
         raise rejection(None, refusal)

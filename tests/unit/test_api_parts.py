@@ -256,4 +256,5 @@ def test_openapi_describes_every_route_with_examples_and_the_key() -> None:
     assert [name for name, each in which.items() if each["required"]] == ["symbol"]
     assert {name: each["schema"]["examples"] for name, each in which.items()} == {
         "symbol": ["AAPL"], "side": ["buy"], "min_price": [187.0], "max_price": [188.0],
+        "Idempotency-Key": ["change-000123"],
     }  # fmt: skip
