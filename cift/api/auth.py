@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cift.api.problems import Problem
 from cift.api.reference import Principal, ReferenceCache
+from cift.api.signatures import claimed, is_signed, refused
 from cift.core import database
 
 PROTECTED = "/api/"
@@ -36,12 +37,23 @@ def bearer_key(header: bytes | None) -> str:
     return key.decode()
 
 
-class Authentication:
-    """Put the caller's `Principal` into the request's state, or answer 401."""
+async def bearer(reference: ReferenceCache, header: bytes | None) -> Principal:
+    """Return whose key an Authorization header has; raise the 401 of nobody's, and of one that must sign."""
+    principal = await reference.principal(bearer_key(header))
+    if principal is None:
+        raise unauthorized("No account has this key")
+    if principal.must_sign:
+        raise refused("signature_required", "This key must sign its requests instead of being sent with them")
+    return principal
 
-    def __init__(self, app: ASGIApp, reference: Callable[[], ReferenceCache]) -> None:
+
+class Authentication:
+    """Put the caller's `Principal` into the request's state, or answer 401; `Signatures` has the last word on some."""
+
+    def __init__(self, app: ASGIApp, reference: Callable[[], ReferenceCache], window_s: float) -> None:
         self.app = app
         self.reference = reference
+        self.window_s = window_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on once its key is known; a WebSocket is refused before its handshake is."""
@@ -49,16 +61,16 @@ class Authentication:
             return await self.app(scope, receive, send)
         headers = dict(reversed(scope["headers"]))
         header = headers.get(b"authorization")
+        state = scope.setdefault("state", {})
         if scope["type"] == "websocket" and header is None and b"origin" in headers:
             return await self.app(scope, receive, send)  # a browser: see cift/api/live/sign_in.py
         try:
-            key = bearer_key(header)
-            principal = await self.reference().principal(key)
-            if principal is None:
-                raise unauthorized("No account has this key")
+            if is_signed(headers):
+                state["claim"], state["principal"] = await claimed(headers, self.reference(), self.window_s)
+            else:
+                state["principal"] = await bearer(self.reference(), header)
         except Problem as problem:
             return await problem.response()(scope, receive, send)
-        scope.setdefault("state", {}).update(key=key, principal=principal)
         return await self.app(scope, receive, send)
 
 

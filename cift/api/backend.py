@@ -19,6 +19,8 @@ from cift.api.journal import Journal
 from cift.api.live.hub import Hub
 from cift.api.outcomes import Outcomes
 from cift.api.reference import ReferenceCache
+from cift.api.shared import Shared
+from cift.api.signatures import Nonces
 from cift.api.tables import ANSWER_S, Tables
 from cift.core.cache import Cache
 from cift.core.clickhouse_manager import ClickHouseManager
@@ -44,6 +46,7 @@ class Backend:
     journal: Journal
     reference: ReferenceCache
     hub: Hub
+    nonces: Nonces
 
 
 async def _connect(nats: NatsManager, outcomes: Outcomes) -> None:
@@ -83,7 +86,19 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
                 break
             await asyncio.sleep(0.02)
         journal = Journal(nats, outcomes)
-        yield Backend(settings, database, cache, clickhouse, Tables(clickhouse), nats, journal, reference, hub)
+        shared = Shared(cache)
+        yield Backend(
+            settings=settings,
+            database=database,
+            cache=cache,
+            clickhouse=clickhouse,
+            tables=Tables(clickhouse),
+            nats=nats,
+            journal=journal,
+            reference=reference,
+            hub=hub,
+            nonces=Nonces(shared, settings.signature_window_s),
+        )
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -7,6 +7,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cift.api.problems import FieldError, invalid
 
 
+async def whole_body(receive: Receive, max_bytes: int | None = None) -> bytes | None:
+    """Return a request's body, or as much as is more than `max_bytes`; None when the client went away."""
+    body = bytearray()
+    more = True
+    while more and (max_bytes is None or len(body) <= max_bytes):
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def once_more(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read already, and then what `receive` gives."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
 class BodyLimit:
     """Answer 422 to a body of more than `max_bytes`.
 
@@ -29,22 +52,12 @@ class BodyLimit:
         if b"transfer-encoding" not in headers:
             return await self.app(scope, receive, send)
 
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None  # the client went away
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self.max_bytes:
-                return await self._refuse(scope, receive, send)
-        pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        return await self.app(scope, replay, send)
+        body = await whole_body(receive, self.max_bytes)
+        if body is None:
+            return None
+        if len(body) > self.max_bytes:
+            return await self._refuse(scope, receive, send)
+        return await self.app(scope, once_more(body, receive), send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = invalid([FieldError(field="body", message=f"must not exceed {self.max_bytes} bytes")])

@@ -8,10 +8,24 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from cift.api import accounting, analytics, batch, book, health, metrics, orders, problems, reading, risk, stream
+from cift.api import (
+    accounting,
+    analytics,
+    batch,
+    book,
+    health,
+    metrics,
+    openapi,
+    orders,
+    problems,
+    reading,
+    risk,
+    stream,
+)
 from cift.api.auth import Authentication
 from cift.api.backend import opened
 from cift.api.limits import BodyLimit
+from cift.api.signatures import Signatures
 from cift.core.config import Settings, get_settings
 
 
@@ -37,9 +51,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     for module in (reading, orders, batch, accounting, risk, book, analytics, stream, health, metrics):
         app.include_router(module.router)
+    openapi.describe(app)
     # The last one added is the first to see a request.
+    app.add_middleware(Signatures, nonces=lambda: app.state.backend.nonces)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(Authentication, reference=lambda: app.state.backend.reference)
+    app.add_middleware(
+        Authentication, reference=lambda: app.state.backend.reference, window_s=settings.signature_window_s
+    )
     app.add_middleware(metrics.Measured)
     return app
 

@@ -37,6 +37,9 @@ ORDERS = Counter("cift_orders_total", "Orders by their status on arrival", ["sta
 OUTCOME_SECONDS = Histogram(
     "cift_order_outcome_seconds", "From appending a command to the engine's last event", buckets=_BUCKETS
 )
+CACHE_AWAY = Counter(
+    "cift_api_cache_away_total", "Questions that each worker answered alone for want of the cache", ["what"]
+)
 STREAM_CONNECTIONS = Gauge("cift_stream_connections", "WebSockets that are open", multiprocess_mode="sum")
 STREAM_MESSAGES = Counter("cift_stream_messages_total", "Messages sent on WebSockets")
 STREAM_CUT_OFF = Counter("cift_stream_cut_off_total", "WebSockets closed because their client read too slowly")

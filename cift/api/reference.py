@@ -7,7 +7,6 @@ which never saw any answers 503.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import logging
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 from cift.api.problems import unavailable
 from cift.core.database import ApiKey, Database, DatabaseUnavailable, Instrument
+from cift.core.signing import key_id
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,15 @@ MISS_REFRESH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: the account of the key (its id is the messages' `user_id`) and what the key may do."""
+    """Who calls: the account of the key (its id is the messages' `user_id`) and what the key may do.
+
+    `key_id` is the hash that the key is known by.
+    """
 
     account_id: int
     scopes: frozenset[str]
+    key_id: str
+    must_sign: bool = False
 
 
 class ReferenceCache:
@@ -68,13 +73,27 @@ class ReferenceCache:
 
         What is looked up is the hash of a long random secret, so that the time it takes tells nothing about a key.
         """
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        found = self._keys.get(digest)
+        return await self.named(key_id(key))
+
+    async def named(self, name: str) -> Principal | None:
+        """Return whose key has this id, None if nobody's has; raise 503 before the first load."""
+        found = await self._find(name)
+        return found[1] if found is not None and hmac.compare_digest(found[0].sha256, name) else None
+
+    async def signer(self, name: str) -> tuple[bytes, Principal] | None:
+        """Return what the key with this id signs with, and whose it is; None for one that can't sign."""
+        found = await self._find(name)
+        if found is None or found[0].signing_secret is None:
+            return None
+        return bytes.fromhex(found[0].signing_secret), found[1]
+
+    async def _find(self, name: str) -> tuple[ApiKey, Principal] | None:
+        found = self._keys.get(name)
         if found is None:
             await self.refresh(older_than=MISS_REFRESH_S)
-            found = self._keys.get(digest)
+            found = self._keys.get(name)
         self._require_loaded()
-        return found[1] if found is not None and hmac.compare_digest(found[0].sha256, digest) else None
+        return found
 
     async def refresh(self, *, older_than: float = 0.0) -> None:
         """Read everything anew, unless somebody tried in the last `older_than` seconds; keep the old on failure."""
@@ -95,7 +114,10 @@ class ReferenceCache:
             self._failing = False
             self._instruments = {instrument.symbol: instrument for instrument in instruments}
             self._accounts = {account.account_id: account.name for account in accounts}
-            self._keys = {key.sha256: (key, Principal(key.account_id, frozenset(key.scopes))) for key in keys}
+            self._keys = {
+                key.sha256: (key, Principal(key.account_id, frozenset(key.scopes), key.sha256, key.must_sign))
+                for key in keys
+            }
             self._loaded = True
 
     async def keep_fresh(self) -> None:

@@ -33,7 +33,7 @@ async def stream(websocket: WebSocket) -> None:
         try:
             if browser:
                 await websocket.accept()
-                state.key, state.principal = await first_message(websocket, backend.reference)
+                state.principal = await first_message(websocket, backend.reference)
             allowed(state.principal, "read")
         except Problem as problem:
             if browser:
@@ -41,4 +41,4 @@ async def stream(websocket: WebSocket) -> None:
             return await websocket.send_denial_response(problem.response())
         if not browser:
             await websocket.accept()
-        await Connection(websocket, cut_off, state.key, state.principal, backend).serve()
+        await Connection(websocket, cut_off, state.principal, backend).serve()

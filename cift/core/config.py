@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     api_key: SecretStr = Field(SecretStr(""), alias="CIFT_API_KEY")
     api_ca: str = Field("", alias="CIFT_API_CA")
     order_timeout_s: float = Field(2.0, alias="CIFT_ORDER_TIMEOUT_S", gt=0)
+    # How far a signed request's time may be from ours.
+    signature_window_s: float = Field(5.0, alias="CIFT_SIGNATURE_WINDOW_S", gt=0, le=300)
     max_body_bytes: int = Field(65_536, alias="CIFT_MAX_BODY_BYTES", gt=0)
 
     # Commands between two of the engine's snapshots.

@@ -26,6 +26,7 @@ from cift.core.tls import TlsError, client_context
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9_-]{0,31}\Z"
 Scope = Literal["trade", "read", "risk"]
 AccountId = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Grid = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
@@ -46,11 +47,23 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a key may do: `sha256` is the hash of the key in lower-case hex; the key itself is stored nowhere."""
+    """What a key may do: `sha256` is the hash of the key in lower-case hex; the key itself is stored nowhere.
 
-    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    With `signing_secret` (see `cift.core.signing`, in hex) it may sign requests, and with `must_sign` do nothing else.
+    """
+
+    sha256: Hex32
     account_id: AccountId
     scopes: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)]
+    signing_secret: Hex32 | None = None
+    must_sign: bool = False
+
+    def __post_init__(self) -> None:
+        if self.must_sign and self.signing_secret is None:
+            raise ValueError("must_sign needs a signing_secret; `cift reference key` prints both")
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.sha256!r}, {self.account_id}, {self.scopes!r}, must_sign={self.must_sign})"
 
 
 class DatabaseUnavailable(ConnectionError):
@@ -71,11 +84,15 @@ WHERE (old.tick_size, old.lot_size, old.state)
 
 # Arrays of arrays must be rectangular, hence the scopes travel as one comma-separated string a key.
 _UPSERT_KEYS = """
-INSERT INTO api_keys AS old (sha256, account_id, scopes)
-SELECT sha256, account_id, string_to_array(scopes, ',') FROM unnest($1::bytea[], $2::bigint[], $3::text[])
-    AS new (sha256, account_id, scopes)
-ON CONFLICT (sha256) DO UPDATE SET account_id = excluded.account_id, scopes = excluded.scopes
-WHERE (old.account_id, old.scopes) IS DISTINCT FROM (excluded.account_id, excluded.scopes)"""
+INSERT INTO api_keys AS old (sha256, account_id, scopes, signing_secret, must_sign)
+SELECT sha256, account_id, string_to_array(scopes, ','), signing_secret, must_sign
+FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::boolean[])
+    AS new (sha256, account_id, scopes, signing_secret, must_sign)
+ON CONFLICT (sha256) DO UPDATE
+SET account_id = excluded.account_id, scopes = excluded.scopes,
+    signing_secret = excluded.signing_secret, must_sign = excluded.must_sign
+WHERE (old.account_id, old.scopes, old.signing_secret, old.must_sign)
+   IS DISTINCT FROM (excluded.account_id, excluded.scopes, excluded.signing_secret, excluded.must_sign)"""
 
 _REVOKE_KEYS = "DELETE FROM api_keys WHERE account_id = ANY($1::bigint[]) AND NOT sha256 = ANY($2::bytea[])"
 
@@ -208,8 +225,19 @@ class Database:
 
     async def api_keys(self) -> list[ApiKey]:
         """Return every key's hash and rights, by account."""
-        rows = await self._fetch("SELECT sha256, account_id, scopes FROM api_keys ORDER BY account_id, sha256")
-        return [ApiKey(row["sha256"].hex(), row["account_id"], tuple(row["scopes"])) for row in rows]
+        rows = await self._fetch(
+            "SELECT sha256, account_id, scopes, signing_secret, must_sign FROM api_keys ORDER BY account_id, sha256"
+        )
+        return [
+            ApiKey(
+                row["sha256"].hex(),
+                row["account_id"],
+                tuple(row["scopes"]),
+                row["signing_secret"].hex() if row["signing_secret"] else None,
+                row["must_sign"],
+            )
+            for row in rows
+        ]
 
     async def load_reference(
         self, instruments: Sequence[Instrument], accounts: Sequence[Account], api_keys: Sequence[ApiKey] | None
@@ -239,8 +267,16 @@ class Database:
             ]
             if api_keys is not None:
                 tags.append(await connection.execute(_REVOKE_KEYS, owners, hashes))
-                scopes = [",".join(key.scopes) for key in keys]
-                tags.append(await connection.execute(_UPSERT_KEYS, hashes, [key.account_id for key in keys], scopes))
+                tags.append(
+                    await connection.execute(
+                        _UPSERT_KEYS,
+                        hashes,
+                        [key.account_id for key in keys],
+                        [",".join(key.scopes) for key in keys],
+                        [bytes.fromhex(key.signing_secret) if key.signing_secret else None for key in keys],
+                        [key.must_sign for key in keys],
+                    )
+                )
         return sum(int(tag.rpartition(" ")[2]) for tag in tags)
 
     async def _fetch(self, query: str) -> list[asyncpg.Record]:

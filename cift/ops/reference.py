@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import secrets
 import sys
@@ -15,6 +14,7 @@ import typer
 
 from cift.core.config import get_settings
 from cift.core.database import Account, ApiKey, Database, DatabaseUnavailable, Instrument
+from cift.core.signing import key_id, signing_secret
 
 app = typer.Typer(help="Instruments, accounts and API keys.", no_args_is_help=True)
 
@@ -74,6 +74,9 @@ def load() -> None:
 
 @app.command()
 def key() -> None:
-    """Print a new random key for a client, and the hash to load for it."""
+    """Print a new random key for a client, and what to load for it: its hash, and what it signs requests with.
+
+    The signing secret may be left out: then the key can only be sent. With "must_sign": true it can only sign.
+    """
     value = f"cift_{secrets.token_urlsafe(32)}"
-    typer.echo(json.dumps({"key": value, "sha256": hashlib.sha256(value.encode()).hexdigest()}))
+    typer.echo(json.dumps({"key": value, "sha256": key_id(value), "signing_secret": signing_secret(value).hex()}))

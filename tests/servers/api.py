@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from cift.core.database import Account, ApiKey, Database, Instrument
 from cift.core.nats_manager import NatsManager
+from cift.core.signing import key_id, signing_secret
 from cift.core.streams import ensure_streams
 from tests.servers.cache import CacheServer
 from tests.servers.nats import NatsServer
@@ -24,6 +24,8 @@ from tests.servers.postgres import PostgresServer
 
 KEY, OTHER_KEY, READER_KEY = "key-of-account-one", "key-of-account-two", "key-that-only-reads"
 RISK_KEY = "key-of-the-risk-officer"
+# KEY may sign, this one of the same account must.
+SIGNING_KEY = "key-that-never-travels"
 INSTRUMENTS = [
     Instrument("AAPL", 0.01, 1.0),
     Instrument("MSFT", 0.01, 1.0),
@@ -114,8 +116,18 @@ async def load_reference(database: Database) -> None:
         (OTHER_KEY, 2, ("trade", "read")),
         (READER_KEY, 1, ("read",)),
         (RISK_KEY, 3, ("risk", "read")),
+        (SIGNING_KEY, 1, ("trade", "read")),
     ]
-    api_keys = [ApiKey(hashlib.sha256(key.encode()).hexdigest(), account, scopes) for key, account, scopes in keys]
+    api_keys = [
+        ApiKey(
+            key_id(key),
+            account,
+            scopes,
+            signing_secret=signing_secret(key).hex() if key in (KEY, SIGNING_KEY) else None,
+            must_sign=key == SIGNING_KEY,
+        )
+        for key, account, scopes in keys
+    ]
     await database.load_reference(INSTRUMENTS, [Account(1, "one"), Account(2, "two"), Account(3, "risk")], api_keys)
 
 

@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.servers.api import KEY, ApiServer
 
 
-def dial(api: ApiServer, key: str | None = KEY, **options: Any) -> connect:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+def dial(api: ApiServer, key: str | None = KEY, *, signed: dict[str, str] | None = None, **options: Any) -> connect:
+    headers = signed or ({"Authorization": f"Bearer {key}"} if key else {})
     url = f"ws://127.0.0.1:{api.port}/api/v1/stream"
     return connect(url, additional_headers=headers, proxy=None, **options)
 

@@ -245,7 +245,10 @@ def test_a_mass_cancel_tells_what_was_asked_for() -> None:
 
 def test_openapi_describes_every_route_with_examples_and_the_key() -> None:
     description = app.openapi()
-    assert description["paths"]["/api/v1/orders"]["post"]["security"] == [{"HTTPBearer": []}]
+    assert description["paths"]["/api/v1/orders"]["post"]["security"] == [
+        {"HTTPBearer": []},
+        {"CIFT-Key": [], "CIFT-Timestamp": [], "CIFT-Nonce": [], "CIFT-Signature": []},
+    ]
     assert "security" not in description["paths"]["/health"]["get"]
     properties = description["components"]["schemas"]["OrderRequest"]["properties"]
     assert all("examples" in properties[name] for name in ("symbol", "side", "quantity", "price"))

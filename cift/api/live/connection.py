@@ -28,9 +28,9 @@ CutOff = Callable[[int, str], None]
 class Connection:
     """A listener of the hub."""
 
-    def __init__(self, websocket: WebSocket, cut_off: CutOff, key: str, principal: Principal, backend: Backend) -> None:
+    def __init__(self, websocket: WebSocket, cut_off: CutOff, principal: Principal, backend: Backend) -> None:
         self._websocket, self._cut_off = websocket, cut_off
-        self._key, self._principal = key, principal
+        self._principal = principal
         self._hub, self._reference = backend.hub, backend.reference
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self._topics: set[Topic] = set()
@@ -81,7 +81,7 @@ class Connection:
 
     async def _watch(self) -> None:
         """Send the client away once its key is withdrawn, or may do other things than it could."""
-        while await self._reference.principal(self._key) == self._principal:  # noqa: ASYNC110
+        while await self._reference.named(self._principal.key_id) == self._principal:  # noqa: ASYNC110
             await asyncio.sleep(REFRESH_S)
         self.close(1008, "the key is no longer valid")
 

@@ -6,15 +6,15 @@ import asyncio
 
 from starlette.websockets import WebSocket
 
-from cift.api.auth import bearer_key, unauthorized
+from cift.api.auth import bearer, unauthorized
 from cift.api.live.messages import Auth, RefusedError, decode_asked
 from cift.api.reference import Principal, ReferenceCache
 
 SIGN_IN_S = 5.0
 
 
-async def first_message(websocket: WebSocket, reference: ReferenceCache) -> tuple[str, Principal]:
-    """Return the key in the first message and whose it is.
+async def first_message(websocket: WebSocket, reference: ReferenceCache) -> Principal:
+    """Return whose key the first message has.
 
     Raises:
         Problem: nobody's, or no such message within `SIGN_IN_S`.
@@ -26,8 +26,4 @@ async def first_message(websocket: WebSocket, reference: ReferenceCache) -> tupl
         asked = None
     if not isinstance(asked, Auth):
         raise unauthorized("The first message must be: auth, with the key")
-    key = bearer_key(b"Bearer " + asked.key.encode())
-    principal = await reference.principal(key)
-    if principal is None:
-        raise unauthorized("No account has this key")
-    return key, principal
+    return await bearer(reference, b"Bearer " + asked.key.encode())
