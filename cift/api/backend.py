@@ -15,9 +15,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from nats.errors import Error as NatsError
 
+from cift.api.audit import AuditLog
 from cift.api.journal import Journal
 from cift.api.live.hub import Hub
+from cift.api.live.seats import Seats
 from cift.api.outcomes import Outcomes
+from cift.api.rates import Rates
 from cift.api.reference import ReferenceCache
 from cift.api.shared import Shared
 from cift.api.signatures import Nonces
@@ -47,10 +50,13 @@ class Backend:
     reference: ReferenceCache
     hub: Hub
     nonces: Nonces
+    rates: Rates
+    seats: Seats
+    audit: AuditLog
 
 
-async def _connect(nats: NatsManager, outcomes: Outcomes) -> None:
-    """Connect to NATS, however long that takes, and listen for the engine's answers."""
+async def _connect(nats: NatsManager, outcomes: Outcomes, audit: AuditLog) -> None:
+    """Connect to NATS, however long that takes, listen for the engine's answers, and begin to write down changes."""
     while True:
         try:
             await nats.connect(timeout_s=CONNECT_RETRY_S)
@@ -63,6 +69,12 @@ async def _connect(nats: NatsManager, outcomes: Outcomes) -> None:
     except (NatsError, OSError) as error:
         # The subscription is known to the client: it is sent again with the next connection.
         log.warning("listening to the engine: %s", error)
+    while True:
+        try:
+            return await audit.open()
+        except (NatsError, OSError) as error:
+            log.warning("audit: %s; trying again", error)
+            await asyncio.sleep(CONNECT_RETRY_S)
 
 
 @asynccontextmanager
@@ -76,10 +88,12 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
         stack.push_async_callback(clickhouse.close)
         nats = NatsManager(settings, name="cift-api")
         stack.push_async_callback(nats.close)
+        audit = AuditLog(nats)
+        stack.push_async_callback(audit.close)
         hub = Hub(nats, cache)
         stack.push_async_callback(hub.close)
         reference = ReferenceCache(database)
-        for work in (reference.keep_fresh(), _connect(nats, outcomes)):
+        for work in (reference.keep_fresh(), _connect(nats, outcomes, audit)):
             stack.push_async_callback(_stop, asyncio.create_task(work))
         for _ in range(100):
             if reference.loaded and nats.connected:
@@ -98,6 +112,9 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
             reference=reference,
             hub=hub,
             nonces=Nonces(shared, settings.signature_window_s),
+            rates=Rates(shared, settings.rate_limit, settings.rate_burst),
+            seats=Seats(shared, settings.stream_connections),
+            audit=audit,
         )
 
 

@@ -50,12 +50,13 @@ async def _place(behind: Backend, trader: Principal, order: OrderRequest) -> Bat
     return BatchOutcome(status=placed.status, order=placed.view, replayed=placed.replayed)
 
 
-@router.post("/batch", responses=described(401, 403, 409, 422, 503))
+@router.post("/batch", responses=described(401, 403, 422, 503))
 async def place_batch(batch: BatchRequest, behind: Behind, trader: Trader) -> BatchView:
     """Place up to 100 orders, in their order; each is accepted or refused for itself.
 
     A body with a malformed order is refused whole. With a `client_order_id` in each the request may be repeated.
     """
+    await behind.rates.take(trader.key_id, len(batch.orders) - 1)  # the request itself is counted
     first, *others = batch.orders
     # The rest go out at once, and in order, on a connection that is known to answer.
     outcomes = [await _place(behind, trader, first)]

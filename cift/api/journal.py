@@ -8,6 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from cift.api.audit import COMMANDS
 from cift.api.outcomes import Outcomes
 from cift.api.problems import Problem, unavailable
 from cift.core.messages import AnyCommand, AnyEvent, RiskCommand, UserCommand
@@ -56,6 +57,8 @@ class Journal:
                 "Repeat it with the same client_order_id" if msg_id else "Ask for its state before you repeat it"
             )
             raise unavailable("The order journal", detail, code="unconfirmed") from None
+        if (commands := COMMANDS.get()) is not None:
+            commands.append(ack.seq)
         return Receipt(ack.seq, bool(ack.duplicate))
 
     async def read(self, seq: int) -> AnyCommand | None:

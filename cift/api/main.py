@@ -22,9 +22,11 @@ from cift.api import (
     risk,
     stream,
 )
+from cift.api.audit import Audited
 from cift.api.auth import Authentication
 from cift.api.backend import opened
 from cift.api.limits import BodyLimit
+from cift.api.rates import RateLimit
 from cift.api.signatures import Signatures
 from cift.core.config import Settings, get_settings
 
@@ -53,6 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(module.router)
     openapi.describe(app)
     # The last one added is the first to see a request.
+    app.add_middleware(Audited, audit=lambda: app.state.backend.audit)
+    app.add_middleware(RateLimit, rates=lambda: app.state.backend.rates)
     app.add_middleware(Signatures, nonces=lambda: app.state.backend.nonces)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(

@@ -40,6 +40,8 @@ OUTCOME_SECONDS = Histogram(
 CACHE_AWAY = Counter(
     "cift_api_cache_away_total", "Questions that each worker answered alone for want of the cache", ["what"]
 )
+RATE_LIMITED = Counter("cift_api_rate_limited_total", "Requests refused because their key asked too often")
+AUDIT_LOST = Counter("cift_api_audit_lost_total", "Entries of the audit log that were not stored")
 STREAM_CONNECTIONS = Gauge("cift_stream_connections", "WebSockets that are open", multiprocess_mode="sum")
 STREAM_MESSAGES = Counter("cift_stream_messages_total", "Messages sent on WebSockets")
 STREAM_CUT_OFF = Counter("cift_stream_cut_off_total", "WebSockets closed because their client read too slowly")

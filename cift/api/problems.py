@@ -140,8 +140,10 @@ def described(*statuses: int, pending: type[BaseModel] | None = None) -> dict[in
     schema = ProblemDetails.model_json_schema()
     schema["properties"]["errors"]["items"] = schema.pop("$defs")[FieldError.__name__]
     content = {MEDIA_TYPE: {"schema": schema}}
+    # Whoever must say who they are is also held to a rate.
+    every = sorted({*statuses, 429} if 401 in statuses else statuses)
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses
+        status: {"description": HTTPStatus(status).phrase, "content": content} for status in every
     }
     if pending is not None:
         answers[202] = {"model": pending, "description": "In the journal; the engine has not answered yet"}

@@ -35,10 +35,11 @@ async def stream(websocket: WebSocket) -> None:
                 await websocket.accept()
                 state.principal = await first_message(websocket, backend.reference)
             allowed(state.principal, "read")
+            async with backend.seats.one(state.principal.account_id):
+                if not browser:
+                    await websocket.accept()
+                await Connection(websocket, cut_off, state.principal, backend).serve()
         except Problem as problem:
             if browser:
                 return cut_off(1008, problem.code)
-            return await websocket.send_denial_response(problem.response())
-        if not browser:
-            await websocket.accept()
-        await Connection(websocket, cut_off, state.principal, backend).serve()
+            await websocket.send_denial_response(problem.response())

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     order_timeout_s: float = Field(2.0, alias="CIFT_ORDER_TIMEOUT_S", gt=0)
     # How far a signed request's time may be from ours.
     signature_window_s: float = Field(5.0, alias="CIFT_SIGNATURE_WINDOW_S", gt=0, le=300)
+    # Requests a second of one key, orders of a batch each counted, and how many at once after a pause.
+    rate_limit: float = Field(10_000.0, alias="CIFT_RATE_LIMIT", gt=0)
+    rate_burst: int = Field(10_000, alias="CIFT_RATE_BURST", ge=1)
+    # WebSockets that one account may have open.
+    stream_connections: int = Field(100, alias="CIFT_STREAM_CONNECTIONS", ge=1)
     max_body_bytes: int = Field(65_536, alias="CIFT_MAX_BODY_BYTES", gt=0)
 
     # Commands between two of the engine's snapshots.

@@ -90,6 +90,14 @@ SIGNALS = Stream(
     max_age_s=DAY,
     max_bytes=128 * MIB,
 )
+AUDIT = Stream(
+    name="AUDIT",
+    subjects=("audit.*",),
+    purpose="Who changed what through the API, by account",
+    discard=DiscardPolicy.NEW,
+    max_age_s=7 * 365 * DAY,
+    journal=True,
+)
 # An object store is a stream whose subjects and name its clients agree on.
 SNAPSHOT_BUCKET = "engine"
 SNAPSHOTS = Stream(
@@ -109,7 +117,7 @@ LEASES = Stream(
     max_per_subject=1,
     rollup=True,
 )
-STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS, SNAPSHOTS, LEASES)
+STREAMS = (ORDERS, EVENTS, MARKET_DATA, SIGNALS, AUDIT, SNAPSHOTS, LEASES)
 
 # What is compared with the server's side; it fills in more fields than one asks for.
 _COMPARED = (
