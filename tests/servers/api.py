@@ -24,6 +24,7 @@ from tests.servers.postgres import PostgresServer
 
 KEY, OTHER_KEY, READER_KEY = "key-of-account-one", "key-of-account-two", "key-that-only-reads"
 RISK_KEY = "key-of-the-risk-officer"
+FULL_KEY = "key-that-may-do-everything"
 # KEY may sign, this one of the same account must.
 SIGNING_KEY = "key-that-never-travels"
 INSTRUMENTS = [
@@ -117,6 +118,7 @@ async def load_reference(database: Database) -> None:
         (READER_KEY, 1, ("read",)),
         (RISK_KEY, 3, ("risk", "read")),
         (SIGNING_KEY, 1, ("trade", "read")),
+        (FULL_KEY, 3, ("trade", "read", "risk")),
     ]
     api_keys = [
         ApiKey(
