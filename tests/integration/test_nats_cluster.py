@@ -54,9 +54,13 @@ DENIED = [
     ("engine", "orders.AAPL"), ("engine", "signals.x"),
     ("recorder", "orders.AAPL"), ("recorder", "events.AAPL"), ("recorder", "market.ticks.AAPL"),
     ("api", "$O.engine.M.x"), ("recorder", "$O.engine.C.x"),
+    ("engine", "orders._limits.1"), ("engine", "audit.1"), ("recorder", "audit.1"),
 ]  # fmt: skip
 ALLOWED = [
     ("api", "orders.AAPL"),
+    ("api", "orders._limits.1"),
+    ("api", "orders._state.symbol.AAPL"),
+    ("api", "audit.1"),
     ("engine", "events.AAPL"),
     ("engine", "orders._set.AAPL"),
     ("engine", "market.book.A"),
