@@ -1,7 +1,8 @@
-"""Analytics in ClickHouse: bars, ticks and executions as polars frames, and inserts that can be repeated safely.
+"""Analytics in ClickHouse: what was stored and what follows from it as polars frames, inserts that may be repeated.
 
 ch = await get_clickhouse_manager()
-df = await ch.get_bars("AAPL", "1m", start, end)
+df = await ch.get_bars("AAPL", "1m", start_time, end_time)
+await close_clickhouse_manager()
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from typing import Any
 
 import polars as pl
 
-from cift.core.clickhouse.bars import INTERVALS, Instant, bars_query, check_symbol, period
+from cift.core.clickhouse.analytics import Analytics
+from cift.core.clickhouse.bars import INTERVALS
 from cift.core.clickhouse.connection import ClickHouseError, ClickHouseUnavailableError, Connection, Params
-from cift.core.clickhouse.rows import EXECUTIONS, TICKS, Rows, to_arrow
+from cift.core.clickhouse.history import History
+from cift.core.clickhouse.inserts import Inserts
+from cift.core.clickhouse.rows import Rows, to_arrow
 from cift.core.config import Settings, get_settings
 
 __all__ = [
@@ -29,8 +33,10 @@ __all__ = [
 _SEQUENCED = ("trade_executions", "ticks_analytics", "position_history_analytics")
 
 
-class ClickHouseManager:
+class ClickHouseManager(History, Analytics, Inserts):
     """One connection to the analytics database with a clear life: `connect`, `close`, or `async with`.
+
+    What it can be asked is in its bases: stored rows in `History`, computed ones in `Analytics`, inserts in `Inserts`.
 
     Every call raises ClickHouseUnavailableError when nobody answers and ClickHouseError, with ClickHouse's code, when
     it refuses; ValueError names the argument that can't be right before anything is sent.
@@ -71,51 +77,6 @@ class ClickHouseManager:
         """Run any statement and return its single value, if it has one."""
         return await self._connection.command(sql, params)
 
-    async def get_bars(self, symbol: str, interval: str, start: Instant, end: Instant) -> pl.DataFrame:
-        """Return the bars that begin in [start, end), oldest first; minutes without a trade have none.
-
-        Columns: ts (Datetime ms UTC, start of the bar), symbol, open, high, low, close, volume, vwap (Float64) and
-        trades (UInt64). `interval` is one of INTERVALS; moments are datetimes (UTC when naive) or nanoseconds.
-        """
-        query = bars_query(symbol, interval, start, end)
-        return await self.query(query.sql, query.params)
-
-    async def get_ticks(self, symbol: str, start: Instant, end: Instant, *, limit: int | None = None) -> pl.DataFrame:
-        """Return trades of [start, end), oldest first, at most `limit`; columns as in ticks_analytics."""
-        return await self._between("ticks_analytics", "", "ts, seq, pos", symbol, start, end, limit)
-
-    async def get_executions(
-        self, symbol: str, start: Instant, end: Instant, *, user_id: int | None = None, limit: int | None = None
-    ) -> pl.DataFrame:
-        """Return fills of [start, end), oldest first, each once; with `user_id` those where he took or made."""
-        where = "" if user_id is None else "AND (taker_user_id = {user:UInt64} OR maker_user_id = {user:UInt64})"
-        order = "ts, command_seq, pos"
-        return await self._between("trade_executions FINAL", where, order, symbol, start, end, limit, user=user_id)
-
-    async def _between(
-        self,
-        table: str,
-        where: str,
-        order: str,
-        symbol: str,
-        start: Instant,
-        end: Instant,
-        limit: int | None,
-        **more: Any,
-    ) -> pl.DataFrame:
-        """Put a query together from names and conditions of this module alone; values are bound."""
-        first, last = period(start, end)
-        params = {"symbol": check_symbol(symbol), "first": first, "last": last, "limit": limit, **more}
-        if limit is not None and limit < 1:
-            raise ValueError(f"limit: found {limit}, expected at least 1")
-        sql = (
-            f"SELECT * REPLACE (toString(symbol) AS symbol, toString(side) AS side) FROM {table} "  # noqa: S608
-            "WHERE symbol = {symbol:String} AND ts >= fromUnixTimestamp64Nano({first:Int64}, 'UTC') "
-            "AND ts < fromUnixTimestamp64Nano({last:Int64}, 'UTC') "
-            f"{where} ORDER BY {order}" + (" LIMIT {limit:UInt64}" if limit is not None else "")
-        )
-        return await self.query(sql, {name: value for name, value in params.items() if value is not None})
-
     async def last_stream_seq(self, table: str) -> int:
         """Return the greatest stream sequence stored in a table that a stream feeds; 0 when it is empty."""
         if table not in _SEQUENCED:
@@ -131,14 +92,6 @@ class ClickHouseManager:
         """
         arrow = to_arrow(rows)
         return await self._connection.insert(table, arrow, token) if arrow.num_rows else 0
-
-    async def insert_executions(self, rows: Rows, *, token: str | None = None) -> int:
-        """Insert fills; columns as in `cift.core.clickhouse.rows.EXECUTIONS`."""
-        return await self.insert("trade_executions", to_arrow(rows, EXECUTIONS), token=token)
-
-    async def insert_ticks(self, rows: Rows, *, token: str | None = None) -> int:
-        """Insert trades, from which the bars follow; columns as in `cift.core.clickhouse.rows.TICKS`."""
-        return await self.insert("ticks_analytics", to_arrow(rows, TICKS), token=token)
 
 
 _manager: ClickHouseManager | None = None

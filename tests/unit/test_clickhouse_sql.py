@@ -11,6 +11,7 @@ import pytest
 from cift.core.clickhouse.bars import INTERVALS, bars_query, nanoseconds
 from cift.core.clickhouse.cluster import distributed, on_cluster, with_engines
 from cift.core.clickhouse.migrations import statements
+from cift.core.clickhouse.selection import POSITIONS, check_limit, check_user, rows_query
 from cift.core.migrations import Migration, MigrationError, compare, load_migrations, read_migrations
 
 
@@ -75,6 +76,7 @@ def test_one_server_s_checksums_are_those_that_it_has_stored() -> None:
         1: "958e4b3a30524d81",
         2: "07b214cbfbbdc71d",
         3: "22fdc52f0e9510ac",
+        4: "18a7f0d0cf6aad58",
     }
 
 
@@ -82,7 +84,9 @@ def test_the_schemas_can_be_read() -> None:
     for dialect in ("clickhouse", "postgresql"):
         assert [m.number for m in load_migrations(dialect)] == list(range(1, len(load_migrations(dialect)) + 1))
     for migration in load_migrations("clickhouse"):
-        repeatable = re.compile(r"CREATE .*?IF NOT EXISTS|ALTER TABLE \w+\s+MODIFY", re.DOTALL)
+        repeatable = re.compile(
+            r"CREATE .*?IF NOT EXISTS|ALTER TABLE \w+\s+(MODIFY|ADD COLUMN IF NOT EXISTS)", re.DOTALL
+        )
         assert all(repeatable.match(statement) for statement in statements(migration.sql))
         assert all(on_cluster(statement, "cift").sql for statement in statements(migration.sql))
 
@@ -124,3 +128,24 @@ def test_bars_are_whole() -> None:
     params = bars_query("AAPL", "5m", start, start + 10**9 * 600).params
     assert params == {"symbol": "AAPL", "seconds": 300, "start": 1_767_225_900, "end": 1_767_226_500}
     assert all(86400 % seconds == 0 for seconds in INTERVALS.values())
+
+
+def test_rows_are_chosen_by_bound_values() -> None:
+    start = 1_767_225_600 * 10**9
+    query = rows_query(POSITIONS, start, start + 1, account_id=7, symbol=None, limit=3)
+    assert query.params == {"first": start, "last": start + 1, "account_id": 7, "limit": 3}
+    assert "t.account_id = {account_id:UInt64}" in query.sql
+    assert "{symbol" not in query.sql
+    assert query.sql.endswith("ORDER BY ts, stream_seq LIMIT {limit:UInt64}")
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**64, True, 1.5, "1", None])
+def test_accounts_are_numbers(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r"user_id: found .*, expected an account's number"):
+        check_user(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [0, -5, True, 2.0])
+def test_limits_are_numbers(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r"limit: found .*, expected at least 1"):
+        check_limit(wrong)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -58,7 +59,7 @@ class Query:
     """SQL and the values of its parameters."""
 
     sql: str
-    params: dict[str, int | str]
+    params: Mapping[str, int | float | str]
 
 
 def nanoseconds(field: str, moment: Instant) -> int:
@@ -90,22 +91,27 @@ def check_symbol(symbol: str) -> str:
     return symbol
 
 
+def seconds_of(interval: str) -> int:
+    """Return the length of a bar by its name."""
+    if interval not in INTERVALS:
+        raise ValueError(f"interval: found {interval!r}, expected one of {', '.join(INTERVALS)}")
+    return INTERVALS[interval]
+
+
+def whole_bars(start: Instant, end: Instant, seconds: int) -> dict[str, int]:
+    """Return a period in seconds, both ends rounded up to where a bar begins: then every bar in between is complete."""
+    first, last = period(start, end)
+    step = seconds * NANOSECOND
+    return {"start": -(-first // step) * seconds, "end": -(-last // step) * seconds}
+
+
 def bars_query(symbol: str, interval: str, start: Instant, end: Instant) -> Query:
     """Return the query for the bars of `symbol` that begin in [start, end), whole ones only.
 
     Raises:
         ValueError: an unknown interval, a symbol or a moment that is none, an end that isn't after the start.
     """
-    seconds = INTERVALS.get(interval)
-    if seconds is None:
-        raise ValueError(f"interval: found {interval!r}, expected one of {', '.join(INTERVALS)}")
-    first, last = period(start, end)
-    step = seconds * NANOSECOND
-    params: dict[str, int | str] = {
-        "symbol": check_symbol(symbol),
-        "seconds": seconds,
-        # Both rounded up to where a bar begins: then every bar in between is complete.
-        "start": -(-first // step) * seconds,
-        "end": -(-last // step) * seconds,
-    }
+    seconds = seconds_of(interval)
+    params: dict[str, int | float | str] = {"symbol": check_symbol(symbol), "seconds": seconds}
+    params |= whole_bars(start, end, seconds)
     return Query(_MERGED if seconds >= 60 else _FROM_TICKS, params)

@@ -1,4 +1,4 @@
-"""What is inserted: the columns of the tables that streams feed, and how rows become an Arrow table of them."""
+"""What is inserted: the columns of the tables, and how rows become an Arrow table of them."""
 
 from __future__ import annotations
 
@@ -8,39 +8,61 @@ from typing import Any, TypeAlias
 import polars as pl
 import pyarrow as pa
 
-_TIME = pa.timestamp("ns", "UTC")
+_TIME, _MILLISECONDS = pa.timestamp("ns", "UTC"), pa.timestamp("ms", "UTC")
+_WORD, _NUMBER = pa.string(), pa.float64()
+_MONEY = pa.decimal128(38, 8)
 
-EXECUTIONS = pa.schema(
-    [
-        pa.field("stream_seq", pa.uint64(), nullable=False),
-        pa.field("command_seq", pa.uint64(), nullable=False),
-        pa.field("pos", pa.uint16(), nullable=False),
-        pa.field("ts", _TIME, nullable=False),
-        pa.field("symbol", pa.string(), nullable=False),
-        pa.field("side", pa.string(), nullable=False),
-        pa.field("price", pa.float64(), nullable=False),
-        pa.field("quantity", pa.float64(), nullable=False),
-        pa.field("taker_order_id", pa.uint64(), nullable=False),
-        pa.field("taker_user_id", pa.uint64(), nullable=False),
-        pa.field("maker_order_id", pa.uint64(), nullable=False),
-        pa.field("maker_user_id", pa.uint64(), nullable=False),
-    ]
-)
+
+def _schema(*may_be_empty: str, **columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind, nullable=name in may_be_empty) for name, kind in columns.items()])
+
+
+EXECUTIONS = _schema(
+    stream_seq=pa.uint64(), command_seq=pa.uint64(), pos=pa.uint16(), ts=_TIME, symbol=_WORD, side=_WORD,
+    price=_NUMBER, quantity=_NUMBER, taker_order_id=pa.uint64(), taker_user_id=pa.uint64(),
+    maker_order_id=pa.uint64(), maker_user_id=pa.uint64(),
+)  # fmt: skip
 """Columns of trade_executions; `notional` is made by the table."""
 
-TICKS = pa.schema(
-    [
-        pa.field("ts", _TIME, nullable=False),
-        pa.field("symbol", pa.string(), nullable=False),
-        pa.field("price", pa.float64(), nullable=False),
-        pa.field("quantity", pa.float64(), nullable=False),
-        pa.field("side", pa.string(), nullable=False),
-        pa.field("seq", pa.uint64(), nullable=False),
-        pa.field("pos", pa.uint16(), nullable=False),
-        pa.field("stream_seq", pa.uint64(), nullable=False),
-    ]
-)
+TICKS = _schema(
+    ts=_TIME, symbol=_WORD, price=_NUMBER, quantity=_NUMBER, side=_WORD, seq=pa.uint64(), pos=pa.uint16(),
+    stream_seq=pa.uint64(),
+)  # fmt: skip
 """Columns of ticks_analytics."""
+
+POSITIONS = _schema(
+    ts=_TIME, account_id=pa.uint64(), symbol=_WORD, stream_seq=pa.uint64(), quantity=_NUMBER, average_price=_NUMBER,
+    realized_pnl=_NUMBER, unrealized_pnl=_NUMBER, mark_price=_NUMBER,
+)  # fmt: skip
+"""Columns of position_history_analytics."""
+
+BOOKS = _schema(
+    ts=_TIME, symbol=_WORD, seq=pa.uint64(), bid_prices=pa.list_(_NUMBER), bid_quantities=pa.list_(_NUMBER),
+    ask_prices=pa.list_(_NUMBER), ask_quantities=pa.list_(_NUMBER),
+)  # fmt: skip
+"""Columns of order_book_snapshots."""
+
+INDICATORS = _schema(ts=_MILLISECONDS, symbol=_WORD, interval=_WORD, indicator=_WORD, value=_NUMBER)
+"""Columns of technical_indicators."""
+
+FEATURES = _schema(
+    ts=_TIME, symbol=_WORD, window_ms=pa.uint32(), ofi=_NUMBER, vpin=_NUMBER, microprice=_NUMBER, spread=_NUMBER,
+    buy_volume=_NUMBER, sell_volume=_NUMBER,
+)  # fmt: skip
+"""Columns of order_flow_features."""
+
+STRATEGIES = _schema(
+    "sharpe",
+    ts=_MILLISECONDS, strategy=_WORD, account_id=pa.uint64(), period=_WORD, pnl=_NUMBER, turnover=_NUMBER,
+    sharpe=_NUMBER, max_drawdown=_NUMBER, trades=pa.uint64(), winning_trades=pa.uint64(),
+)  # fmt: skip
+"""Columns of strategy_performance; a Sharpe ratio of too few periods is empty."""
+
+ACCOUNTS = _schema(
+    ts=_MILLISECONDS, account_id=pa.uint64(), currency=_WORD, cash=_MONEY, equity=_MONEY, margin_used=_MONEY,
+    realized_pnl=_MONEY, unrealized_pnl=_MONEY, leverage=_NUMBER,
+)  # fmt: skip
+"""Columns of account_snapshots; amounts may be given as Decimal, int or float."""
 
 Rows: TypeAlias = pl.DataFrame | pa.Table | Sequence[Mapping[str, Any]]
 """Rows to insert: a frame, an Arrow table, or a sequence of mappings; `ts` may be nanoseconds since 1970."""
@@ -69,7 +91,7 @@ def to_arrow(rows: Rows, schema: pa.Schema | None = None) -> pa.Table:
             raise ValueError(f"columns: missing {missing}, unknown {unknown}; expected {schema.names}")
         table = table.select(schema.names)
         for name in schema.names:
-            if table.column(name).null_count:
+            if table.column(name).null_count and not schema.field(name).nullable:
                 raise ValueError(f"{name}: found an empty value, expected one in every row")
         return table.cast(schema)
     except (pa.ArrowException, TypeError, OverflowError) as error:
