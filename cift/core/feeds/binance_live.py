@@ -130,32 +130,34 @@ class BinanceLive(LiveSource):
         except FeedError as error:
             BAD.inc()
             log.warning("a message is left out: %s: %.120r", error, data)
-            # What it was about isn't known: any book may miss an update now, which the next one shows.
-            return None
+            return None  # if it was an update, the next one shows that it is missing
         if told.repeated:
             REPEATED.inc()
         if told.missing:
             GAPS.labels(market.symbol).inc()
-            log.warning("%s: %s before this one are missing", market.symbol, "trades" if head.event else "updates")
+            log.warning(
+                "%s: %s before this one are missing", market.symbol, "trades" if head.event == "trade" else "updates"
+            )
         if not market.whole:
             self._ask(market.symbol, rest)
         return told.change
 
     def _ask(self, symbol: str, rest: httpx.AsyncClient) -> None:
-        """Ask for a snapshot, unless one is on its way."""
+        """See to it that snapshots are asked for until the book is known."""
         asking = self._asking.get(symbol)
         if asking is None or asking.done():
             self._asking[symbol] = asyncio.create_task(self._fetch(symbol, rest))
 
     async def _fetch(self, symbol: str, rest: httpx.AsyncClient) -> None:
-        try:
-            answer = await rest.get(self._snapshot_url, params={"symbol": symbol, "limit": SNAPSHOT_LEVELS})
-            answer.raise_for_status()
-            SNAPSHOTS.inc()
-            self._snapshots.put_nowait((symbol, answer.content))
-        except httpx.HTTPError as error:
-            log.warning("%s: no snapshot: %s; asking again", symbol, str(error) or type(error).__name__)
-        await asyncio.sleep(SNAPSHOT_EVERY_S)
+        while not self._markets[symbol].whole:
+            try:
+                answer = await rest.get(self._snapshot_url, params={"symbol": symbol, "limit": SNAPSHOT_LEVELS})
+                answer.raise_for_status()
+                SNAPSHOTS.inc()
+                self._snapshots.put_nowait((symbol, answer.content))
+            except httpx.HTTPError as error:
+                log.warning("%s: no snapshot: %s; asking again", symbol, str(error) or type(error).__name__)
+            await asyncio.sleep(SNAPSHOT_EVERY_S)
 
 
 def _task(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:

@@ -44,17 +44,7 @@ class LobsterSource(FileSource):
             reader = LobsterReader(rows, books)
         except ParseError as error:
             raise FeedError(f"{self._path}: {error}") from None
-        messages = reader.messages
-        bad = np.flatnonzero(
-            np.isin(messages["type"], (*_KINDS, _HIDDEN)) & ((messages["size"] <= 0) | (messages["price"] <= 0))
-        )
-        if len(bad):
-            row = messages[bad[0]]
-            raise FeedError(
-                f"{self._path}: line {bad[0] + 1}: found size {row['size']} and price {row['price']}, "
-                "expected both greater than zero"
-            )
-        back = np.flatnonzero(np.diff(messages["time"].astype(np.int64)) < 0)
+        back = np.flatnonzero(np.diff(reader.messages["time"].astype(np.int64)) < 0)
         if len(back):
             raise FeedError(f"{self._path}: line {back[0] + 2}: found a time before that of the line above it")
         self._reader = reader
