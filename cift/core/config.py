@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     # Commands between two of the engine's snapshots.
     engine_snapshot_every: int = Field(100_000, alias="CIFT_ENGINE_SNAPSHOT_EVERY", gt=0)
 
+    # Seconds between two rows of a book that changes in order_book_snapshots (0: none), and the currency of accounts.
+    recorder_book_s: float = Field(1.0, alias="CIFT_RECORDER_BOOK_S", ge=0, le=3600)
+    account_currency: str = Field("USD", alias="CIFT_ACCOUNT_CURRENCY", pattern=r"^[A-Z]{3}$")
+
     # What the feed plays onto MARKET_DATA; empty: nothing. `python -m cift.services.feed --help` says more of each.
     feed_source: Literal["", "lobster", "itch", "binance", "csv", "zero_intelligence", "hawkes", "binance_live"] = (
         Field("", alias="CIFT_FEED_SOURCE")

@@ -11,8 +11,6 @@ import argparse
 import asyncio
 import logging
 import math
-import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -26,7 +24,7 @@ from cift.core.feeds.opening import open_source
 from cift.core.feeds.pace import Pace
 from cift.core.feeds.publisher import Publisher
 from cift.core.feeds.source import Change, FeedError, FileSource, LiveSource, Source
-from cift.core.lease import Lease
+from cift.core.lease import SLOW, Lease, acquired, this_unit
 from cift.core.messages import ServiceStatus, status_subject
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import notify, ready, working
@@ -215,25 +213,15 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             await message.respond(encode(status))
 
         await nats.subscribe(status_subject("feed"), answer)
-        async with Lease(nats, "feed", f"{socket.gethostname()}:{os.getpid()}") as lease:
+        async with Lease(nats, "feed", this_unit(), **SLOW) as lease:
             ready("standing by")
             log.info("standing by with %s", source.identity)
-            if await _acquired(lease, stop):
+            if await acquired(lease, stop):
                 await _play(feed, publisher, lease, stop)
                 if settings.feed_stay and not stop.is_set():
                     notify("STATUS=played to the end; another CIFT_FEED_RUN plays it again")
                     await stop.wait()
     log.info("stopped")
-
-
-async def _acquired(lease: Lease, stop: asyncio.Event) -> bool:
-    taking, stopping = asyncio.create_task(lease.acquired()), asyncio.create_task(stop.wait())
-    await asyncio.wait((taking, stopping), return_when=asyncio.FIRST_COMPLETED)
-    ours = taking.done()
-    for task in (taking, stopping):
-        task.cancel()
-    await asyncio.gather(taking, stopping, return_exceptions=True)
-    return ours
 
 
 async def _play(feed: Feed, publisher: Publisher, lease: Lease, stop: asyncio.Event) -> None:
