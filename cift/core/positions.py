@@ -42,6 +42,8 @@ class Held(NamedTuple):
 
 def _sum(held: float, quantity: float) -> float:
     """Add as decimals: quantities are multiples of a lot, and what is closed has to be 0."""
+    if held.is_integer() and quantity.is_integer():
+        return held + quantity
     return float(Decimal(repr(held)) + Decimal(repr(quantity)))
 
 
@@ -75,18 +77,8 @@ class Accounts:
             positions = self._held.setdefault(account, {})
             positions[fill.symbol] = positions.get(fill.symbol, Held()).after(quantity, fill.price)
             self._trade(account, fill.ts // PERIOD_NS)
-        return [
-            {
-                "ts": fill.ts,
-                "account_id": account,
-                "symbol": fill.symbol,
-                "stream_seq": stream_seq,
-                **(held := self._held[account][fill.symbol])._asdict(),
-                "unrealized_pnl": held.quantity * (fill.price - held.average_price),
-                "mark_price": fill.price,
-            }
-            for account in dict.fromkeys(account for account, _ in legs)
-        ]
+        accounts = (fill.user_id,) if fill.user_id == fill.maker_user_id else (fill.user_id, fill.maker_user_id)
+        return [_row(fill, stream_seq, account, self._held[account][fill.symbol]) for account in accounts]
 
     def _trade(self, account: int, period: int) -> None:
         if period > self._period:
@@ -120,6 +112,21 @@ class Accounts:
             "unrealized_pnl": _money(unrealized),
             "leverage": gross / equity if equity > 0 else 0.0,
         }
+
+
+def _row(fill: Fill, stream_seq: int, account: int, held: Held) -> Row:
+    quantity, average_price, realized_pnl = held
+    return {
+        "ts": fill.ts,
+        "account_id": account,
+        "symbol": fill.symbol,
+        "stream_seq": stream_seq,
+        "quantity": quantity,
+        "average_price": average_price,
+        "realized_pnl": realized_pnl,
+        "unrealized_pnl": quantity * (fill.price - average_price),
+        "mark_price": fill.price,
+    }
 
 
 def _money(amount: float) -> Decimal:

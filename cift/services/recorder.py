@@ -13,7 +13,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -39,6 +39,8 @@ log = logging.getLogger("recorder")
 METRICS_PORT = 8002
 BATCH = 10_000
 GATHER_S = 0.02
+# The longest that a batch is held back while there is more to read.
+BEHIND_S = 0.5
 # A minute is over when no fill of it came for so long.
 QUIET_S = 2.0
 DAY_NS = 86_400 * 10**9
@@ -140,9 +142,7 @@ class TableTap(ABC):
         async with self.reader as reader:
             watch = asyncio.create_task(finish(reader, stop))
             while batch := await reader.next(BATCH):
-                if len(batch) < BATCH and not stop.is_set():
-                    await asyncio.sleep(GATHER_S)  # a burst is under way: fewer, larger inserts
-                    batch += reader.take(BATCH - len(batch))
+                await _gather(reader, batch, stop)
                 rows = self._rows(batch)
                 await self._store(rows)
                 ROWS.labels(self._table).inc(len(rows))
@@ -160,6 +160,17 @@ class TableTap(ABC):
             if row is not None:
                 rows.append(row)
         return rows
+
+
+async def _gather(reader: StreamReader, batch: list[Stored], stop: asyncio.Event) -> None:
+    """Add to a batch what else is there, up to `BATCH`: fewer, larger inserts."""
+    if len(batch) < BATCH and not reader.waiting and not stop.is_set():
+        await asyncio.sleep(GATHER_S)  # a burst is under way
+        batch += reader.take(BATCH - len(batch))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BEHIND_S):
+            while len(batch) < BATCH and reader.waiting and not stop.is_set():
+                batch += await reader.next(BATCH - len(batch))
 
 
 class HistoryTap(TableTap):
