@@ -36,6 +36,8 @@ log = logging.getLogger("feed")
 
 METRICS_PORT = 8004
 PROGRESS_S = 2.0
+# When an exchange says nothing for so long, books that wait for their interval are published.
+QUIET_S = 0.25
 # How often the log tells of a feed that goes on for hours; systemd's status is as new as PROGRESS_S.
 TOLD_S = 60.0
 
@@ -105,10 +107,13 @@ class Feed:
         self._began = self._told = self._noticed = time.monotonic()
         if isinstance(self._source, LiveSource):
             async for change in _until(self._source.changes(), stop):
-                await self._publisher.take(change, stop)
+                if change is None:
+                    await self._publisher.show(stop)
+                else:
+                    await self._publisher.take(change, stop)
+                    LAG.set(max(0.0, time.time() - change.ts / 1e9))
+                    await self._count()
                 await self._publisher.flush()
-                LAG.set(max(0.0, time.time() - change.ts / 1e9))
-                await self._count()
         elif isinstance(self._source, FileSource):
             for change in self._source.changes():
                 await self._publisher.take(change, stop)
@@ -146,25 +151,22 @@ class Feed:
         )
 
 
-async def _until(changes: AsyncIterator[Change], stop: asyncio.Event) -> AsyncIterator[Change]:
-    """Pass changes on until `stop`, also where none comes."""
+async def _until(changes: AsyncIterator[Change], stop: asyncio.Event) -> AsyncIterator[Change | None]:
+    """Pass changes on until `stop`; None says that none has come for a while."""
     stopping = asyncio.create_task(stop.wait())
+    upcoming = asyncio.ensure_future(anext(changes))
     try:
         while not stop.is_set():
-            upcoming = asyncio.ensure_future(anext(changes))
-            await asyncio.wait((upcoming, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if not upcoming.done():
-                upcoming.cancel()
-                with suppress(asyncio.CancelledError):
-                    await upcoming
-                return
-            try:
-                change = upcoming.result()
-            except StopAsyncIteration:
-                return
-            yield change
+            await asyncio.wait((upcoming, stopping), timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
+            if upcoming.done():
+                yield upcoming.result()
+                upcoming = asyncio.ensure_future(anext(changes))
+            else:
+                yield None
     finally:
-        stopping.cancel()
+        for task in (upcoming, stopping):
+            task.cancel()
+        await asyncio.gather(upcoming, stopping, return_exceptions=True)
 
 
 class _Stopped(Exception):

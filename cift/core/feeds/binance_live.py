@@ -155,7 +155,7 @@ class BinanceLive(LiveSource):
                 answer.raise_for_status()
                 SNAPSHOTS.inc()
                 self._snapshots.put_nowait((symbol, answer.content))
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 log.warning("%s: no snapshot: %s; asking again", symbol, str(error) or type(error).__name__)
             await asyncio.sleep(SNAPSHOT_EVERY_S)
 
