@@ -39,16 +39,27 @@ class LeaseLostError(RuntimeError):
     """Somebody else has it, or may have it by now."""
 
 
-def this_unit() -> str:
-    """Return a holder's name: that of systemd's unit on this host, of which no other runs, or of this process alone."""
-    return f"{socket.gethostname()}:{os.environ.get('RUNTIME_DIRECTORY', os.getpid())}"
+def this_process() -> str:
+    """Return the name of this process as a holder."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_gone(holder: str) -> bool:
+    """Return whether a holder was a process of this host that is no more: nobody has to wait for its lease."""
+    host, _, process = holder.rpartition(":")
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # another user's
+    return False
 
 
 class Lease:
-    """`async with Lease(nats, "engine", "host-1") as lease`: `acquired()` waits for it, `lost` tells its end.
-
-    A holder that comes back under its own name has it at once.
-    """
+    """`async with Lease(nats, "engine", this_process()) as lease`: `acquired()` waits for it, `lost` tells its end."""
 
     def __init__(
         self, nats: NatsManager, key: str, holder: str, *, expires_s: float = EXPIRES_S, renew_s: float = RENEW_S
@@ -109,7 +120,7 @@ class Lease:
             self._revision, holder = now.seq or 0, now.data or _FREE
         except NotFoundError:
             self._revision, holder = 0, _FREE
-        if only_free and holder not in (_FREE, self._holder):
+        if only_free and holder not in (_FREE, self._holder) and not is_gone(holder.decode(errors="replace")):
             return False
         return await self._write(self._holder)
 

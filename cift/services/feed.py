@@ -24,7 +24,7 @@ from cift.core.feeds.opening import open_source
 from cift.core.feeds.pace import Pace
 from cift.core.feeds.publisher import Publisher
 from cift.core.feeds.source import Change, FeedError, FileSource, LiveSource, Source
-from cift.core.lease import SLOW, Lease, acquired, this_unit
+from cift.core.lease import SLOW, Lease, acquired, this_process
 from cift.core.messages import ServiceStatus, status_subject
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import notify, ready, working
@@ -215,7 +215,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             await message.respond(encode(status))
 
         await nats.subscribe(status_subject("feed"), answer)
-        async with Lease(nats, "feed", this_unit(), **SLOW) as lease:
+        async with Lease(nats, "feed", this_process(), **SLOW) as lease:
             ready("standing by")
             log.info("standing by with %s", source.identity)
             if await acquired(lease, stop):

@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from cift.core.cache import Cache
 from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
-from cift.core.lease import SLOW, Lease, LeaseLostError, acquired, this_unit
+from cift.core.lease import SLOW, Lease, LeaseLostError, acquired, this_process
 from cift.core.messages import BookUpdate, Fill, ServiceStatus, Trade, status_subject
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import ready
@@ -326,7 +326,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         Cache(settings) as cache,
         AsyncExitStack() as stores,
     ):
-        lease = Lease(nats, "recorder", this_unit(), **SLOW)
+        lease = Lease(nats, "recorder", this_process(), **SLOW)
         executions = HistoryTap(
             nats, clickhouse, lease.sure, stream=EVENTS.name, subject="", table="trade_executions", to_row=execution
         )

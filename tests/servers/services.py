@@ -16,8 +16,7 @@ class Service:
     """`async with Service("engine", environment, folder)`: started and ready inside, gone outside."""
 
     def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
-        # Started again, it is the same unit of the same host: it has its lease at once.
-        self.name, self.environment = name, environment | {"RUNTIME_DIRECTORY": str(folder / name)}
+        self.name, self.environment = name, environment
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
