@@ -19,10 +19,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from cift.core.cache_values import CacheLockedError, CacheUnavailableError, Key, Session, Values
+from cift.core.client_metrics import timed
 from cift.core.config import Settings, get_settings
 from cift.core.messages import BookUpdate
 from cift.core.serialization import MessageError, decode_market_data, encode
 from cift.core.tls import client_context
+
+__all__ = ["Cache", "CacheLockedError", "CacheUnavailableError", "Key", "Session", "TopOfBook", "get_cache", "trust"]
 
 TIMEOUT_S = 2.0
 Engine = Literal["dragonfly", "valkey", "redis"]
@@ -39,10 +43,6 @@ def trust(settings: Settings) -> dict[str, Any]:
     # Read here for a sentence that names the setting; redis-py reads the file itself, once for each connection.
     client_context(settings.cache_ca, setting="CACHE_CA")
     return {"ssl": True, "ssl_ca_certs": settings.cache_ca, "ssl_check_hostname": True}
-
-
-class CacheUnavailableError(ConnectionError):
-    """The cache does not answer, or refuses the user or the command; the message says which and what to do."""
 
 
 class TopOfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,8 +67,14 @@ class TopOfBook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )  # fmt: skip
 
 
-class Cache:
-    """One pool of connections; they are made on demand, so that only a call that needs the cache can fail for it."""
+class Cache(Values):
+    """One pool of connections; they are made on demand, so that only a call that needs the cache can fail for it.
+
+        async with Cache() as cache:
+            book = await cache.get_book("AAPL")
+
+    Books are here; values of other kinds, sessions, locks and rates in `cift.core.cache_values`.
+    """
 
     def __init__(self, settings: Settings | None = None, *, timeout: float = TIMEOUT_S) -> None:
         settings = settings or get_settings()
@@ -93,9 +99,10 @@ class Cache:
         )
 
     @asynccontextmanager
-    async def _errors(self) -> AsyncIterator[None]:
+    async def _call(self, call: str) -> AsyncIterator[None]:
         try:
-            yield
+            with timed("cache", call):
+                yield
         except (AuthenticationError, NoPermissionError) as error:
             raise CacheUnavailableError(f"{self._where}: {error}; check CACHE_USER and CACHE_PASSWORD") from None
         except (RedisError, OSError, TimeoutError) as error:
@@ -109,7 +116,7 @@ class Cache:
             CacheUnavailableError: it does not answer or refuses us.
         """
         started = time.perf_counter()
-        async with self._errors():
+        async with self._call("ping"):
             await asyncio.wait_for(self.redis.ping(), self._timeout)
         return time.perf_counter() - started
 
@@ -119,7 +126,7 @@ class Cache:
         Raises:
             CacheUnavailableError: it does not answer or refuses us.
         """
-        async with self._errors():
+        async with self._call("info"):
             info: dict[str, object] = await self.redis.info("server")
         # Dragonfly and Valkey also report the Redis version that they are compatible with.
         if version := info.get("dragonfly_version"):
@@ -139,7 +146,7 @@ class Cache:
             values[f"book:{book.symbol}"] = encode(book)
             values[f"top:{book.symbol}"] = encode(TopOfBook.of(book))
         if values:
-            async with self._errors():
+            async with self._call("set_books"):
                 await self.redis.mset(values)
 
     async def set_top_of_book(self, book: BookUpdate) -> None:
@@ -152,7 +159,7 @@ class Cache:
         Raises:
             CacheUnavailableError: it does not answer, refuses us, or holds something else under that key.
         """
-        async with self._errors():
+        async with self._call("get_book"):
             data = await self.redis.get(f"book:{symbol}")
         if data is None:
             return None
@@ -168,7 +175,7 @@ class Cache:
         Raises:
             CacheUnavailableError: it does not answer or refuses us.
         """
-        async with self._errors():
+        async with self._call("get_top_of_book"):
             data = await self.redis.get(f"top:{symbol}")
         return None if data is None else msgspec.json.decode(data, type=TopOfBook)
 

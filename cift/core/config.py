@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -85,6 +86,42 @@ class Settings(BaseSettings):
 
     # Commands between two of the engine's snapshots.
     engine_snapshot_every: int = Field(100_000, alias="CIFT_ENGINE_SNAPSHOT_EVERY", gt=0)
+
+    # Seconds between two rows of a book that changes in order_book_snapshots (0: none), and the currency of accounts.
+    recorder_book_s: float = Field(1.0, alias="CIFT_RECORDER_BOOK_S", ge=0, le=3600)
+    account_currency: str = Field("USD", alias="CIFT_ACCOUNT_CURRENCY", pattern=r"^[A-Z]{3}$")
+
+    # What the feed plays onto MARKET_DATA; empty: nothing. `python -m cift.services.feed --help` says more of each.
+    feed_source: Literal["", "lobster", "itch", "binance", "csv", "zero_intelligence", "hawkes", "binance_live"] = (
+        Field("", alias="CIFT_FEED_SOURCE")
+    )
+    feed_path: str = Field("", alias="CIFT_FEED_PATH")
+    # Comma separated; a LOBSTER file has one, an empty list means all of the other files' symbols.
+    feed_symbols: str = Field("", alias="CIFT_FEED_SYMBOLS")
+    # Put before each symbol: a feed must not speak in the name of an instrument that the engine trades.
+    feed_prefix: str = Field("", alias="CIFT_FEED_PREFIX", pattern=r"^([A-Z0-9][A-Z0-9_-]{0,15})?$")
+    # The day of files that count from midnight, and the zone of that midnight.
+    feed_date: str = Field("", alias="CIFT_FEED_DATE")
+    feed_zone: str = Field("America/New_York", alias="CIFT_FEED_ZONE")
+    # Times as fast as it was; 0: as fast as it goes.
+    feed_speed: float = Field(1.0, alias="CIFT_FEED_SPEED", ge=0, allow_inf_nan=False)
+    # Whether messages have the time at which they are published, or the source's own.
+    feed_clock: Literal["now", "source"] = Field("now", alias="CIFT_FEED_CLOCK")
+    # Another word plays the same source once more.
+    feed_run: str = Field("1", alias="CIFT_FEED_RUN", pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    # Whether the feed waits to be stopped when its source is over, instead of ending.
+    feed_stay: bool = Field(False, alias="CIFT_FEED_STAY")
+    # Of generated flow: its seed, arrivals a second of each symbol, and how many events (0: without end).
+    feed_seed: int = Field(1, alias="CIFT_FEED_SEED")
+    feed_rate: float = Field(1000.0, alias="CIFT_FEED_RATE", gt=0, le=1e6)
+    feed_events: int = Field(0, alias="CIFT_FEED_EVENTS", ge=0)
+    # Levels of a book, and the least milliseconds between two of them (0: one for each change).
+    feed_levels: int = Field(10, alias="CIFT_FEED_LEVELS", ge=1, le=1000)
+    feed_book_ms: int = Field(100, alias="CIFT_FEED_BOOK_MS", ge=0, le=3_600_000)
+    # Where the exchange is, and an authority to trust instead of the system's.
+    feed_stream_url: str = Field("wss://stream.binance.com:9443", alias="CIFT_FEED_STREAM_URL")
+    feed_snapshot_url: str = Field("https://api.binance.com", alias="CIFT_FEED_SNAPSHOT_URL")
+    feed_ca: str = Field("", alias="CIFT_FEED_CA")
 
     risk_max_position: float = Field(1_000_000.0, alias="CIFT_RISK_MAX_POSITION", gt=0)
     risk_max_notional: float = Field(100_000_000.0, alias="CIFT_RISK_MAX_NOTIONAL", gt=0)

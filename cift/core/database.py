@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 import asyncpg
 import msgspec
 
+from cift.core.client_metrics import CONNECTIONS, timed
 from cift.core.config import Settings
 from cift.core.tls import TlsError, client_context
 
@@ -183,8 +184,11 @@ class Database:
         if self._pool is None:
             raise DatabaseUnavailable("the database is not connected: call connect() first")
         try:
-            async with self._pool.acquire(timeout=self._timeout) as connection:
-                yield connection
+            with timed("postgresql", "connection"):
+                async with self._pool.acquire(timeout=self._timeout) as connection:
+                    self._count()
+                    yield connection
+            self._count()
         except asyncpg.UndefinedTableError as error:
             raise DatabaseUnavailable(f"PostgreSQL at {self.address}: {error}: run `cift schema apply`") from error
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
@@ -205,6 +209,13 @@ class Database:
                 else ""
             )
             raise DatabaseUnavailable(f"PostgreSQL at {self.address} does not answer ({cause}){hint}") from error
+
+    def _count(self) -> None:
+        """Tell how many connections the pool has: busy ones and idle ones."""
+        if self._pool is not None:
+            idle = self._pool.get_idle_size()
+            CONNECTIONS.labels("postgresql", "busy").set(self._pool.get_size() - idle)
+            CONNECTIONS.labels("postgresql", "idle").set(idle)
 
     async def ping(self) -> float:
         """Return the seconds that one empty query took."""

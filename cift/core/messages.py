@@ -232,8 +232,21 @@ class BookUpdate(Message, frozen=True, kw_only=True, tag="book"):
     asks: tuple[tuple[float, float], ...]
 
 
+class Quote(Message, frozen=True, kw_only=True, tag="quote"):
+    """The best prices of a market that a feed tells of, and the quantities there, on `market.ticks.<SYMBOL>`.
+
+    A side that is empty has None.
+    """
+
+    seq: int
+    bid: float | None = None
+    bid_quantity: float | None = None
+    ask: float | None = None
+    ask_quantity: float | None = None
+
+
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the engine and the recorder answer to a plain NATS request on `status.<service>` (see `status_subject`).
+    """What engine, recorder and feed answer to a plain NATS request on `status.<service>` (see `status_subject`).
 
     `position` is the stream sequence handled last, `lag` the number of messages that wait behind it.
     """
@@ -245,7 +258,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 def status_subject(service: str) -> str:
-    """Return the subject on which `service` ("engine", "recorder") answers with its `ServiceStatus` as JSON."""
+    """Return the subject on which `service` ("engine", "recorder", "feed") answers with its `ServiceStatus` as JSON."""
     return f"status.{service}"
 
 

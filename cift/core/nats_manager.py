@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -18,32 +19,50 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
 from nats.js import JetStreamContext
-from nats.js.api import PubAck
+from nats.js.api import ConsumerConfig, KeyValueConfig, ObjectStoreConfig, PubAck
 
+from cift.core.client_metrics import timed
 from cift.core.config import Settings, get_settings
 from cift.core.nats_client import SteadyClient, public_key, sign_in
-from cift.core.serialization import encode
+from cift.core.nats_stores import KeyValues, Objects, Payload, to_bytes
+
+__all__ = [
+    "BatchError",
+    "NatsManager",
+    "NatsUnavailableError",
+    "Payload",
+    "close_nats_manager",
+    "get_nats_manager",
+    "to_bytes",
+]
 
 log = logging.getLogger(__name__)
 
 RECONNECT_WAIT_S = (0.05, 0.5)
 PING_INTERVAL_S = 10
-Payload = bytes | str | dict[str, Any] | Any
+# Messages of a batch that are on their way at once.
+BATCH = 256
+# The first repetition of a message that a handler failed with, and the last one's distance.
+RETRY_S = (0.5, 60.0)
 
 
 class NatsUnavailableError(ConnectionError):
     """There is no connection to NATS right now, or it could not be made."""
 
 
-def to_bytes(payload: Payload) -> bytes:
-    """Return bytes and text as they are, anything else as JSON."""
-    if isinstance(payload, bytes):
-        return payload
-    return payload.encode() if isinstance(payload, str) else encode(payload)
+class BatchError(RuntimeError):
+    """Some of a batch may not be stored; `stored` of them are. Message ids make it safe to repeat all."""
+
+    def __init__(self, stored: int, count: int, cause: BaseException) -> None:
+        super().__init__(f"{stored} of {count} messages are known to be stored: {cause or type(cause).__name__}")
+        self.stored = stored
 
 
 class NatsManager:
     """One connection with a clear life: `connect`, `close`, or `async with`.
+
+        nats = await get_nats_manager()
+        await nats.publish("market.ticks.AAPL", {"price": 150.0, "volume": 100})
 
     `losses` counts how often it was lost; what was sent before the last loss and not acknowledged may be lost as well.
     """
@@ -161,7 +180,37 @@ class NatsManager:
         """
         self._require()
         headers = {"Nats-Msg-Id": msg_id} if msg_id else None
-        return await self.js.publish(subject, to_bytes(payload), timeout=timeout_s, headers=headers)
+        with timed("nats", "publish"):
+            return await self.js.publish(subject, to_bytes(payload), timeout=timeout_s, headers=headers)
+
+    async def publish_batch(
+        self, messages: Iterable[tuple[str, Payload, str | None]], *, timeout_s: float = 5.0
+    ) -> list[PubAck]:
+        """Publish `(subject, payload, message id or None)` to streams, many at once, and wait until all are stored.
+
+        They reach the server in order. Return their acknowledgements, in order.
+
+        Raises:
+            NatsUnavailableError: there is no connection now.
+            BatchError: some were not acknowledged.
+        """
+        self._require()
+        batch, acks = list(messages), list[PubAck | BaseException]()
+        for start in range(0, len(batch), BATCH):
+            acks += await asyncio.gather(
+                *(
+                    self.publish_acked(subject, payload, msg_id=msg_id, timeout_s=timeout_s)
+                    for subject, payload, msg_id in batch[start : start + BATCH]
+                ),
+                return_exceptions=True,
+            )
+            if any(isinstance(ack, BaseException) for ack in acks):
+                break
+        stored = [ack for ack in acks if isinstance(ack, PubAck)]
+        for ack in acks:
+            if isinstance(ack, BaseException):
+                raise BatchError(len(stored), len(batch), ack) from ack
+        return stored
 
     async def request(self, subject: str, payload: Payload = b"", *, timeout_s: float = 1.0) -> bytes:
         """Send a request and return its answer.
@@ -171,7 +220,8 @@ class NatsManager:
             nats.errors.Error: nobody listens on `subject`, or no answer in `timeout_s` seconds.
         """
         self._require()
-        return (await self.client.request(subject, to_bytes(payload), timeout=timeout_s)).data
+        with timed("nats", "request"):
+            return (await self.client.request(subject, to_bytes(payload), timeout=timeout_s)).data
 
     async def subscribe(
         self, subject: str, callback: Callable[[Msg], Awaitable[None]], *, queue: str = ""
@@ -184,6 +234,71 @@ class NatsManager:
         await self.client.flush()
         await self.client.flush()
         return subscription
+
+    async def consume(
+        self,
+        stream: str,
+        durable: str,
+        handle: Callable[[Msg], Awaitable[None]],
+        *,
+        subject: str = "",
+        batch: int = 100,
+    ) -> None:
+        """Call `handle` for each message of a stream, one after the other, until cancelled.
+
+        The server keeps the consumer `durable` and how far it is: others that consume under this name share its
+        messages, and a later run goes on where this one stopped. A message is done when `handle` returns; where it
+        raises, or nothing is heard for half a minute, it comes again, later each time: `handle` may see one twice.
+        """
+        config = ConsumerConfig(ack_wait=30, filter_subject=subject or None)
+        pull = await self.js.pull_subscribe(subject, durable=durable, stream=stream, config=config)
+        wait, longest = RETRY_S
+        try:
+            while True:
+                try:
+                    messages = await pull.fetch(batch, timeout=5)
+                except (Error, OSError, TimeoutError) as error:
+                    if not isinstance(error, TimeoutError):  # which means that there is nothing
+                        log.warning("consumer %s of %s: %s", durable, stream, str(error) or type(error).__name__)
+                        await asyncio.sleep(random.uniform(*RECONNECT_WAIT_S))  # noqa: S311
+                    continue
+                for message in messages:
+                    try:
+                        await handle(message)
+                    except Exception:
+                        tries = message.metadata.num_delivered or 1
+                        log.exception(
+                            "consumer %s of %s: message %s", durable, stream, message.metadata.sequence.stream
+                        )
+                        await message.nak(delay=min(longest, wait * 2 ** min(tries - 1, 10)))
+                    else:
+                        await message.ack()
+        finally:
+            with suppress(Error, OSError):
+                await pull.unsubscribe()
+
+    async def kv(self, bucket: str, *, make: bool = False, ttl_s: float | None = None, history: int = 1) -> KeyValues:
+        """Open a key-value bucket; with `make` it is made if need be, its values lasting `ttl_s` seconds (None: ever).
+
+        Raises:
+            nats.js.errors.BucketNotFoundError: it isn't there.
+        """
+        if make:
+            replicas = self.settings.nats_replicas
+            config = KeyValueConfig(bucket=bucket, ttl=ttl_s, history=history, replicas=replicas)
+            return KeyValues(await self.js.create_key_value(config))
+        return KeyValues(await self.js.key_value(bucket))
+
+    async def objects(self, bucket: str, *, make: bool = False, ttl_s: float | None = None) -> Objects:
+        """Open a bucket of objects; with `make` it is made if need be.
+
+        Raises:
+            nats.js.errors.BucketNotFoundError: it isn't there.
+        """
+        if make:
+            config = ObjectStoreConfig(bucket=bucket, ttl=ttl_s, replicas=self.settings.nats_replicas)
+            return Objects(await self.js.create_object_store(bucket, config=config))
+        return Objects(await self.js.object_store(bucket))
 
     async def ping(self, *, timeout_s: float = 1.0) -> float:
         """Return the round trip to the server in seconds.

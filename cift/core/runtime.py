@@ -22,27 +22,41 @@ log = logging.getLogger(__name__)
 class ServiceError(RuntimeError):
     """The service cannot go on; the message is one sentence for the operator."""
 
+    status = 1
+
+
+class InputError(ServiceError):
+    """What the service was given can't be right: another start would fail as well."""
+
+    status = 2
+
 
 Work = Callable[[Settings, asyncio.Event], Awaitable[None]]
+Options = Callable[[argparse.ArgumentParser], None]
 
 
-def run(name: str, purpose: str, metrics_port: int, work: Work) -> int:
+def run(name: str, purpose: str, metrics_port: int, work: Work, options: Options | None = None) -> int:
     """Parse the command line, do `work(settings, stop)` until it ends, and return the exit status.
 
-    SIGTERM and SIGINT set `stop`; `work` then finishes what it has in hand. Status 2 means bad settings, 1 any other
-    failure, each with one line on standard error.
+    SIGTERM and SIGINT set `stop`; `work` then finishes what it has in hand. Status 2 means bad settings or input, 1 any
+    other failure, each with one line on standard error. `options` adds arguments whose destinations are fields of
+    `Settings`: one that is given takes the place of the environment's.
     """
     parser = argparse.ArgumentParser(prog=f"python -m cift.services.{name}", description=purpose)
     parser.add_argument(
         "--metrics-port", type=int, default=metrics_port, help="Prometheus metrics on 127.0.0.1; 0: none (%(default)s)"
     )
+    if options is not None:
+        options(parser)
     arguments = parser.parse_args()
+    fields = Settings.model_fields
+    given = {str(fields[k].alias): v for k, v in vars(arguments).items() if k in fields and v is not None}
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     # Their errors reach us as exceptions and callbacks.
-    for library in ("nats", "urllib3", "clickhouse_connect", "httpx"):
+    for library in ("nats", "urllib3", "clickhouse_connect", "httpx", "httpcore", "websockets"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
-        settings = Settings()
+        settings = Settings(**given)
     except ValidationError as error:
         for problem in error.errors():
             print(f"{name}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}", file=sys.stderr)
@@ -66,5 +80,5 @@ def run(name: str, purpose: str, metrics_port: int, work: Work) -> int:
         uvloop.run(main())
     except (ServiceError, ConnectionError) as error:
         print(f"{name}: {error}", file=sys.stderr)
-        return 1
+        return error.status if isinstance(error, ServiceError) else 1
     return 0

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from cift.core.messages import AnyCommand, AnyEvent, AnyMarketData, ServiceStatus
+from cift.core.messages import AnyCommand, AnyEvent, AnyMarketData, Quote, ServiceStatus
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
@@ -45,6 +45,7 @@ class Decoder(Generic[T]):
 decode_command: Decoder[AnyCommand] = Decoder("command", AnyCommand)
 decode_event: Decoder[AnyEvent] = Decoder("event", AnyEvent)
 decode_market_data: Decoder[AnyMarketData] = Decoder("market data", AnyMarketData)
+decode_quote: Decoder[Quote] = Decoder("quote", Quote)
 decode_status: Decoder[ServiceStatus] = Decoder("status", ServiceStatus)
 
 

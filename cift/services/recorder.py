@@ -9,25 +9,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from nats.aio.msg import Msg
-from prometheus_client import Counter, Gauge
 
-from cift.core.cache import Cache, CacheUnavailableError
+from cift.core.cache import Cache
 from cift.core.clickhouse.orders import order_events
-from cift.core.clickhouse_manager import ClickHouseError, ClickHouseManager, ClickHouseUnavailableError
+from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
+from cift.core.lease import SLOW, Lease, LeaseLostError, acquired, this_process
 from cift.core.messages import BookUpdate, Fill, ServiceStatus, Trade, status_subject
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import ready
-from cift.core.questdb import QuestDB, QuestDBRefusedError, QuestDBUnavailableError
-from cift.core.runtime import run
+from cift.core.positions import Accounts
+from cift.core.questdb import QuestDB
+from cift.core.recording.books import BookTap
+from cift.core.recording.insisting import LAG, ROWS, beside, finish, insist
+from cift.core.runtime import ServiceError, run
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
 from cift.core.stream_reader import Stored, StreamReader
 from cift.core.streams import EVENTS, MARKET_DATA
@@ -37,38 +40,15 @@ log = logging.getLogger("recorder")
 METRICS_PORT = 8002
 BATCH = 10_000
 GATHER_S = 0.02
-REFRESH_S = 5.0
-BACKOFF_S = (0.1, 5.0)
+# The longest that a batch is held back while there is more to read.
+BEHIND_S = 0.5
+# A minute is over when no fill of it came for so long.
+QUIET_S = 2.0
 DAY_NS = 86_400 * 10**9
 
-ROWS = Counter("cift_recorder_rows", "Rows stored", ["table"])
-BOOKS = Counter("cift_recorder_books", "Books put into the cache")
-RETRIES = Counter("cift_recorder_retries", "Attempts that failed", ["store"])
-LAG = Gauge("cift_recorder_lag", "Messages behind the stream", ["tap"])
-
-_AWAY = (
-    ClickHouseError,
-    ClickHouseUnavailableError,
-    QuestDBRefusedError,
-    QuestDBUnavailableError,
-    CacheUnavailableError,
-)
-
 Row = dict[str, Any]
-
-
-async def insist(store: str, attempt: Callable[[], Awaitable[None]]) -> None:
-    """Repeat `attempt` until it succeeds, waiting longer after each failure; only cancelling ends it otherwise."""
-    wait, longest = BACKOFF_S
-    while True:
-        try:
-            await attempt()
-            return
-        except _AWAY as error:
-            RETRIES.labels(store).inc()
-            log.warning("%s: %s; trying again in %.1f s", store, error, wait)
-        await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 (jitter, no secret)
-        wait = min(longest, wait * 2)
+# Returns while no other recorder can be at work.
+Sure = Callable[[], Awaitable[None]]
 
 
 def execution(stored: Stored) -> list[Row]:
@@ -169,11 +149,9 @@ class TableTap(ABC):
         log.info("%s: going on after message %d of %s", self._table, stored_last, self._stream)
         self.reader = StreamReader(self._nats, self._stream, start=stored_last + 1, subject=self._subject)
         async with self.reader as reader:
-            watch = asyncio.create_task(_finish(reader, stop))
+            watch = asyncio.create_task(finish(reader, stop))
             while batch := await reader.next(BATCH):
-                if len(batch) < BATCH and not stop.is_set():
-                    await asyncio.sleep(GATHER_S)  # a burst is under way: fewer, larger inserts
-                    batch += reader.take(BATCH - len(batch))
+                await _gather(reader, batch, stop)
                 rows = self._rows(batch)
                 await self._store(rows)
                 ROWS.labels(self._table).inc(len(rows))
@@ -190,6 +168,17 @@ class TableTap(ABC):
         return rows
 
 
+async def _gather(reader: StreamReader, batch: list[Stored], stop: asyncio.Event) -> None:
+    """Add to a batch what else is there, up to `BATCH`: fewer, larger inserts."""
+    if len(batch) < BATCH and not reader.waiting and not stop.is_set():
+        await asyncio.sleep(GATHER_S)  # a burst is under way
+        batch += reader.take(BATCH - len(batch))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BEHIND_S):
+            while len(batch) < BATCH and reader.waiting and not stop.is_set():
+                batch += await reader.next(BATCH - len(batch))
+
+
 class HistoryTap(TableTap):
     """Into a table of ClickHouse."""
 
@@ -199,6 +188,7 @@ class HistoryTap(TableTap):
         self,
         nats: NatsManager,
         clickhouse: ClickHouseManager,
+        sure: Sure,
         *,
         stream: str,
         subject: str,
@@ -206,7 +196,7 @@ class HistoryTap(TableTap):
         to_rows: Callable[[Stored], list[Row]],
     ) -> None:
         super().__init__(nats, stream=stream, subject=subject, table=table, to_rows=to_rows)
-        self._clickhouse = clickhouse
+        self._clickhouse, self._sure = clickhouse, sure
 
     async def _last(self) -> int:
         await self._clickhouse.connect()
@@ -215,7 +205,63 @@ class HistoryTap(TableTap):
     async def _store(self, rows: list[Row]) -> None:
         # An insert is atomic within one partition only, so each has the rows of one day, in their order.
         for _, group in itertools.groupby(rows, key=lambda row: row["ts"] // DAY_NS):
-            await insist(self.store, _Insert(self._clickhouse, self._stream, self._table, list(group)))
+            await insist(self.store, _Insert(self._clickhouse, self._sure, self._stream, self._table, list(group)))
+
+
+class PositionTap(HistoryTap):
+    """Positions after every fill, and accounts after every minute in which they traded."""
+
+    def __init__(self, nats: NatsManager, clickhouse: ClickHouseManager, sure: Sure, accounts: Accounts) -> None:
+        super().__init__(
+            nats,
+            clickhouse,
+            sure,
+            stream=EVENTS.name,
+            subject="",
+            table="position_history_analytics",
+            to_rows=lambda _: [],
+        )
+        self._accounts = accounts
+        self._snapshots: list[Row] = []
+
+    async def _last(self) -> int:
+        last = await super()._last()
+        self._accounts.load((await self._clickhouse.get_last_positions()).iter_rows(named=True))
+        return last
+
+    def _rows(self, batch: Sequence[Stored]) -> list[Row]:
+        rows = []
+        for stored in batch:
+            try:
+                event = decode_event(stored.data)
+            except MessageError as error:
+                log.error("%s: message %d of %s is left out: %s", self._table, stored.seq, self._stream, error)
+                continue
+            if isinstance(event, Fill):
+                self._snapshots += self._accounts.ended(event.ts)
+                rows += self._accounts.apply(event, stored.seq)
+        return rows
+
+    async def _store(self, rows: list[Row]) -> None:
+        # First: where a crash comes between, the same fills tell of the same minute's end again.
+        await self._store_snapshots()
+        await super()._store(rows)
+
+    async def _store_snapshots(self) -> None:
+        snapshots, self._snapshots = self._snapshots, []
+        if snapshots:
+            await insist(self.store, lambda: self._clickhouse.insert_account_snapshots(snapshots))
+            ROWS.labels("account_snapshots").inc(len(snapshots))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """As for every table; and tell of a minute's end also when no fill follows it."""
+        await beside(super().run(stop), self._end_minutes())
+
+    async def _end_minutes(self) -> None:
+        while True:
+            await asyncio.sleep(QUIET_S)
+            self._snapshots += self._accounts.ended(time.time_ns() - int(QUIET_S * 1e9))
+            await self._store_snapshots()
 
 
 class IntradayTap(TableTap):
@@ -241,8 +287,8 @@ class IntradayTap(TableTap):
 class _Insert:
     """One batch on its way into its table; every call is another attempt at the same."""
 
-    def __init__(self, clickhouse: ClickHouseManager, stream: str, table: str, rows: list[Row]) -> None:
-        self._clickhouse, self._table, self._rows = clickhouse, table, rows
+    def __init__(self, clickhouse: ClickHouseManager, sure: Sure, stream: str, table: str, rows: list[Row]) -> None:
+        self._clickhouse, self._sure, self._table, self._rows = clickhouse, sure, table, rows
         self._token = f"{stream} {rows[0]['stream_seq']}-{rows[-1]['stream_seq']}"
         self._attempts = 0
 
@@ -253,6 +299,7 @@ class _Insert:
         and the token lets it drop a repetition. Had it crashed between noting the token and adding the rows, it would
         drop the only copy: so it is asked once more, and a new token helps.
         """
+        await self._sure()
         self._attempts += 1
         if self._attempts == 1:
             await self._insert()
@@ -272,58 +319,10 @@ class _Insert:
         into = {
             "trade_executions": self._clickhouse.insert_executions,
             "order_events": self._clickhouse.insert_order_events,
+            "position_history_analytics": self._clickhouse.insert_position_history,
             "ticks_analytics": self._clickhouse.insert_ticks,
         }
         await into[self._table](self._rows, token=self._token)
-
-
-class BookTap:
-    """The newest book of every symbol into the cache; all of them again now and then, should it have forgotten."""
-
-    def __init__(self, nats: NatsManager, cache: Cache) -> None:
-        self._nats, self._cache = nats, cache
-        self._books: dict[str, BookUpdate] = {}
-        self.reader: StreamReader | None = None
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Begin with the last book of each symbol that the stream keeps, go on until `stop`."""
-        self.reader = StreamReader(self._nats, MARKET_DATA.name, subject="market.book.>", newest=True)
-        async with self.reader as reader:
-            watch = asyncio.create_task(_finish(reader, stop))
-            refresh = asyncio.create_task(self._refresh())
-            while batch := await reader.next(BATCH):
-                await self._put(batch)
-                LAG.labels("books").set(reader.lag)
-            for task in (watch, refresh):
-                task.cancel()
-
-    async def _put(self, batch: Sequence[Stored]) -> None:
-        fresh: dict[str, BookUpdate] = {}
-        for stored in batch:
-            try:
-                book = decode_market_data(stored.data)
-            except MessageError as error:
-                log.error("books: message %d is left out: %s", stored.seq, error)
-                continue
-            if isinstance(book, BookUpdate) and book.seq >= self._sequence(book.symbol):
-                fresh[book.symbol] = self._books[book.symbol] = book
-        if fresh:
-            await insist("cache", lambda: self._cache.set_books(fresh.values()))
-            BOOKS.inc(len(fresh))
-
-    def _sequence(self, symbol: str) -> int:
-        known = self._books.get(symbol)
-        return known.seq if known else 0
-
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            await insist("cache", lambda: self._cache.set_books(list(self._books.values())))
-
-
-async def _finish(reader: StreamReader, stop: asyncio.Event) -> None:
-    await stop.wait()
-    reader.finish()
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -334,17 +333,30 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         Cache(settings) as cache,
         AsyncExitStack() as stores,
     ):
+        lease = Lease(nats, "recorder", this_process(), **SLOW)
         executions = HistoryTap(
-            nats, clickhouse, stream=EVENTS.name, subject="", table="trade_executions", to_rows=execution
+            nats, clickhouse, lease.sure, stream=EVENTS.name, subject="", table="trade_executions", to_rows=execution
         )
         orders = HistoryTap(
-            nats, clickhouse, stream=EVENTS.name, subject="", table="order_events", to_rows=order_history
+            nats, clickhouse, lease.sure, stream=EVENTS.name, subject="", table="order_events", to_rows=order_history
         )
         ticks = HistoryTap(
-            nats, clickhouse, stream=MARKET_DATA.name, subject="market.trades.>", table="ticks_analytics", to_rows=tick
+            nats,
+            clickhouse,
+            lease.sure,
+            stream=MARKET_DATA.name,
+            subject="market.trades.>",
+            table="ticks_analytics",
+            to_rows=tick,
         )
-        books = BookTap(nats, cache)
-        taps = (executions, orders, ticks, books)
+        accounts = Accounts(
+            value=settings.risk_account_value,
+            max_leverage=settings.risk_max_leverage,
+            currency=settings.account_currency,
+        )
+        positions = PositionTap(nats, clickhouse, lease.sure, accounts)
+        books = BookTap(nats, cache, clickhouse, history_s=settings.recorder_book_s)
+        taps = (executions, orders, ticks, positions, books)
         intraday: list[IntradayTap] = []
         if settings.questdb_enabled:
             for table, subject, to_rows in (("trades", "market.trades.>", tick), ("book_top", "market.book.>", top)):
@@ -363,16 +375,40 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             )
             await message.respond(encode(status))
 
-        await nats.subscribe(status_subject("recorder"), answer)
         every: list[TableTap | BookTap] = [*taps, *intraday]
-        tasks = [asyncio.create_task(tap.run(stop)) for tap in every]
-        ready("recording")
-        log.info("ready")
-        try:
-            await _until_stopped(tasks, stop)
-        finally:
-            await clickhouse.close()
+        async with lease:
+            ready("standing by")
+            log.info("standing by")
+            try:
+                if await acquired(lease, stop):
+                    await nats.subscribe(status_subject("recorder"), answer)
+                    ready("recording")
+                    log.info("ready")
+                    await _record(every, lease, stop)
+            finally:
+                await clickhouse.close()
         log.info("stopped")
+
+
+async def _record(taps: Sequence[TableTap | BookTap], lease: Lease, stop: asyncio.Event) -> None:
+    """Run the taps while the lease is ours: two recorders would store each row twice until ClickHouse merges them."""
+    ending = asyncio.Event()
+    watching = [asyncio.create_task(_pass_on(reason, ending)) for reason in (stop, lease.lost)]
+    try:
+        await _until_stopped([asyncio.create_task(tap.run(ending)) for tap in taps], ending)
+    except LeaseLostError:
+        pass
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+    if lease.lost.is_set():
+        raise ServiceError("another recorder has taken over; this one stands by when it is started again")
+
+
+async def _pass_on(reason: asyncio.Event, ending: asyncio.Event) -> None:
+    await reason.wait()
+    ending.set()
 
 
 async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event, grace_s: float = 10.0) -> None:

@@ -158,6 +158,10 @@ async def test_indicators_features_strategies_and_accounts(ch: ClickHouseManager
     found = await ch.get_account_snapshots(7, NOON, NOON + 2 * HOUR)
     assert found["cash"].to_list() == [Decimal("1.00000001"), Decimal(2)]
     assert found["ts"].to_list() == [NOON, NOON + HOUR]
+    nanoseconds = pl.DataFrame([{**account, "ts": NOON_NS + 1, "account_id": 8}])
+    await ch.insert_account_snapshots(nanoseconds)
+    await ch.insert_account_snapshots([{**account, "ts": NOON_NS + 3_600 * SECOND + 1, "account_id": 8}])
+    assert (await ch.get_account_snapshots(8, NOON, NOON + 2 * HOUR))["ts"].to_list() == [NOON, NOON + HOUR]
 
 
 async def test_bad_questions_are_answered_before_they_are_asked() -> None:

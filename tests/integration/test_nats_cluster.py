@@ -13,6 +13,7 @@ import pytest
 from nats.errors import Error
 from nats.js.errors import APIError, NotFoundError
 
+from cift.core.lease import Lease
 from cift.core.nats_client import sign_in
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.outbox import Outbox, Outgoing
@@ -53,8 +54,13 @@ DENIED = [
     ("api", "events.AAPL"), ("api", "market.ticks.AAPL"), ("api", "orders._set.AAPL"), ("api", "signals.x"),
     ("engine", "orders.AAPL"), ("engine", "signals.x"),
     ("recorder", "orders.AAPL"), ("recorder", "events.AAPL"), ("recorder", "market.ticks.AAPL"),
+<<<<<<< HEAD
     ("api", "$O.engine.M.x"), ("recorder", "$O.engine.C.x"),
     ("engine", "orders._limits.1"), ("engine", "audit.1"), ("recorder", "audit.1"),
+=======
+    ("api", "$O.engine.M.x"), ("recorder", "$O.engine.C.x"), ("recorder", "$KV.leases.engine"),
+    ("feed", "orders.AAPL"), ("feed", "events.AAPL"), ("feed", "$KV.leases.recorder"),
+>>>>>>> w17-feed
 ]  # fmt: skip
 ALLOWED = [
     ("api", "orders.AAPL"),
@@ -64,6 +70,7 @@ ALLOWED = [
     ("engine", "events.AAPL"),
     ("engine", "orders._set.AAPL"),
     ("engine", "market.book.A"),
+    ("feed", "market.ticks.A"),
 ]
 
 
@@ -103,6 +110,21 @@ async def test_the_api_may_follow_what_it_tells_on_its_websocket(
         async with StreamReader(manager, "ORDERS") as reader:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.next(), 1.5)
+
+
+@pytest.mark.parametrize("user", ["engine", "recorder", "feed"])
+async def test_a_service_may_hold_its_lease(nats_cluster: NatsCluster, admin: NatsManager, user: str) -> None:
+    async with NatsManager(nats_cluster.settings(user)) as manager, Lease(manager, user, "here") as lease:
+        await asyncio.wait_for(lease.acquired(), 10)
+        await asyncio.sleep(1)
+        assert not lease.lost.is_set()
+
+
+async def test_the_feed_may_find_what_it_has_published(nats_cluster: NatsCluster, admin: NatsManager) -> None:
+    async with NatsManager(nats_cluster.settings("feed")) as manager:
+        await manager.publish_acked("market.trades.A", b"{}", msg_id="x:A:trades:1:0")
+        last = await manager.js.get_last_msg("MARKET_DATA", "market.trades.A", direct=True)
+        assert (last.headers or {})["Nats-Msg-Id"] == "x:A:trades:1:0"
 
 
 async def test_the_engine_may_keep_its_snapshots(nats_cluster: NatsCluster, admin: NatsManager) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from cift.core.cache import Cache
 from cift.core.clickhouse.migrations import ClickHouseMigrations
+from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
 from cift.core.messages import BookUpdate, Cancelled, Fill, Trade
 from cift.core.migrations import load_migrations, migrate
@@ -88,21 +89,24 @@ class Market:
 
 
 async def stored(chdb: ChdbServer, market: Market) -> None:
-    """Wait until both tables have every fill; a moment later they must have no more than that."""
+    """Wait until the tables have every fill; a moment later they must have no more than that."""
 
     def counts() -> list[tuple[int, int]]:
         with chdb.client("cift_analytics") as client:
             return [
                 tuple(client.query(f"SELECT count(), uniqExact(stream_seq) FROM {table}").result_rows[0])
-                for table in ("trade_executions", "ticks_analytics")
+                for table in ("trade_executions", "ticks_analytics", "position_history_analytics")
             ]
 
-    wanted = [(market.fills, market.fills)] * 2
+    # A fill changes two positions.
+    wanted = [(market.fills, market.fills), (market.fills, market.fills), (2 * market.fills, market.fills)]
     for _ in range(300):
         found = await asyncio.to_thread(counts)
         if found == wanted:
             break
-        assert all(count <= market.fills for count, _ in found), f"stored twice: {found}, expected {wanted}"
+        assert all(count <= most for (count, _), (most, _) in zip(found, wanted, strict=True)), (
+            f"stored twice: {found}, expected {wanted}"
+        )
         await asyncio.sleep(0.1)
     await asyncio.sleep(0.3)
     assert await asyncio.to_thread(counts) == wanted
@@ -138,6 +142,58 @@ async def test_fills_trades_and_books_arrive(
         assert (volume, trades) == (200.0, 100)
         assert row == (1, 1, "buy", 100.0, 2.0, 200.0, 1, 2)
         assert await recorder.stop() == 0
+
+
+async def test_positions_accounts_and_books_over_time(nats: NatsManager, recorder: Service, chdb: ChdbServer) -> None:
+    market = Market(nats)
+    settings = Settings(CLICKHOUSE_PORT=chdb.port, CLICKHOUSE_USER=chdb.user, CLICKHOUSE_PASSWORD=chdb.password)
+    first, last = NOON - DAY, NOON + 3 * DAY
+    async with ClickHouseManager(settings) as clickhouse, recorder:
+        for _ in range(2):  # killed in between, it goes on from what it has stored
+            await market.trade(20)
+            await stored(chdb, market)
+            recorder.kill()
+            await recorder.run()
+        await market.book(5, 99.0)
+        bought, sold = [(await clickhouse.get_positions(user)).row(0, named=True) for user in (1, 2)]
+        assert (bought["quantity"], sold["quantity"]) == (80.0, -80.0)
+        assert (bought["average_price"], bought["unrealized_pnl"]) == (100.0, 0.0)
+        history = await clickhouse.get_position_history(1, first, last)
+        assert history.sort("stream_seq")["quantity"].to_list() == [2.0 * n for n in range(1, 41)]
+        for _ in range(100):
+            snapshots = await clickhouse.get_account_snapshots(1, first, last)
+            books = await clickhouse.get_order_book_snapshots("AAPL", first, last)
+            if snapshots.height and books.height:
+                break
+            await asyncio.sleep(0.1)
+        newest = snapshots.row(-1, named=True)
+        assert (newest["cash"], newest["equity"]) == (10**9 - 8000, 10**9)
+        assert (newest["currency"], newest["margin_used"], newest["leverage"]) == ("USD", 800, 8000 / 10**9)
+        assert books["bid_prices"].to_list() == [[99.0]]
+
+
+async def test_of_two_recorders_one_records(
+    nats: NatsManager, recorder: Service, chdb: ChdbServer, tmp_path: Path
+) -> None:
+    market = Market(nats)
+    (tmp_path / "second").mkdir()
+    second = Service("recorder", recorder.environment, tmp_path / "second")
+    async with recorder:
+        second.start()
+        async with asyncio.timeout(30):
+            while "standing by" not in second.text():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await market.trade(50)
+        await stored(chdb, market)
+        assert " ready" not in second.text()
+        trading = asyncio.create_task(market.trade(200))
+        recorder.kill()
+        async with asyncio.timeout(30):
+            while " ready" not in second.text():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await trading
+        await stored(chdb, market)
+        assert await second.stop() == 0
 
 
 async def test_kills_of_it_and_of_clickhouse_lose_and_double_nothing(

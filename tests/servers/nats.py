@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from cift.core.config import Settings
 
-USERS = ("admin", "api", "engine", "recorder", "benchmark")
+USERS = ("admin", "api", "engine", "recorder", "feed", "benchmark")
 
 
 def free_port() -> int:

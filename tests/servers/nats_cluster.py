@@ -23,7 +23,7 @@ from tests.unit.role_code import load
 from tests.unit.role_render import render
 
 program = load("nats/files/cift_nats.py")
-USERS = ("sys", "admin", "api", "engine", "recorder", "benchmark", "leaf")
+USERS = ("sys", "admin", "api", "engine", "recorder", "feed", "benchmark", "leaf")
 ADDRESSES = {"n1": "127.0.1.1", "n2": "127.0.1.2", "n3": "127.0.1.3"}
 
 

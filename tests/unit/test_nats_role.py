@@ -19,7 +19,7 @@ from tests.unit.role_render import refusals, render
 
 filters = load("nats/filter_plugins/nats_filters.py")
 lookup = load("nats/lookup_plugins/nats_seed.py")
-USERS = ("sys", "admin", "api", "engine", "recorder", "benchmark", "leaf")
+USERS = ("sys", "admin", "api", "engine", "recorder", "feed", "benchmark", "leaf")
 SERVER = Path(sys.executable).with_name("nats-server")
 
 
@@ -53,7 +53,7 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
         "plain": (cluster("n1", "n2", "n3") | {"nats_tls": False}, "nats_tls: found False"),
         "open": (cluster("n1", "n2", "n3", nats_route_password="short"), "nats_route_password of 5 characters"),
         "keyless": (variables(nats_keys={"sys": seed("sys").decode()}), "found none for admin, api, benchmark, engine"),
-        "shared": (variables(nats_keys=twice), "found 7 keys of which 1 differ"),
+        "shared": (variables(nats_keys=twice), "found 8 keys of which 1 differ"),
         "sync": (variables(nats_sync_interval="often"), "nats_sync_interval: found often, expected always or a time"),
         "never": (variables(nats_sync_interval="0s"), "nats_sync_interval: found 0s"),
         "size": (variables(nats_max_file_store="much"), "nats_max_file_store: found much, expected a size"),

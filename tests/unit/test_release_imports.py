@@ -49,7 +49,14 @@ def absent_on_hosts() -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["cift.ops.cli", "cift.api.main", "cift.services.engine", "cift.services.recorder", "cift.core.benchmarks"],
+    [
+        "cift.ops.cli",
+        "cift.api.main",
+        "cift.services.engine",
+        "cift.services.recorder",
+        "cift.services.feed",
+        "cift.core.benchmarks",
+    ],
 )
 def test_what_runs_on_a_host_imports_with_the_locked_dependencies_alone(module: str) -> None:
     code = HOST.format(absent=absent_on_hosts(), module=module)

@@ -41,6 +41,18 @@ GLOBAL LEFT JOIN (
 ORDER BY symbol
 """
 
+_LAST_POSITIONS = """
+SELECT account_id, toString(p.symbol) AS symbol,
+       argMax(p.quantity, p.stream_seq) AS quantity,
+       argMax(p.average_price, p.stream_seq) AS average_price,
+       argMax(p.realized_pnl, p.stream_seq) AS realized_pnl,
+       argMax(p.mark_price, p.stream_seq) AS mark_price,
+       toUnixTimestamp64Nano(argMax(p.ts, p.stream_seq)) AS ts
+FROM position_history_analytics AS p
+GROUP BY account_id, symbol
+ORDER BY max(p.stream_seq)
+"""
+
 # What was realized in a bucket is what the last fill in it left, less what the last fill before it had.
 _PNL = """
 SELECT bucket AS ts, symbol, quantity, realized_pnl, unrealized_pnl, fills
@@ -139,6 +151,13 @@ class Analytics(Asking):
         account's last fill).
         """
         return await self._ask(Query(_POSITIONS, {"user": check_user(user_id), "symbol": _or_any(symbol)}))
+
+    async def get_last_positions(self) -> pl.DataFrame:
+        """Return the last stored row of every position of every account, oldest first, for who goes on from there.
+
+        Columns: account_id, symbol, quantity, average_price, realized_pnl, mark_price and ts (nanoseconds since 1970).
+        """
+        return await self._ask(Query(_LAST_POSITIONS, {}))
 
     async def get_user_pnl(
         self, user_id: int, start: Instant, end: Instant, *, interval: str | None = "1d", symbol: str | None = None

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from urllib3.exceptions import HTTPError
 
+from cift.core.client_metrics import timed
 from cift.core.config import Settings
 from cift.core.tls import client_context
 
@@ -84,7 +85,7 @@ class Connection:
 
     async def open(self) -> None:
         """Sign in and learn what the server offers."""
-        self._client = await self._run(self._sign_in)
+        self._client = await self._run("sign in", self._sign_in)
 
     def _sign_in(self) -> Client:
         settings = self._settings
@@ -104,11 +105,12 @@ class Connection:
         """Let running calls finish and close the sockets; the connection may be opened again."""
         client, self._client = self._client, None
         if client is not None:
-            await self._run(client.close)
+            await self._run("close", client.close)
 
-    async def _run(self, call: Callable[[], _T]) -> _T:
+    async def _run(self, kind: str, call: Callable[[], _T]) -> _T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            with timed("clickhouse", kind):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except OperationalError as error:
             raise ClickHouseUnavailableError(f"{self.where}: {_reason(error)}; is it running there?") from error
         except DatabaseError as error:
@@ -127,18 +129,19 @@ class Connection:
         """Return the seconds that `SELECT 1` took: sign-in, engine and way back, not only the socket."""
         client = self._opened()
         start = time.perf_counter()
-        await self._run(lambda: client.raw_query("SELECT 1"))
+        await self._run("ping", lambda: client.raw_query("SELECT 1"))
         return time.perf_counter() - start
 
     async def command(self, sql: str, params: Params | None = None) -> Any:
         """Run a statement without a table as its result; `{name:Type}` in it is bound from `params`."""
         client = self._opened()
-        return await self._run(lambda: client.command(sql, parameters=dict(params or {})))
+        return await self._run("command", lambda: client.command(sql, parameters=dict(params or {})))
 
     async def query(self, sql: str, params: Params | None = None) -> pl.DataFrame:
         """Run a query; `{name:Type}` in it is bound from `params`, never formatted into it."""
         client = self._opened()
-        table = await self._run(lambda: client.query_arrow(sql, parameters=dict(params or {}), use_strings=True))
+        values = dict(params or {})
+        table = await self._run("query", lambda: client.query_arrow(sql, parameters=values, use_strings=True))
         frame = pl.from_arrow(table)
         if not isinstance(frame, pl.DataFrame):
             raise TypeError(f"expected a table from ClickHouse, found {type(frame).__name__}")
@@ -151,7 +154,7 @@ class Connection:
         if token is not None:
             settings["insert_deduplication_token"] = token
             settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
-        await self._run(lambda: client.insert_arrow(table, rows, settings=settings))
+        await self._run("insert", lambda: client.insert_arrow(table, rows, settings=settings))
         return int(rows.num_rows)
 
 

@@ -87,10 +87,10 @@ def to_arrow(rows: Rows, schema: pa.Schema | None = None) -> pa.Table:
             table = rows
         elif isinstance(rows, pl.DataFrame):
             table = rows.to_arrow()
+        elif schema is not None and (quick := _whole_rows(rows, schema)) is not None:
+            return quick
         else:
-            table = pa.Table.from_pylist(
-                [dict(row) for row in rows], schema=schema if _same_columns(rows, schema) else None
-            )
+            table = pa.Table.from_pylist([dict(row) for row in rows])
         if schema is None:
             return table
         missing = [name for name in schema.names if name not in table.column_names]
@@ -98,13 +98,41 @@ def to_arrow(rows: Rows, schema: pa.Schema | None = None) -> pa.Table:
         if missing or unknown:
             raise ValueError(f"columns: missing {missing}, unknown {unknown}; expected {schema.names}")
         table = table.select(schema.names)
-        for name in schema.names:
-            if table.column(name).null_count and not schema.field(name).nullable:
-                raise ValueError(f"{name}: found an empty value, expected one in every row")
-        return table.cast(schema)
+        if empty := _empty(table, schema):
+            raise ValueError(f"{empty}: found an empty value, expected one in every row")
+        return _moments(table, schema).cast(schema)
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise ValueError(f"rows don't fit the table: {error}") from None
 
 
-def _same_columns(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> bool:
-    return schema is not None and all(set(row) == set(schema.names) for row in rows)
+def _whole_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table | None:
+    """Return rows that have every column and no other; None for any else, which are looked at more closely."""
+    columns = len(schema)
+    if any(len(row) != columns for row in rows):
+        return None
+    table = pa.Table.from_pylist(rows, schema=_in_nanoseconds(schema))
+    # What a row hasn't got is empty here.
+    return None if _empty(table, schema) else _moments(table, schema).cast(schema)
+
+
+def _empty(table: pa.Table, schema: pa.Schema) -> str:
+    """Return the first column with an empty value that it may not have."""
+    required = (field.name for field in schema if not field.nullable)
+    return next((name for name in required if table.column(name).null_count), "")
+
+
+def _in_nanoseconds(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with moments as they are given: a whole number is nanoseconds, whatever a table keeps."""
+    fields = [field.with_type(_TIME) if field.type == _MILLISECONDS else field for field in schema]
+    return pa.schema(fields)
+
+
+def _moments(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the table with its moments in the schema's unit; what is finer than that is cut off."""
+    for at, field in enumerate(schema):
+        column = table.column(at)
+        if pa.types.is_timestamp(field.type) and column.type != field.type:
+            if pa.types.is_integer(column.type):
+                column = column.cast(pa.int64()).cast(_TIME)
+            table = table.set_column(at, field.name, column.cast(field.type, safe=False))
+    return table

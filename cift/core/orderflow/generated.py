@@ -1,13 +1,17 @@
-"""Zero-intelligence order flow: everything at random, around a price, from a seed.
+"""Order flow at random, around a price, from a seed: the same seed gives the same events everywhere.
 
-After Farmer, Patelli and Zovko (PNAS 2005): limit orders, market orders and cancels arrive independently; a limit
-order's price is uniform within a band behind the other side's best. The same seed gives the same events everywhere.
+What arrives is of zero intelligence, after Farmer, Patelli and Zovko (PNAS 2005): limit orders, market orders and
+cancels are drawn independently; a limit order's price is uniform within a band behind the other side's best. When it
+arrives is a Poisson process, or a Hawkes process, in which each event brings on others for a while (Hawkes 1971).
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Literal
 
 from cift_core import FastOrderBook
 
@@ -17,39 +21,75 @@ from cift.core.orderflow.events import FlowEvent
 _MID_TICKS = 10_000
 _TICKS_PER_UNIT = 100
 _BAND_TICKS = 30
-_MEAN_GAP_NS = 1_000_000
+_RATE = 1000.0
+# Of a Hawkes process: how many events each one brings on (Filimonov and Sornette 2012 found 0.7 and more), and how fast
+# that fades, in mean gaps.
+_BRANCHING, _FADES = 0.7, 2.0
 _CANCEL, _REDUCE, _TAKE = 0.30, 0.05, 0.15
 _LOTS = (10, 20, 50, 100, 100, 100, 200, 300)
 _NOBODY = 0
 
 
-def generate(count: int, seed: int) -> Iterator[FlowEvent]:
-    """Generate `count` events whose prices are multiples of 0.01 and whose quantities are multiples of 10."""
+Arrivals = Literal["zero_intelligence", "hawkes"]
+_Gap = Callable[[], float]
+
+
+def generate(
+    events: int | None, seed: int, *, arrivals: Arrivals = "zero_intelligence", rate: float = _RATE
+) -> Iterator[FlowEvent]:
+    """Generate so many events (None: without end); `rate` arrivals a second in the mean, some of several events.
+
+    Prices are multiples of 0.01, quantities multiples of 10.
+    """
     chance = random.Random(seed)  # noqa: S311  repeatable on purpose
-    market = _Market(chance)
-    made = 0
-    while made < count:
-        for event in market.step():
-            yield event
-            made += 1
-            if made == count:
-                return
+    market = _Market(chance, _hawkes(chance, rate) if arrivals == "hawkes" else _poisson(chance, rate))
+    return islice(market.events(), events)
+
+
+def _poisson(chance: random.Random, rate: float) -> _Gap:
+    mean_ns = 1e9 / rate
+    return lambda: chance.expovariate(1 / mean_ns)
+
+
+def _hawkes(chance: random.Random, rate: float) -> _Gap:
+    """Draw gaps of a Hawkes process with an exponential kernel, by thinning (Ogata 1981)."""
+    base, fading = rate * (1 - _BRANCHING), rate * _FADES
+    excited = 0.0
+
+    def gap() -> float:
+        nonlocal excited
+        waited = 0.0
+        while True:
+            bound = base + excited
+            step = chance.expovariate(bound)
+            waited += step
+            excited *= math.exp(-fading * step)
+            if chance.random() * bound <= base + excited:
+                excited += _BRANCHING * fading
+                return waited * 1e9
+
+    return gap
 
 
 class _Market:
     """What rests, so that cancels and executions name orders that are really there."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
+    def __init__(self, chance: random.Random, gap: _Gap) -> None:
+        self._chance, self._gap = chance, gap
         self._book = FastOrderBook("GENERATED")
         self._live: list[int] = []
         self._place: dict[int, int] = {}
         self._next_id = 1
         self._now_ns = 0
 
+    def events(self) -> Iterator[FlowEvent]:
+        """Yield events without end."""
+        while True:
+            yield from self.step()
+
     def step(self) -> list[FlowEvent]:
         """Let one thing happen; a taking order is one event for each order that it takes from."""
-        self._now_ns += 1 + int(self._chance.expovariate(1 / _MEAN_GAP_NS))
+        self._now_ns += 1 + int(self._gap())
         draw = self._chance.random()
         if len(self._live) < 2 * len(_LOTS):
             return self._add()
