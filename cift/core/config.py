@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     nats_key: str = Field("", alias="CIFT_NATS_KEY")
     # Copies of each stream, on as many servers.
     nats_replicas: int = Field(1, alias="CIFT_NATS_REPLICAS", ge=1, le=5)
+    # Who reads and writes NATS' protocol: cift_core, or nats-py itself, for comparison.
+    nats_codec: Literal["rust", "python"] = Field("rust", alias="CIFT_NATS_CODEC")
 
     clickhouse_host: str = Field("127.0.0.1", alias="CLICKHOUSE_HOST")
     clickhouse_port: int = Field(8123, alias="CLICKHOUSE_PORT")
