@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     api_key: SecretStr = Field(SecretStr(""), alias="CIFT_API_KEY")
     api_ca: str = Field("", alias="CIFT_API_CA")
     order_timeout_s: float = Field(2.0, alias="CIFT_ORDER_TIMEOUT_S", gt=0)
+    # A worker of the API answers 503 to another order while so many of its commands wait for the engine, or while the
+    # engine is so many commands behind the journal.
+    api_max_in_flight: int = Field(1_000, alias="CIFT_API_MAX_IN_FLIGHT", gt=0)
+    api_max_lag: int = Field(10_000, alias="CIFT_API_MAX_LAG", gt=0)
     max_body_bytes: int = Field(65_536, alias="CIFT_MAX_BODY_BYTES", gt=0)
 
     # Commands between two of the engine's snapshots.
