@@ -90,7 +90,10 @@ class QuickParser:
                 if tap := self._taps.get(each[1]):
                     tap.on_stored(*each[1:])
             elif each[0] == "message" and (listener := self._listeners.get(each[1])):
-                listener(each[2], each[4])
+                try:
+                    listener(each[2], each[4])
+                except Exception:
+                    log.exception("nats: a message on %s was not understood", each[2].decode(errors="replace"))
             else:
                 self._rest.append(each)
         if self._rest and (self._task is None or self._task.done()):

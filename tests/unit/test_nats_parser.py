@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from cift_core.nats import NatsParser, NatsProtocolError, Stored, publish_burst
+from nats.aio.client import Client
+
+from cift.core.nats_parser import QuickParser
 
 ACK = "$JS.ACK.ORDERS.c1.1.{seq}.{number}.1700000000000000000.{pending}"
 
@@ -93,6 +96,15 @@ def test_a_burst_asks_for_one_acknowledgement_and_chains_its_messages() -> None:
 def test_what_would_end_a_line_is_refused(bad: tuple[int, str, str, bytes]) -> None:
     with pytest.raises(NatsProtocolError, match="expected a "):
         publish_burst([(1, "a", "", b""), bad], "", False)
+
+
+async def test_a_listener_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[int] = []
+    quick = QuickParser(Client())
+    quick.listen(1, lambda _, data: heard.append(data[0]))
+    await quick.parse(b"MSG a 1 0\r\n\r\nMSG a 1 2\r\nhi\r\n")
+    assert heard == [ord("h")]
+    assert "a message on a was not understood" in caplog.text
 
 
 def test_stored_says_what_it_is() -> None:
