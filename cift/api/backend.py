@@ -15,6 +15,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from nats.errors import Error as NatsError
 
+from cift.api.admission import Admission
 from cift.api.audit import AuditLog
 from cift.api.journal import Journal
 from cift.api.live.hub import Hub
@@ -93,13 +94,15 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
         hub = Hub(nats, cache)
         stack.push_async_callback(hub.close)
         reference = ReferenceCache(database)
-        for work in (reference.keep_fresh(), _connect(nats, outcomes, audit)):
+        limits = {"max_in_flight": settings.api_max_in_flight, "max_lag": settings.api_max_lag}
+        admission = Admission(nats, **limits)
+        for work in (reference.keep_fresh(), _connect(nats, outcomes, audit), admission.watch()):
             stack.push_async_callback(_stop, asyncio.create_task(work))
         for _ in range(100):
             if reference.loaded and nats.connected:
                 break
             await asyncio.sleep(0.02)
-        journal = Journal(nats, outcomes)
+        journal = Journal(nats, outcomes, admission)
         shared = Shared(cache)
         yield Backend(
             settings=settings,

@@ -8,6 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from cift.api.admission import Admission
 from cift.api.audit import COMMANDS
 from cift.api.outcomes import Outcomes
 from cift.api.problems import Problem, unavailable
@@ -34,12 +35,18 @@ def _unreachable(consequence: str) -> Problem:
 class Journal:
     """Streams ORDERS and EVENTS behind one NATS connection."""
 
-    def __init__(self, nats: NatsManager, outcomes: Outcomes) -> None:
+    def __init__(self, nats: NatsManager, outcomes: Outcomes, admission: Admission) -> None:
         self._nats = nats
         self._outcomes = outcomes
+        self._admission = admission
 
     async def append(self, command: UserCommand | RiskCommand, *, msg_id: str | None = None) -> Receipt:
-        """Store `command` and return where; 503 when NATS is away, full, or does not confirm in time."""
+        """Store `command` and return where; 503 when there is no room for it, or NATS is away, full or too slow."""
+        self._admission.check(command)
+        with self._admission.waiting():
+            return await self._append(command, msg_id)
+
+    async def _append(self, command: UserCommand | RiskCommand, msg_id: str | None) -> Receipt:
         try:
             ack = await self._nats.publish_acked(
                 f"orders.{command.symbol}", command, msg_id=msg_id, timeout_s=ACK_TIMEOUT_S
@@ -82,6 +89,10 @@ class Journal:
         Events that passed before this worker listened (a repeated command) or while its connection was away are looked
         up in their stream. The command is in the journal: failing to learn its outcome is no error of the request.
         """
+        with self._admission.waiting():
+            return await self._outcome(receipt, timeout_s)
+
+    async def _outcome(self, receipt: Receipt, timeout_s: float) -> list[AnyEvent] | None:
         events = None if receipt.duplicate else await self._outcomes.wait(receipt.seq, timeout_s)
         if events is None:
             try:

@@ -42,6 +42,11 @@ CACHE_AWAY = Counter(
 )
 RATE_LIMITED = Counter("cift_api_rate_limited_total", "Requests refused because their key asked too often")
 AUDIT_LOST = Counter("cift_api_audit_lost_total", "Entries of the audit log that were not stored")
+IN_FLIGHT = Gauge("cift_api_in_flight", "Commands that wait for the journal or the engine", multiprocess_mode="livesum")
+ENGINE_LAG = Gauge(
+    "cift_api_engine_lag", "Commands that the engine was behind when last asked", multiprocess_mode="max"
+)
+REFUSED = Counter("cift_api_overloaded_total", "Commands refused for want of room", ["reason"])
 STREAM_CONNECTIONS = Gauge("cift_stream_connections", "WebSockets that are open", multiprocess_mode="sum")
 STREAM_MESSAGES = Counter("cift_stream_messages_total", "Messages sent on WebSockets")
 STREAM_CUT_OFF = Counter("cift_stream_cut_off_total", "WebSockets closed because their client read too slowly")

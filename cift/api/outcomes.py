@@ -50,7 +50,8 @@ class Outcomes:
 
     async def listen(self, nats: NatsManager) -> None:
         """Subscribe; the client subscribes again by itself after a reconnect."""
-        await nats.subscribe("events.>", self._on_message)
+        subscription = await nats.subscribe("events.>", self._on_message)
+        nats.client.listen(subscription, lambda _, data: self.add(data))
 
     async def _on_message(self, message: Msg) -> None:
         self.add(message.data)

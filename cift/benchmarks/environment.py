@@ -25,6 +25,11 @@ def host() -> str:
     return socket.gethostname()
 
 
+def load() -> float:
+    """Return how many processes ran or waited for a CPU, on average of the last minute."""
+    return os.getloadavg()[0]
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python, cift and cift_core, and what the core was built for."""
     found = {"python": platform.python_version()}

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     nats_key: str = Field("", alias="CIFT_NATS_KEY")
     # Copies of each stream, on as many servers.
     nats_replicas: int = Field(1, alias="CIFT_NATS_REPLICAS", ge=1, le=5)
+    # Who reads and writes NATS' protocol: cift_core, or nats-py itself, for comparison.
+    nats_codec: Literal["rust", "python"] = Field("rust", alias="CIFT_NATS_CODEC")
 
     clickhouse_host: str = Field("127.0.0.1", alias="CLICKHOUSE_HOST")
     clickhouse_port: int = Field(8123, alias="CLICKHOUSE_PORT")
@@ -82,6 +84,10 @@ class Settings(BaseSettings):
     rate_burst: int = Field(10_000, alias="CIFT_RATE_BURST", ge=1)
     # WebSockets that one account may have open.
     stream_connections: int = Field(100, alias="CIFT_STREAM_CONNECTIONS", ge=1)
+    # A worker of the API answers 503 to another order while so many of its commands wait for the engine, or while the
+    # engine is so many commands behind the journal.
+    api_max_in_flight: int = Field(1_000, alias="CIFT_API_MAX_IN_FLIGHT", gt=0)
+    api_max_lag: int = Field(10_000, alias="CIFT_API_MAX_LAG", gt=0)
     max_body_bytes: int = Field(65_536, alias="CIFT_MAX_BODY_BYTES", gt=0)
 
     # Commands between two of the engine's snapshots.

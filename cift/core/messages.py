@@ -19,8 +19,8 @@ TradingState = Literal["active", "reducing", "halted"]
 SCHEMA_VERSION = 1
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """Base of everything on a stream."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
+    """Base of everything on a stream. None refers to itself: the garbage collector need not look for that."""
 
     v: int = SCHEMA_VERSION
     symbol: str

@@ -6,12 +6,15 @@ Found with nats-py 2.16 on a loaded machine; each method below says what happens
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 from nats.errors import Error, UnexpectedEOF
 
 from cift.core.config import Settings
+from cift.core.nats_parser import Listener, QuickParser, Tap
 from cift.core.nkey import UserKey
 from cift.core.tls import client_context
 
@@ -54,7 +57,65 @@ def public_key(settings: Settings) -> str:
 
 
 class SteadyClient(Client):
-    """A client whose connection either works or is made anew."""
+    """A client whose connection either works or is made anew.
+
+    It reads with the core's parser; not `quick`, with nats-py's own, and what needs the other one is refused.
+    """
+
+    def __init__(self, *, quick: bool = True) -> None:
+        super().__init__()
+        self._bursts: list[bytes] = []
+        self._quick = QuickParser(self) if quick else None
+        if self._quick is not None:
+            self._ps = self._quick  # type: ignore[assignment]
+
+    @property
+    def quick(self) -> bool:
+        """Whether `watch` and `send_burst` can be called."""
+        return self._quick is not None
+
+    def watch(self, subscription: Subscription, tap: Tap) -> bool:
+        """Give what a stream's consumer delivers on a subscription to `tap`; return whether it gets it."""
+        if self._quick is not None:
+            self._quick.watch(subscription._id, tap)
+        return self._quick is not None
+
+    def unwatch(self, subscription: Subscription) -> None:
+        """End `watch`."""
+        if self._quick is not None:
+            self._quick.unwatch(subscription._id)
+
+    def listen(self, subscription: Subscription, listener: Listener) -> None:
+        """Give subject and payload of what comes on a subscription to `listener`, instead of its callback."""
+        if self._quick is not None:
+            self._quick.listen(subscription._id, listener)
+
+    def send_burst(self, data: bytes) -> None:
+        """Send bytes of the protocol behind what is pending, with what else is sent in the same turn of the loop.
+
+        Raises:
+            ConnectionResetError: there is no connection now; nothing will be sent.
+        """
+        if not self.is_connected or self._transport is None:
+            raise ConnectionResetError("not connected")
+        if not self._bursts:
+            asyncio.get_running_loop().call_soon(self._send_bursts)
+        self._bursts.append(data)
+
+    def _send_bursts(self) -> None:
+        bursts, self._bursts = self._bursts, []
+        if not bursts or not self.is_connected or self._transport is None:
+            return  # lost with the connection
+        pending, self._pending, self._pending_data_size = self._pending, [], 0
+        # A transport that is closed already says RuntimeError (uvloop). It is found out by who reads from it.
+        with suppress(RuntimeError, OSError):
+            self._transport.writelines([*pending, *bursts])
+
+    async def _process_connect_init(self) -> None:
+        await super()._process_connect_init()
+        reader = getattr(self._transport, "_io_reader", None)
+        if self._quick is not None and reader is not None:
+            self._quick.attach(reader)
 
     async def _process_pong(self) -> None:
         """Take an answer to a ping that was given up.
@@ -96,5 +157,6 @@ class SteadyClient(Client):
         After the reconnect it would come before the repetition of what was sent and lost: the tail ahead of its head.
         Who needs to be heard waits for an acknowledgement and repeats; subscriptions are replayed from a list.
         """
+        self._bursts.clear()
         self._pending.clear()
         self._pending_data_size = 0

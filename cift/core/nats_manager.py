@@ -70,7 +70,7 @@ class NatsManager:
     def __init__(self, settings: Settings | None = None, *, name: str = "cift") -> None:
         self.settings = settings or get_settings()
         self.name = name
-        self.client = SteadyClient()
+        self.client = SteadyClient(quick=self.settings.nats_codec == "rust")
         self.js: JetStreamContext = self.client.jetstream(timeout=5)
         self.losses = 0
         self._established = False

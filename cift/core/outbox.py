@@ -1,10 +1,11 @@
 """Publishes to a stream in order, many messages on their way at once, none lost and none twice.
 
 One acknowledgement, for the last of a burst, proves all before it, because a server stores what comes over one
-connection in order. After any doubt (an error, silence, a lost connection) that holds no more: nothing new is sent
-until all that is not proven has been sent again, and acknowledgements of what went before count for nothing. Message
-ids let the server drop what it already has. With `chained`, every message also states the stream's last sequence before
-it, so that message n is stored as sequence n or not at all.
+connection in order. So one is on its way at a time: bursts meanwhile ask for none, and the next one's proves them.
+After any doubt (an error, silence, a lost connection) that holds no more: nothing new is sent until all that is not
+proven has been sent again, and acknowledgements of what went before count for nothing. Message ids let the server drop
+what it already has. With `chained`, every message also states the stream's last sequence before it, so that message n
+is stored as sequence n or not at all.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
+from cift_core.nats import publish_burst
 from nats.aio.msg import Msg
 from nats.errors import Error
 
@@ -27,6 +30,8 @@ WINDOW = 4096
 BURST = 256
 SILENCE_S = 2.0
 RETRY_S = 0.1
+# How long what nobody asked an acknowledgement for may wait for a burst that does; then its last message goes again.
+LATE_S = 0.01
 # How long the stream's leader may take to say where the stream ends. While one is elected nobody answers at all.
 LOOK_S = 1.0
 
@@ -54,6 +59,9 @@ class _Ack(msgspec.Struct):
     error: _Problem | None = None
 
 
+_ack = msgspec.json.Decoder(_Ack).decode
+
+
 class Outbox:
     """One stream's messages on their way; `open`, `send`, `close`."""
 
@@ -67,6 +75,8 @@ class Outbox:
         self._tasks: list[asyncio.Task[None]] = []
         self._sent_at = 0.0
         self._epoch = self._losses = 0
+        self._asked, self._asked_at = 0, 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._mending = False
         self._forget: Callable[[], None] = lambda: None
         self.failure: BaseException | None = None
@@ -78,7 +88,7 @@ class Outbox:
 
     async def open(self) -> None:
         """Listen for acknowledgements."""
-        await self._nats.subscribe(f"{self._inbox}.*.*", self._on_ack)
+        self._nats.client.listen(await self._nats.subscribe(f"{self._inbox}.*.*", self._on_ack), self._acknowledged)
         self._losses = self._nats.losses
         self._forget = self._nats.on_reconnect(self._reconnected)
         self._tasks = [asyncio.create_task(self._mend())]
@@ -92,6 +102,8 @@ class Outbox:
         except (TimeoutError, ForeignWriterError):
             pass
         self._forget()
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -132,25 +144,37 @@ class Outbox:
             await self._progress.wait()
 
     async def _publish(self, part: list[Outgoing]) -> None:
-        self._sent_at = asyncio.get_running_loop().time()
-        publish, last = self._nats.client.publish, part[-1].number
+        now = asyncio.get_running_loop().time()
+        client, last, reply = self._nats.client, part[-1].number, ""
+        if not self._asked or now - self._asked_at > RETRY_S:
+            self._asked, self._asked_at = last, now
+            reply = f"{self._inbox}.{self._epoch}.{last}"
+        self._sent_at = now
         try:
+            if client.quick:
+                client.send_burst(publish_burst(part, reply, self._chained))
+                return
             for message in part:
                 headers = {"Nats-Msg-Id": message.message_id}
                 if self._chained:
                     headers["Nats-Expected-Last-Sequence"] = str(message.number - 1)
-                reply = f"{self._inbox}.{self._epoch}.{message.number}" if message.number == last else ""
-                await publish(message.subject, message.data, reply=reply, headers=headers)
+                to = reply if message.number == last else ""
+                await client.publish(message.subject, message.data, reply=to, headers=headers)
         except (Error, OSError) as error:
             log.warning("%s: %s; sending again", self._stream, str(error) or type(error).__name__)
             self._doubt.set()
 
     async def _on_ack(self, message: Msg) -> None:
-        epoch, number = map(int, message.subject.split(".")[-2:])
+        self._acknowledged(message.subject.encode(), message.data)
+
+    def _acknowledged(self, subject: bytes, data: bytes) -> None:
+        epoch, number = map(int, subject.split(b".")[-2:])
         if epoch != self._epoch or self._doubt.is_set():
             return
+        if number >= self._asked:
+            self._asked = 0
         try:
-            ack = msgspec.json.decode(message.data or b"{}", type=_Ack)
+            ack = _ack(data or b"{}")
         except msgspec.DecodeError:
             ack = _Ack()
         if ack.seq == 0 or ack.error is not None:
@@ -163,6 +187,31 @@ class Outbox:
             self._fail(f"stored message {number} as {ack.seq}")
             return
         self._prove(number)
+        self._ask_later()
+
+    def _ask_later(self) -> None:
+        if self._unproven and not self._asked and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LATE_S, self._ask)
+
+    def _ask(self) -> None:
+        """Find out what is stored, if no burst came that asks."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._sent_at < LATE_S:
+            self._ask_later()
+        elif self._unproven and not (self._asked or self._mending or self._doubt.is_set()):
+            # The last message once more, with a reply: the server has it, and says so. A chained one it would refuse.
+            last = self._unproven[-1]
+            self._asking = loop.create_task(self._look(last.number) if self._chained else self._publish([last]))
+
+    async def _look(self, number: int) -> None:
+        epoch = self._epoch
+        with suppress(Error, OSError, TimeoutError):
+            stored = (await self._js.stream_info(self._stream)).state.last_seq
+            if epoch == self._epoch and stored >= number:
+                self._prove(number)
+                return
+        self._ask_later()
 
     def _prove(self, number: int) -> None:
         while self._unproven and self._unproven[0].number <= number:
@@ -209,6 +258,7 @@ class Outbox:
 
     async def _again(self) -> None:
         self._epoch += 1
+        self._asked = 0
         self._losses = self._nats.losses
         # Also the question whether the stream is there yet: a server just started refuses the first of a burst and
         # takes the rest.

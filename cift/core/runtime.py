@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -29,6 +30,16 @@ class InputError(ServiceError):
     """What the service was given can't be right: another start would fail as well."""
 
     status = 2
+
+
+def calm_collector() -> None:
+    """Have the garbage collector leave alone what lives by now, and look at the rest seldom.
+
+    For a program that makes no cycles: a full look at some million objects is a pause of tens of milliseconds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 Work = Callable[[Settings, asyncio.Event], Awaitable[None]]

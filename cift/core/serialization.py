@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from cift.core.messages import AnyCommand, AnyEvent, AnyMarketData, Quote, ServiceStatus
+from cift.core.messages import SCHEMA_VERSION, AnyCommand, AnyEvent, AnyMarketData, Quote, ServiceStatus
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
@@ -30,16 +30,22 @@ class Decoder(Generic[T]):
     def __call__(self, data: bytes) -> T:
         """Return the message in `data`.
 
+        A message without `v` is of version 1, as all are that this release writes.
+
         Raises:
-            MessageError: `data` is no JSON, has an unknown type, or a field is missing or of the wrong kind.
+            MessageError: `data` is no JSON, has an unknown type, a field is missing or of the wrong kind, or its schema
+                is another release's.
         """
         try:
-            return self._decoder.decode(data)
+            message = self._decoder.decode(data)
         except msgspec.ValidationError as error:
             problem, _, path = str(error).partition(" - at `")
             raise MessageError(self._kind, path.rstrip("`").removeprefix("$").lstrip("."), problem) from None
         except msgspec.DecodeError as error:
             raise MessageError(self._kind, "", str(error)) from None
+        if (version := getattr(message, "v", SCHEMA_VERSION)) != SCHEMA_VERSION:
+            raise MessageError(self._kind, "v", f"found schema version {version}, expected {SCHEMA_VERSION}")
+        return message
 
 
 decode_command: Decoder[AnyCommand] = Decoder("command", AnyCommand)

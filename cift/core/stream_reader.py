@@ -1,8 +1,9 @@
 """Reads a stream in order, from a sequence on, for ever: nothing left out, nothing twice, bounded memory.
 
-A pull request stands at the server while we wait, so that a message comes as soon as it is stored, and never more than
-one request's worth is on its way. The consumer is thrown away and made anew after the last message read whenever there
-is any doubt: a gap in its numbers, a lost connection, a restarted server, a heartbeat that does not come.
+A pull request stands at the server while we wait, so that a message comes as soon as it is stored, and the next is made
+when half of it is used up; never more than some three requests' worth is on its way or here. The consumer is thrown
+away and made anew after the last message read whenever there is any doubt: a gap in its numbers, a lost connection, a
+restarted server, a heartbeat that does not come.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import asyncio
 import json
 import logging
 from collections import deque
-from typing import NamedTuple
 
+from cift_core.nats import Stored
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from cift.core.nats_manager import NatsManager
+
+__all__ = ["BATCH", "Stored", "StreamReader"]
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +36,6 @@ MAKE_S = 1.0
 RETRY_S = (0.1, 1.0)
 
 
-class Stored(NamedTuple):
-    """One message of a stream and its sequence there."""
-
-    seq: int
-    subject: str
-    data: bytes
-
-
 class StreamReader:
     """Use: `async with StreamReader(nats, "ORDERS", start=1) as reader: batch = await reader.next()`."""
 
@@ -53,7 +48,7 @@ class StreamReader:
         self.waiting = 0
         self._queue: deque[Stored] = deque()
         self._arrived = asyncio.Event()
-        self._finished = False
+        self._finished = self._nudged = False
         self._doubt = asyncio.Event()
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
@@ -87,19 +82,26 @@ class StreamReader:
         self._finished = True
         self._arrived.set()
 
+    def nudge(self) -> None:
+        """Let `next` return now, if it waits, with nothing."""
+        self._nudged = True
+        self._arrived.set()
+
     async def next(self, limit: int = 256) -> list[Stored]:
-        """Wait for messages and return up to `limit` of them, in order; none after `finish`."""
+        """Wait for messages and return up to `limit` of them, in order; none after `finish` or a `nudge`."""
         while not self._queue or self._finished:
-            if self._finished:
+            if self._finished or self._nudged:
+                self._nudged = False
                 return []
             if self._failure is not None:
                 raise self._failure
             self._arrived.clear()
-            if self._asked <= 0:
+            if self._asked <= BATCH // 2:
                 await self._ask()
             await self._arrived.wait()
+        self._nudged = False
         batch = self.take(limit)
-        if self._asked <= 0 and len(self._queue) <= BATCH // 2:
+        if self._asked <= BATCH // 2 and len(self._queue) <= BATCH // 2:
             await self._ask()
         return batch
 
@@ -156,6 +158,8 @@ class StreamReader:
 
     async def _leave(self) -> None:
         old, self._subscription = self._subscription, None
+        if old is not None:
+            self._nats.client.unwatch(old)
         if old is not None and not self._nats.client.is_closed:
             try:
                 await old.unsubscribe()
@@ -181,49 +185,58 @@ class StreamReader:
             timeout=MAKE_S,
         )
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{info.name}"
-        self._expected = 1
+        self._asked, self._expected = 0, 1
         inbox = self._nats.client.new_inbox()
         self._subscription = await self._nats.client.subscribe(inbox, cb=self._on_message, pending_bytes_limit=0)
+        self._nats.client.watch(self._subscription, self)
         self._heard = asyncio.get_running_loop().time()
         await self._ask()
 
     async def _ask(self) -> None:
         if self._subscription is None or not self._nats.connected:
             return  # `_begin` asks
-        self._asked = BATCH
+        self._asked += BATCH
         request = {"batch": BATCH, "expires": int(EXPIRES_S * 1e9), "idle_heartbeat": int(HEARTBEAT_S * 1e9)}
         await self._nats.client.publish(
             self._request_subject, json.dumps(request).encode(), reply=self._subscription.subject
         )
 
     async def _on_message(self, message: Msg) -> None:
-        subscription = self._subscription
-        if subscription is None or message.sid != subscription._id:
-            return  # of a consumer given up
-        self._heard = asyncio.get_running_loop().time()
+        """Take what nats-py's own parser read; the core's gives `on_stored` and `on_status` the same."""
         if not message.reply:
-            await self._on_status((message.headers or {}).get("Status", ""))
+            await self.on_status(message.sid, int((message.headers or {}).get("Status", "0")))
             return
         # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.<time>.<pending>
         tokens = message.reply.split(".")
         at = 5 if len(tokens) == 9 else 7
-        seq, number = int(tokens[at]), int(tokens[at + 1])
-        if number != self._expected:
-            log.warning("%s: message %d of its consumer came instead of %d", self._stream, number, self._expected)
-            await self._leave()
+        stored = Stored(int(tokens[at]), message.subject, message.data)
+        self.on_stored(message.sid, int(tokens[at + 1]), int(tokens[at + 3]), [stored])
+
+    def on_stored(self, sid: int, first: int, waiting: int, messages: list[Stored]) -> None:
+        """Queue messages that the consumer numbered from `first` on; begin anew where some are missing before them."""
+        if self._subscription is None or sid != self._subscription._id or not self._expected:
+            return  # of a consumer given up
+        self._heard = asyncio.get_running_loop().time()
+        if first != self._expected:
+            log.warning("%s: message %d of its consumer came instead of %d", self._stream, first, self._expected)
+            self._expected = 0
             self._doubt.set()
             return
-        self._expected += 1
-        self._asked -= 1
-        self._last_queued = seq
-        self.waiting = int(tokens[at + 3])
-        self._queue.append(Stored(seq, message.subject, message.data))
+        self._expected += len(messages)
+        self._asked -= len(messages)
+        self._last_queued = messages[-1].seq
+        self.waiting = waiting
+        self._queue.extend(messages)
         self._arrived.set()
 
-    async def _on_status(self, status: str) -> None:
-        if status == "100":
+    async def on_status(self, sid: int, status: int | None) -> None:
+        """Go on after a heartbeat or a request's end; begin anew after anything else."""
+        if self._subscription is None or sid != self._subscription._id:
+            return
+        self._heard = asyncio.get_running_loop().time()
+        if status == 100:
             return  # a heartbeat
-        if status in ("404", "408"):  # this request is over
+        if status in (404, 408):  # this request is over
             self._asked = 0
             if len(self._queue) <= BATCH // 2:
                 await self._ask()

@@ -25,10 +25,10 @@ from typing import NamedTuple
 
 from nats.aio.msg import Msg
 from nats.errors import Error
-from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
+from cift.core.books import Books
 from cift.core.config import Settings
 from cift.core.database import Database
 from cift.core.engine_memory import EngineMemory
@@ -47,31 +47,33 @@ from cift.core.messages import (
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import ready, working
 from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
-from cift.core.runtime import ServiceError, run
-from cift.core.serialization import MessageError, decode_command, decode_event, decode_market_data, encode
+from cift.core.public_trades import PublicTrades
+from cift.core.runtime import ServiceError, calm_collector, run
+from cift.core.serialization import MessageError, decode_command, decode_event, encode
 from cift.core.stream_reader import Stored, StreamReader
 from cift.core.streams import CONFIGURATION, EVENTS, MARKET_DATA, ORDERS
+from cift.core.tally import Tally
 
 log = logging.getLogger("engine")
 
 METRICS_PORT = 8001
-DEPTH = 50
 PROGRESS_S = 2.0
 # How often one that stands by looks what needs not be said any more.
 TRIM_S = 0.5
 # It also answers questions, but never before the one that has the lease.
 POLITE_S = 0.1
 
-MATCHING = Histogram(
+MATCHING = Tally(
     "order_matching_latency_microseconds",
     "Risk check and matching of one command",
-    buckets=(1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 5000),
+    (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 5000),
 )
 COMMANDS = Counter("cift_engine_commands", "Commands decided")
 REJECTS = Counter("cift_engine_rejects", "Commands refused", ["code"])
 FILLS = Counter("cift_engine_fills", "Matches")
 POSITION = Gauge("cift_engine_position", "Sequence of the last command decided")
 LAG = Gauge("cift_engine_lag", "Commands in the journal behind it")
+UNPROVEN = Gauge("cift_engine_unproven", "Messages sent and not known to be stored", ["stream"])
 
 
 class _Decided(NamedTuple):
@@ -93,15 +95,20 @@ class Engine:
         self._last_command = b""
         self._events = Outbox(nats, EVENTS.name, chained=True)
         self._market = Outbox(nats, MARKET_DATA.name, chained=False)
+        self._public = PublicTrades(nats)
+        self._books = Books(nats, lambda: self.reader.nudge())
         self._decided = 0
         self._stored = self._looked_at = 0
         self._last_stored: AnyEvent | None = None
         self._trades = 0
         self._replaying = True
-        self._floors: dict[str, tuple[int, int] | None] = {}
         self._saying = False
         self._unsaid: deque[_Decided] = deque()
         self._reading: asyncio.Task[list[Stored]] | None = None
+        POSITION.set_function(lambda: self.matcher.sequence)
+        LAG.set_function(lambda: self.reader.lag)
+        UNPROVEN.labels(EVENTS.name).set_function(lambda: self._events.unproven)
+        UNPROVEN.labels(MARKET_DATA.name).set_function(lambda: self._market.unproven)
 
     async def serve(self, instruments: Iterable[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
         """Replay, take over the configuration, report ready, and decide until `stop`.
@@ -128,6 +135,7 @@ class Engine:
                     if lease.lost.is_set():
                         raise ServiceError("another engine has taken over; this one stands by when it is started again")
                     if self._saying:
+                        await self._books.show(self.matcher, now=True)
                         settled = await self._events.close() and await self._market.close()
                         if settled and not self._replaying:
                             await self._memory.close(
@@ -137,6 +145,7 @@ class Engine:
             raise ServiceError(str(error)) from None
         finally:
             ending.cancel()
+            self._books.close()
         log.info("stopped at %s%s", self._where(), "" if settled else "; the rest is published at the next start")
 
     def _where(self) -> str:
@@ -198,6 +207,9 @@ class Engine:
         await self._say(unsaid)
         self._replaying = False
         await self._configure(instruments, limits, stop)
+        if self._books.ts:  # an earlier run may not have come to it
+            await self._books.show(self.matcher, now=True)
+        calm_collector()
         ready(f"deciding from {self.matcher.sequence + 1}")
         log.info("ready at %s", self._where())
 
@@ -231,12 +243,10 @@ class Engine:
                 "command, or from a snapshot; restore it from a backup"
             )
         if events.messages:
-            self._last_stored = decode_event((await self._get(EVENTS.name, seq=self._stored)).data or b"")
+            last = await self.nats.js.get_msg(EVENTS.name, self._stored, direct=True)
+            self._last_stored = decode_event(last.data or b"")
         log.info("journal: %d commands, %d events already published", orders.last_seq, self._stored)
         return int(orders.last_seq)
-
-    async def _get(self, stream: str, *, seq: int | None = None, subject: str | None = None) -> RawStreamMsg:
-        return await self.nats.js.get_msg(stream, seq, subject, direct=True)
 
     async def _decide_up_to(self, target: int, stop: asyncio.Event) -> None:
         told = time.monotonic()
@@ -273,17 +283,20 @@ class Engine:
                 )
 
     async def _decide(self, batch: list[Stored]) -> None:
+        await (self._decide_again(batch) if self._replaying else self._decide_and_say(batch))
+
+    async def _decide_again(self, batch: list[Stored]) -> None:
+        """Decide what may have been decided and said before, by ourselves or another one."""
         decided: list[_Decided] = []
-        ts = 0
         for stored in batch:
             if stored.seq <= self.matcher.sequence:
                 continue
             for event in self._apply(stored):
                 self._decided += 1
-                ts = event.ts
-                decided.append(
-                    _Decided(self._decided, event, isinstance(event, Fill) and not await self._is_public(event))
-                )
+                self._books.ts = event.ts
+                stored_too = self._decided <= self._stored
+                trade = isinstance(event, Fill) and not await self._public.has(event, stored=stored_too)
+                decided.append(_Decided(self._decided, event, trade))
                 if self._decided == self._looked_at and event != self._last_stored:
                     raise ServiceError(
                         f"stream {EVENTS.name} says at {self._stored}: {self._last_stored}; this release decides "
@@ -295,10 +308,26 @@ class Engine:
             self._unsaid.extend(each for each in decided if each.number > self._looked_at or each.trade)
         if batch:
             self._last_command = batch[-1].data
-            POSITION.set(self.matcher.sequence)
-            LAG.set(self.reader.lag)
-        if not self._replaying:
-            await self._show_books(ts)
+
+    async def _decide_and_say(self, batch: list[Stored]) -> None:
+        events: list[Outgoing] = []
+        trades: list[Outgoing] = []
+        for stored in batch:
+            if stored.seq <= self.matcher.sequence:
+                continue
+            for event in self._apply(stored):
+                self._decided += 1
+                self._books.ts = event.ts
+                events.append(_event(self._decided, event))
+                if isinstance(event, Fill):
+                    self._trades += 1
+                    trades.append(_trade(self._trades, event))
+        await self._send(events, trades)
+        await self._books.show(self.matcher)
+        if batch:
+            self._last_command = batch[-1].data
+            COMMANDS.inc(len(batch))
+            FILLS.inc(len(trades))
             if self._memory.due(self.matcher.sequence):
                 self._memory.take(self.matcher, self._last_command, self._decided, self._events.stored)
 
@@ -308,11 +337,9 @@ class Engine:
             if each.trade and isinstance(each.event, Fill):
                 self._trades += 1
                 trades.append(_trade(self._trades, each.event))
-        events = [
-            Outgoing(each.number, f"events.{each.event.symbol}", each.event.message_id, encode(each.event))
-            for each in decided
-            if each.number > self._stored
-        ]
+        await self._send([_event(each.number, each.event) for each in decided if each.number > self._stored], trades)
+
+    async def _send(self, events: list[Outgoing], trades: list[Outgoing]) -> None:
         # Trades first: whatever EVENTS holds, the server had read its trade before.
         if trades:
             await self._market.send(trades)
@@ -322,6 +349,9 @@ class Engine:
     def _apply(self, stored: Stored) -> list[AnyEvent]:
         try:
             command = decode_command(stored.data)
+            if stored.subject not in (f"orders.{command.symbol}", f"{CONFIGURATION}.{command.symbol}"):
+                # Its events' subject would be its writer's choice, and perhaps none that any server takes.
+                raise MessageError("command", "symbol", f"is not that of its subject {stored.subject}")
         except MessageError as error:
             symbol = stored.subject.removeprefix("orders.")
             self.matcher.sequence = stored.seq
@@ -331,44 +361,17 @@ class Engine:
         events = self.matcher.apply(stored.seq, command)
         if not self._replaying:
             MATCHING.observe((time.perf_counter_ns() - started) / 1e3)
-            COMMANDS.inc()
-            for event in events:
-                if isinstance(event, Rejected):
-                    REJECTS.labels(event.code).inc()
-                elif isinstance(event, Fill):
-                    FILLS.inc()
+            if events and isinstance(events[-1], Rejected):
+                REJECTS.labels(events[-1].code).inc()
         return events
-
-    async def _is_public(self, fill: Fill) -> bool:
-        """Whether an earlier run already published this fill as a trade; only a replay has to ask.
-
-        The last trade kept for the symbol tells. Where none is kept (they age), those up to the stored events were.
-        """
-        if not self._replaying:
-            return False
-        symbol = fill.symbol
-        if symbol not in self._floors:
-            try:
-                last = decode_market_data(
-                    (await self._get(MARKET_DATA.name, subject=f"market.trades.{symbol}")).data or b""
-                )
-                self._floors[symbol] = (last.seq, last.pos) if isinstance(last, Trade) else None
-            except NotFoundError:
-                self._floors[symbol] = None
-        floor = self._floors[symbol]
-        return self._decided <= self._stored if floor is None else (fill.seq, fill.pos) <= floor
-
-    async def _show_books(self, ts: int) -> None:
-        if not self.nats.connected:
-            return  # they stay marked
-        touched, self.matcher.touched = self.matcher.touched, set()
-        for symbol in sorted(touched):
-            book = self.matcher.book(symbol, ts, DEPTH)
-            await self.nats.client.publish(f"market.book.{symbol}", encode(book))
 
 
 def _values(limits: SetLimits) -> tuple[float, ...]:
     return (limits.max_position, limits.max_notional, limits.max_leverage, limits.account_value)
+
+
+def _event(number: int, event: AnyEvent) -> Outgoing:
+    return Outgoing(number, f"events.{event.symbol}", event.message_id, encode(event))
 
 
 def _trade(number: int, fill: Fill) -> Outgoing:

@@ -146,12 +146,17 @@ async def test_it_carries_on_when_nats_is_killed_under_load(
 async def test_what_is_no_command_is_refused_and_the_next_one_decided(nats: NatsManager, engine: Service) -> None:
     async with engine:
         await nats.publish_acked("orders.AAPL", b'{"type":"new","symbol":"AAPL"')
+        for symbol in ("MSFT", "A B\r\nPUB x 0", ""):
+            stray = NewOrder(symbol=symbol, ts=1, user_id=1, side="buy", order_type="market", quantity=1)
+            await nats.publish_acked("orders.AAPL", stray)
         order = NewOrder(symbol="AAPL", ts=1, user_id=1, side="buy", order_type="limit", quantity=1, price=1.0)
         last = (await nats.publish_acked("orders.AAPL", order)).seq
         await decided(nats, last)
-        refused, accepted = [decode_event(stored.data) for stored in await everything(nats, "EVENTS")]
-        assert isinstance(refused, Rejected)
-        assert (refused.code, refused.symbol, refused.last) == ("unreadable", "AAPL", True)
+        *refused, accepted = [decode_event(stored.data) for stored in await everything(nats, "EVENTS")]
+        assert len(refused) == 4
+        for event in refused:
+            assert isinstance(event, Rejected)
+            assert (event.code, event.symbol, event.last) == ("unreadable", "AAPL", True)
         assert accepted.seq == last
 
 

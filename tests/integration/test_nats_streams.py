@@ -62,6 +62,22 @@ async def test_taking_the_rest_does_not_stop_the_flow(nats: NatsManager) -> None
     await outbox.close()
 
 
+@pytest.mark.parametrize("stream", ["EVENTS", "MARKET_DATA"])
+async def test_what_no_acknowledgement_was_asked_for_is_proven_soon_and_stored_once(
+    nats: NatsManager, stream: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(nats, stream, chained=stream == "EVENTS")
+    await outbox.open()
+    subject = "events.AAPL" if stream == "EVENTS" else "market.trades.AAPL"
+    for number in range(1, 21):  # while the first one's acknowledgement is on its way
+        await outbox.send([Outgoing(number, subject, f"{number}.0", b"")])
+    async with asyncio.timeout(1):
+        await outbox.settled(0)
+    assert (await nats.js.stream_info(stream)).state.messages == 20
+    assert await outbox.close()
+    assert not caplog.records, "it doubted"
+
+
 async def test_the_newest_of_each_subject(nats: NatsManager) -> None:
     for seq, symbol in enumerate(["A", "B", "A", "B"], 1):
         await nats.publish_acked(f"market.book.{symbol}", str(seq))

