@@ -1,7 +1,7 @@
 """Earlier results on the same kind of machine, and the golden one that a new result is held against.
 
-    <folder>/<class of hardware>/<profile>/golden.json
-    <folder>/<class of hardware>/<profile>/<when>.json      the last fifty
+<folder>/<class of hardware>/<profile>/golden.json
+<folder>/<class of hardware>/<profile>/<when>.json      the last fifty
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise BaselineError(f"{path}: {error.strerror}; expected a benchmark's JSON file") from error
     except msgspec.DecodeError as error:
-        raise BaselineError(f"{path}: {error}; written by another version? measure and --accept anew") from error
+        raise BaselineError(
+            f"{path}: {error}; expected what a benchmark of this version writes; measure, and --accept it"
+        ) from error
 
 
 def _golden(folder: Path, result: Result) -> Path:

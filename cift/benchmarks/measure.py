@@ -81,7 +81,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kind(self) -> str:
         """Return what may be compared with it: the class of hardware and the profile, as a folder's name."""
-        return f"{self.hardware['class']}/{self.profile}"
+        return f"{self.hardware.get('class', 'unknown')}/{self.profile}"
 
 
 def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iterable[Samples]) -> Row:

@@ -91,7 +91,7 @@ def test_a_damaged_golden_result_is_an_error_that_names_it(tmp_path: Path) -> No
     keep(tmp_path, result(latency(FAST)), accept=True)
     golden = tmp_path / "a-processor-2c" / "full" / "golden.json"
     golden.write_bytes(golden.read_bytes()[:-20])
-    with pytest.raises(BaselineError, match=r"golden\.json: .* --accept anew"):
+    with pytest.raises(BaselineError, match=r"golden\.json: .* measure, and --accept it"):
         held_against(tmp_path, result(latency(FAST)), 0.1)
     with pytest.raises(BaselineError, match="expected a benchmark's JSON file"):
         read_result(tmp_path / "none.json")
