@@ -21,7 +21,9 @@ class BaselineError(ValueError):
 
 
 def held_against(folder: Path, result: Result, tolerance: float) -> Result:
-    """Return the result with its changes since the golden one of its class; the same where there is none.
+    """Return the result with its changes since the golden one of its kind; the same where there is none.
+
+    Only rows with a target count: the others are there to be looked at.
 
     Raises:
         BaselineError: the golden result can't be read.
@@ -30,7 +32,9 @@ def held_against(folder: Path, result: Result, tolerance: float) -> Result:
     if not golden.exists():
         return result
     before = read_result(golden)
-    return msgspec.structs.replace(result, golden=before.when, changes=compare(before, result, tolerance))
+    judged = {row.key for row in result.rows if row.target is not None}
+    changes = [change for change in compare(before, result, tolerance) if change.key in judged]
+    return msgspec.structs.replace(result, golden=before.when, changes=changes)
 
 
 def keep(folder: Path, result: Result, *, accept: bool) -> bool:

@@ -17,6 +17,7 @@ from cift.benchmarks.compare import compare, rank_test
 from cift.benchmarks.console import lines
 from cift.benchmarks.measure import Result, Row, latency_row, rate_row
 from cift.benchmarks.suite import Section
+from cift.benchmarks.targets import Target, judge
 
 HARDWARE = {"cpu": "a processor", "cores": 2, "memory_gib": 4.0, "kernel": "6.1.9", "class": "a-processor-2c"}
 SLOW, FAST = [110.0, 111.0, 112.0, 113.0, 114.0], [100.0, 101.0, 102.0, 103.0, 104.0]
@@ -24,7 +25,8 @@ SLOW, FAST = [110.0, 111.0, 112.0, 113.0, 114.0], [100.0, 101.0, 102.0, 103.0, 1
 
 def latency(runs: Sequence[float]) -> Row:
     samples = [np.full(100, int(run * 1_000)) for run in runs]
-    return latency_row("messages", "Messages", "publish to receive", "us", samples)
+    row = latency_row("messages", "Messages", "publish to receive", "us", samples)
+    return judge([row], [Target(row="messages", metric="p95", op="<", value=1e6, unit="ms", why="w")])[0]
 
 
 def result(row: Row, when: str = "2026-01-01T00:00:00+00:00") -> Result:
@@ -80,6 +82,12 @@ def test_the_first_good_result_is_golden_and_stays_so_until_another_is_accepted(
     assert not held_against(tmp_path, later, 0.05).regressed
     kept = sorted(path.name for path in (tmp_path / "a-processor-2c" / "full").iterdir())
     assert kept == ["2026-01-01T000000+0000.json", "2026-01-02T000000+0000.json", "golden.json"]
+
+
+def test_a_row_without_a_target_fails_nothing(tmp_path: Path) -> None:
+    first, later = (result(msgspec.structs.replace(latency(runs), target=None)) for runs in (FAST, SLOW))
+    keep(tmp_path, first, accept=True)
+    assert held_against(tmp_path, later, 0.05).changes == []
 
 
 def test_a_result_that_misses_a_target_never_becomes_golden_by_itself(tmp_path: Path) -> None:
