@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cift.benchmarks.soak.verdict import Soak
 from cift.ops.cli import app
+from cift.ops.report.model import write_json
 from cift.ops.success.criteria import criteria
 from tests.unit import report_samples as samples
 
@@ -24,6 +26,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def soak(hours: float) -> Soak:
+    return Soak(host="cift-1", when="", hours=hours, rate=20, orders=0, verdict="passed", problems=[], figures=[],
+                p50_ms=[], p99_ms=[])  # fmt: skip
 
 
 def head(checkout: Path) -> str:
@@ -48,7 +55,7 @@ def test_each_criterion_is_judged_by_its_newest_run(checkout: Path) -> None:
     result["versions"]["cift_core"] = "0.1.0"
     file.write_text(json.dumps(result))
     (checkout / ".state" / "tests-passed.json").write_text(json.dumps({"when": "now", "commit": head(checkout)}))
-    (folder / "soak.json").write_text(json.dumps({"hours": 24.1, "verdict": "passed"}))
+    write_json(folder / "soak-cift-1.json", soak(24.1))
     found = criteria(checkout, "sandbox")
     # The sample's cache makes 900,000 operations a second: enough for its own target, not for the guide's.
     assert [each.verdict for each in found] == ["met"] * 5 + ["not met", "met", "met"]
@@ -64,8 +71,7 @@ def test_each_criterion_is_judged_by_its_newest_run(checkout: Path) -> None:
 def test_tests_of_another_commit_and_a_short_soak_prove_nothing(checkout: Path) -> None:
     (checkout / ".state" / "tests-passed.json").write_text(json.dumps({"when": "then", "commit": "0" * 40}))
     folder = checkout / "reports" / "sandbox" / "20260101T000000Z"
-    folder.mkdir(parents=True)
-    (folder / "soak.json").write_text(json.dumps({"hours": 0.3, "verdict": "passed"}))
+    write_json(folder / "soak-cift-1.json", soak(0.3))
     found = criteria(checkout, "sandbox")
     assert (found[6].verdict, found[7].verdict) == ("not met", "not met")
     assert "the checkout is at" in found[6].found

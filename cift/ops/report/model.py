@@ -13,6 +13,7 @@ import msgspec
 from cift.benchmarks.console import figure, limit
 from cift.benchmarks.measure import Result as Benchmark
 from cift.benchmarks.measure import Row
+from cift.benchmarks.soak.verdict import Soak
 from cift.ops.report.cost import Cost
 from cift.ops.report.since import Since, since_the_last
 from cift.ops.runner.play import Outcome
@@ -161,6 +162,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     services: Services | None = None
     verify: list[HostChecks] = []
     benchmark: list[Benchmark] = []
+    soak: list[Soak] = []
     pictures: dict[str, str] = {}
     cost: Cost | None = None
     since: Since | None = None
@@ -196,9 +198,10 @@ def read_report(folder: Path, inventory: str) -> Report:
     verify = [_decode(path, HostChecks) for path in sorted(folder.glob("verify-*.json"))]
     benchmark = [_decode(path, Benchmark) for path in sorted(folder.glob("benchmark-*.json"))]
     plans = {path.stem.removeprefix("plan-"): path.read_text() for path in sorted(folder.glob("plan-*.svg"))}
-    if not (deploy or replay or services or verify or benchmark):
+    soak = [_decode(path, Soak) for path in sorted(folder.glob("soak-*.json"))]
+    if not (deploy or replay or services or verify or benchmark or soak):
         raise ReportError(
-            f"{folder}: no deploy, replay, verify or benchmark file here; run cift up, verify or benchmark"
+            f"{folder}: no deploy, replay, verify, benchmark or soak file here; run cift up, verify or benchmark"
         )
     problems = [
         *_deploy_problems(deploy),
@@ -208,6 +211,7 @@ def read_report(folder: Path, inventory: str) -> Report:
     ]
     problems += [f"{row.host}: {row.setting} is {row.live}, wanted {row.wanted}" for row in _failed_checks(verify)]
     problems += _benchmark_problems(benchmark)
+    problems += [f"{host.host}: {problem}" for host in soak for problem in host.problems]
     problems += _cost_problems(cost)
     return Report(
         inventory=inventory,
@@ -219,6 +223,7 @@ def read_report(folder: Path, inventory: str) -> Report:
         services=services,
         verify=verify,
         benchmark=benchmark,
+        soak=soak,
         pictures=plans,
         cost=cost,
         since=since_the_last(folder),

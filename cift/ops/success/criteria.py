@@ -37,14 +37,6 @@ class TestsPassed(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
 
 
-class Soak(msgspec.Struct, frozen=True, kw_only=True):
-    """soak.json of a report folder: how long the load ran, and whether anything leaked or drifted."""
-
-    hours: float
-    verdict: Literal["passed", "failed"]
-    problems: list[str] = []
-
-
 def criteria(root: Path, inventory: str) -> list[Criterion]:
     """Judge the inventory by its newest run of each kind."""
     found = Evidence(root, inventory)
@@ -163,15 +155,14 @@ def _head(root: Path) -> str:
 def _soak(found: Evidence) -> Criterion:
     title = "Stable for 24 hours"
     todo = f"ansible-playbook playbooks/soak.yml -i inventories/{found.inventory} -e duration=24h"
-    for folder in found.folders:
-        try:
-            soak = msgspec.json.decode((folder / "soak.json").read_bytes(), type=Soak)
-        except (OSError, msgspec.DecodeError):
-            continue
-        says = f"{soak.hours:.1f} h under load, " + ("; ".join(soak.problems) or "nothing leaked or drifted")
-        enough = soak.verdict == "passed" and soak.hours >= SOAK_HOURS
-        return _judged(8, title, enough, says, found.where(folder / "soak.json"), todo)
-    return Criterion(number=8, title=title, verdict="unknown", found="no soak ran", todo=todo)
+    newest = found.newest("soak-*.json")
+    if newest is None:
+        return Criterion(number=8, title=title, verdict="unknown", found="no soak ran", todo=todo)
+    folder, report = newest
+    problems = [f"{soak.host}: {problem}" for soak in report.soak for problem in soak.problems]
+    hours = min(soak.hours for soak in report.soak)
+    says = f"{hours:.1f} h under load, " + ("; ".join(problems) or "nothing leaked or drifted")
+    return _judged(8, title, not problems and hours >= SOAK_HOURS, says, found.where(folder), todo)
 
 
 def _judged(number: int, title: str, good: bool, found: str, evidence: str, todo: str) -> Criterion:
