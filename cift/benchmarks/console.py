@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from cift.benchmarks.change import Change
 from cift.benchmarks.measure import Result, Row
 
 _RULE = "=" * 44
@@ -22,7 +23,18 @@ def lines(result: Result) -> Iterator[str]:
         yield from ("", f"{section}:")
         for row in rows:
             yield from _row(row)
+    if result.changes:
+        yield from ("", f"Since the golden run of {result.golden}:")
+        yield from map(changed, result.changes)
     yield from ("", _RULE, _verdict(result), _RULE)
+
+
+def changed(change: Change) -> str:
+    """Return a change as one line."""
+    mark = {"better": "✓", "worse": "✗"}.get(change.says, "–")
+    metric = "" if change.metric == "value" else f" {change.metric.upper()}"
+    before, after = figure(change.before, change.unit), figure(change.after, change.unit)
+    return f"  {mark} {change.name}{metric}: {before} → {after} ({change.ratio:.2f}x, p {change.p:.3f}): {change.says}"
 
 
 def figure(value: float, unit: str) -> str:
@@ -54,9 +66,11 @@ def _row(row: Row) -> Iterator[str]:
         for label, attribute in _FIGURES:
             yield f"    {label + ':':<7} {figure(getattr(row, attribute), row.unit)}"
     if row.target is not None:
-        mark, word = ("✓", "PASSED") if row.verdict == "passed" else ("✗", "FAILED")
+        mark = "✓" if row.met else "✗"
         metric = "" if row.target["metric"] == "value" else f"{str(row.target['metric']).upper()} "
-        yield f"  {mark} Target: {metric}{row.target['op']}{limit(row.target['value'], row.unit)} ({word})"
+        yield (
+            f"  {mark} Target: {metric}{row.target['op']}{limit(row.target['value'], row.unit)} ({row.verdict.upper()})"
+        )
 
 
 def _verdict(result: Result) -> str:
@@ -64,10 +78,13 @@ def _verdict(result: Result) -> str:
     failed = [row for row in with_target if row.verdict == "failed"]
     skipped = [row for row in result.rows if row.verdict == "skipped"]
     not_measured = f"; {len(skipped)} NOT MEASURED" if skipped else ""
+    if result.regressed:
+        not_measured += f"; {len(result.regressed)} WORSE THAN THE GOLDEN RUN"
     if failed:
         return f"✗ {len(failed)} OF {len(with_target)} TARGETS MISSED{not_measured}"
     if not with_target:
         return f"– NO TARGETS GIVEN{not_measured}"
-    if skipped:
-        return f"– {len(with_target) - len(failed)} TARGETS{not_measured}"
+    if not_measured:
+        mark = "✗" if result.regressed else "–"
+        return f"{mark} {len([row for row in with_target if row.met])} TARGETS MET{not_measured}"
     return "✓ ALL PERFORMANCE TARGETS MET"

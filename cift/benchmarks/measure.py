@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from hdrh.histogram import HdrHistogram
 
+from cift.benchmarks.change import Change
+
 Unit = Literal["us", "ms", "ops/s"]
-Verdict = Literal["passed", "failed", "skipped"]
+Verdict = Literal["passed", "goal reached", "failed", "skipped"]
 Samples = npt.NDArray[np.int64]
 
 NANOSECONDS: dict[Unit, int] = {"us": 1_000, "ms": 1_000_000}
@@ -23,7 +25,8 @@ _CURVE = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One measured figure; latencies in `unit`, `value` is a rate and only set where `unit` is ops/s.
 
-    `curve` holds (percentile, latency) points for a chart. A skipped row has no figures and says `why`.
+    `curve` holds (percentile, latency) points for a chart, `runs` each repetition's own p50 and p99 (or value), which
+    tell a change from noise. A skipped row has no figures and says `why`.
     """
 
     key: str
@@ -39,23 +42,46 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     max: float | None = None
     value: float | None = None
     curve: list[tuple[float, float]] = []
+    runs: dict[str, list[float]] = {}
     target: dict[str, Any] | None = None
     verdict: Verdict = "passed"
     why: str = ""
 
+    @property
+    def met(self) -> bool:
+        """Whether the row reaches its target, or more."""
+        return self.verdict in ("passed", "goal reached")
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The benchmark of one host, as it is written to its JSON file."""
+    """The benchmark of one host, as it is written to its JSON file.
+
+    `changes` are those since the golden result of the same kind, which was measured at `golden`.
+    """
 
     host: str
     hardware: dict[str, object]
     versions: dict[str, str]
     rows: list[Row]
+    when: str = ""
+    profile: str = "full"
+    golden: str = ""
+    changes: list[Change] = []
 
     @property
     def failed(self) -> list[Row]:
         """Return the rows that missed their target."""
         return [row for row in self.rows if row.verdict == "failed"]
+
+    @property
+    def regressed(self) -> list[Change]:
+        """Return what got worse beyond noise."""
+        return [change for change in self.changes if change.says == "worse"]
+
+    @property
+    def kind(self) -> str:
+        """Return what may be compared with it: the class of hardware and the profile, as a folder's name."""
+        return f"{self.hardware.get('class', 'unknown')}/{self.profile}"
 
 
 def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iterable[Samples]) -> Row:
@@ -70,8 +96,11 @@ def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iter
         everything.add(one)
     scale = NANOSECONDS[unit]
 
+    def each(wanted: float) -> list[float]:
+        return [one.get_value_at_percentile(wanted) / scale for one in histograms]
+
     def percentile(wanted: float) -> float:
-        return float(statistics.median(one.get_value_at_percentile(wanted) for one in histograms)) / scale
+        return float(statistics.median(each(wanted)))
 
     return Row(
         key=key,
@@ -86,19 +115,22 @@ def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iter
         p999=percentile(99.9),
         max=everything.get_max_value() / scale,
         curve=[(point, everything.get_value_at_percentile(point) / scale) for point in _curve(everything)],
+        runs={"p50": each(50), "p99": each(99)},
     )
 
 
 def rate_row(key: str, section: str, name: str, repetitions: Iterable[tuple[int, int]]) -> Row:
     """Return the row of a rate: the median over repetitions of (operations, nanoseconds)."""
     runs = list(repetitions)
+    rates = [operations * 1e9 / elapsed for operations, elapsed in runs]
     return Row(
         key=key,
         section=section,
         name=name,
         unit="ops/s",
         n=sum(operations for operations, _ in runs),
-        value=statistics.median(operations * 1e9 / elapsed for operations, elapsed in runs),
+        value=statistics.median(rates),
+        runs={"value": rates},
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Profile:
     """Sizes of one run. Repetitions are what medians are taken over; counts are per repetition."""
 
+    name: str
     repetitions: int
     matching_operations: int
     risk_checks: int
@@ -20,6 +21,7 @@ class Profile:
 
 
 FULL = Profile(
+    name="full",
     repetitions=5,
     matching_operations=200_000,
     risk_checks=200_000,
@@ -30,12 +32,13 @@ FULL = Profile(
     orders=500,
 )
 QUICK = Profile(
-    repetitions=3,
-    matching_operations=50_000,
-    risk_checks=50_000,
-    messages=2_000,
-    journal_messages=500,
-    analytics_queries=4,
-    cache_seconds=0.25,
-    orders=60,
+    name="quick",
+    repetitions=5,
+    matching_operations=30_000,
+    risk_checks=30_000,
+    messages=1_200,
+    journal_messages=300,
+    analytics_queries=3,
+    cache_seconds=0.2,
+    orders=40,
 )

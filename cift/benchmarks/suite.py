@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from cift.benchmarks import analytics, cache, end_to_end, environment, matching, messaging, risk, serialization
@@ -56,7 +57,12 @@ def run(
         rows += measured
         versions |= found
     return Result(
-        host=environment.host(), hardware=environment.hardware(), versions=versions, rows=judge(rows, targets)
+        host=environment.host(),
+        hardware=environment.hardware(),
+        versions=versions,
+        rows=judge(rows, targets),
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        profile=profile.name,
     )
 
 

@@ -36,19 +36,22 @@ app.command()(replay.replay)
 
 # The operator's verbs need the extra `ops`. A host has the application's dependencies alone, and the verbs above.
 if find_spec("ansible_runner") is not None:
+    from cift.ops import benchmark
     from cift.ops.artifacts import cli as artifacts
-    from cift.ops.benchmark import benchmark
     from cift.ops.machine import cli as machine
     from cift.ops.plan import cli as plan
     from cift.ops.report import cli as report
     from cift.ops.sandbox import cli as sandbox
+    from cift.ops.success.cli import success
     from cift.ops.tune import cli as tune
     from cift.ops.up import cli as up
     from cift.ops.verify import verify
 
-    for verb in (up.up, up.down, verify, benchmark, report.report):
+    for verb in (up.up, up.down, verify, success):
         app.command()(verb)
 
+    app.add_typer(benchmark.app, name="benchmark")
+    app.add_typer(report.app, name="report")
     app.add_typer(artifacts.app, name="artifacts")
     app.add_typer(sandbox.app, name="sandbox")
     app.add_typer(machine.app, name="machine")

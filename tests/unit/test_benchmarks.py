@@ -56,6 +56,15 @@ def test_a_target_decides_the_verdict(op: str, value: float, verdict: str) -> No
     assert row.target["value"] == value
 
 
+@pytest.mark.parametrize(
+    ("p99", "verdict"), [(9.0, "passed"), (1.0, "passed"), (0.9, "goal reached"), (11.0, "failed")]
+)
+def test_a_goal_is_told_and_fails_nothing(p99: float, verdict: str) -> None:
+    target = Target(row="matching", metric="p99", op="<", value=10.0, goal=1.0, unit="us", why="because")
+    (row,) = judge([matching(p99=p99)], [target])
+    assert (row.verdict, row.met) == (verdict, verdict != "failed")
+
+
 def test_what_was_not_measured_stays_skipped_under_a_target() -> None:
     target = Target(row="matching", metric="p99", op="<", value=1.0, unit="us", why="because")
     (row,) = judge([skipped_row("matching", "s", "n", "us", "not there")], [target])
@@ -75,6 +84,7 @@ GOOD = {"row": "matching", "metric": "p99", "op": "<", "value": 10, "unit": "us"
         ({"op": "=="}, "Invalid enum value '=='"),
         ({"value": "ten"}, "Expected `float`, got `str`"),
         ({"limit": 3}, "unknown field `limit`"),
+        ({"goal": 10}, "goal 10 is no stricter than value 10"),
         ({"row": "cache", "unit": "ops/s"}, "cache has no metric 'p99'; choose value"),
     ],
 )
@@ -151,10 +161,10 @@ def test_the_command_writes_the_json_of_the_contract(
     targets.write_text(json.dumps([GOOD]))
     assert command.main(["--phase=7", "--quick", "--targets", str(targets), "--output", str(output)]) == 1
     written = json.loads(output.read_text())
-    assert set(written) == {"host", "hardware", "versions", "rows"}
-    assert set(written["hardware"]) == {"cpu", "cores", "memory_gib", "kernel"}
+    assert set(written) == {"host", "hardware", "versions", "rows", "when", "profile", "golden", "changes"}
+    assert set(written["hardware"]) == {"cpu", "cores", "memory_gib", "nic", "kernel", "microcode", "class"}
     assert written["rows"][0]["verdict"] == "failed"
-    assert written["rows"][0]["target"] == GOOD
+    assert written["rows"][0]["target"] == GOOD | {"goal": None}
     assert "(FAILED)" in capsys.readouterr().out
 
 

@@ -105,7 +105,7 @@ def test_a_part_that_was_not_run_is_left_out(tmp_path: Path) -> None:
 
 
 def test_an_empty_or_broken_folder_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="no deploy, replay, verify or benchmark file here"):
+    with pytest.raises(ReportError, match="no deploy, replay, verify, benchmark or soak file here"):
         read_report(tmp_path, "sandbox")
     (tmp_path / "deploy.json").write_text("{}")
     with pytest.raises(ReportError, match=r"deploy\.json: .*missing required field"):

@@ -31,7 +31,7 @@ def targets(rows: Sequence[Row]) -> Markup:
         measured = getattr(row, target["metric"])
         share = measured / target["value"]
         width = min(share, 1.25) * (line_x - _LABEL)
-        kind = "good" if row.verdict == "passed" else "bad"
+        kind = "good" if row.met else "bad"
         metric = "" if target["metric"] == "value" else f" {target['metric']}"
         said = f"{figure(measured, row.unit)} ({target['op']} {limit(target['value'], row.unit)})"
         parts.append(_text(_LABEL - 12, y + 20, f"{row.section.split(' (')[0]}{metric}", "label", anchor="end"))

@@ -12,6 +12,7 @@ from cift.benchmarks.console import figure, limit
 from cift.ops.report import charts
 from cift.ops.report.histogram import histogram
 from cift.ops.report.model import Report, fold
+from cift.ops.report.soak import soak_chart
 
 
 def render(report: Report) -> str:
@@ -37,6 +38,7 @@ def render(report: Report) -> str:
         plans={host: Markup(picture) for host, picture in report.pictures.items()},  # noqa: S704 - drawn by cift plan
         histograms={(row.host, row.setting): histogram(row) for row in report.measured},
         fold=fold,
+        soak_charts={host.host: soak_chart(host) for host in report.soak},
         timeline_chart=charts.timeline(spans) if spans else None,
     )
 

@@ -13,6 +13,9 @@ import msgspec
 from cift.benchmarks.console import figure, limit
 from cift.benchmarks.measure import Result as Benchmark
 from cift.benchmarks.measure import Row
+from cift.benchmarks.soak.verdict import Soak
+from cift.ops.report.cost import Cost
+from cift.ops.report.since import Since, since_the_last
 from cift.ops.runner.play import Outcome
 
 T = TypeVar("T")
@@ -159,7 +162,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     services: Services | None = None
     verify: list[HostChecks] = []
     benchmark: list[Benchmark] = []
+    soak: list[Soak] = []
     pictures: dict[str, str] = {}
+    cost: Cost | None = None
+    since: Since | None = None
 
     @property
     def checks(self) -> list[Check]:
@@ -188,12 +194,14 @@ def read_report(folder: Path, inventory: str) -> Report:
     deploy = read_json(folder / "deploy.json", Deploy)
     replay = read_json(folder / "replay.json", dict[str, Any])
     services = read_json(folder / "services.json", Services)
+    cost = read_json(folder / "cost.json", Cost)
     verify = [_decode(path, HostChecks) for path in sorted(folder.glob("verify-*.json"))]
     benchmark = [_decode(path, Benchmark) for path in sorted(folder.glob("benchmark-*.json"))]
     plans = {path.stem.removeprefix("plan-"): path.read_text() for path in sorted(folder.glob("plan-*.svg"))}
-    if not (deploy or replay or services or verify or benchmark):
+    soak = [_decode(path, Soak) for path in sorted(folder.glob("soak-*.json"))]
+    if not (deploy or replay or services or verify or benchmark or soak):
         raise ReportError(
-            f"{folder}: no deploy, replay, verify or benchmark file here; run cift up, verify or benchmark"
+            f"{folder}: no deploy, replay, verify, benchmark or soak file here; run cift up, verify or benchmark"
         )
     problems = [
         *_deploy_problems(deploy),
@@ -203,6 +211,8 @@ def read_report(folder: Path, inventory: str) -> Report:
     ]
     problems += [f"{row.host}: {row.setting} is {row.live}, wanted {row.wanted}" for row in _failed_checks(verify)]
     problems += _benchmark_problems(benchmark)
+    problems += [f"{host.host}: {problem}" for host in soak for problem in host.problems]
+    problems += _cost_problems(cost)
     return Report(
         inventory=inventory,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -213,7 +223,10 @@ def read_report(folder: Path, inventory: str) -> Report:
         services=services,
         verify=verify,
         benchmark=benchmark,
+        soak=soak,
         pictures=plans,
+        cost=cost,
+        since=since_the_last(folder),
     )
 
 
@@ -289,7 +302,7 @@ def _failed_checks(verify: list[HostChecks]) -> list[Check]:
 
 
 def _benchmark_problems(benchmark: list[Benchmark]) -> list[str]:
-    """Return missed targets, and targets that nobody knows of because the row could not be measured."""
+    """Return missed targets, those that nobody knows of because the row was not measured, and regressions."""
     problems = []
     for host in benchmark:
         for row in host.rows:
@@ -299,7 +312,16 @@ def _benchmark_problems(benchmark: list[Benchmark]) -> list[str]:
                 problems.append(f"{host.host}: {row.section}, {row.name}: {measured}, wanted {goal}")
             elif row.target and row.verdict == "skipped":
                 problems.append(f"{host.host}: {row.section} has a target but was not measured: {row.why}")
+        for change in host.regressed:
+            was, now = figure(change.before, change.unit), figure(change.after, change.unit)
+            problems.append(f"{host.host}: {change.name}, {change.metric}: {now}, {was} in the golden run")
     return problems
+
+
+def _cost_problems(cost: Cost | None) -> list[str]:
+    if cost is None or cost.within:
+        return []
+    return [f"the site costs {cost.total:,.0f} US dollars a month, {cost.budget:,.0f} are budgeted"]
 
 
 def _decode(path: Path, kind: type[T]) -> T:

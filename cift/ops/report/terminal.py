@@ -105,4 +105,4 @@ def _figure(row: Row) -> str:
     if target is None:
         return f"  {text}"
     goal = escape(f"(target {target['op']} {limit(target['value'], row.unit)})")
-    return f"{_mark(row.verdict == 'passed')} {text} {goal}"
+    return f"{_mark(row.met)} {text} {goal}{', goal reached' if row.verdict == 'goal reached' else ''}"

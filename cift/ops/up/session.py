@@ -14,9 +14,11 @@ from rich.console import Console
 
 from cift.core.orderflow import OrderFlowError
 from cift.ops.replay.target import ReplayError
-from cift.ops.report.html import render
+from cift.ops.report.cost import cost_of
 from cift.ops.report.model import Deploy, ReportError, Step, read_report, write_json
+from cift.ops.report.signature import SignatureError
 from cift.ops.report.terminal import print_report
+from cift.ops.report.writing import write_report
 from cift.ops.runner.display import Display, print_failure
 from cift.ops.runner.inventory import Inventory
 from cift.ops.runner.play import Outcome, run_playbook
@@ -107,7 +109,7 @@ class Session:
         return outcome
 
     def finish(self) -> int:
-        """Write deploy.json, report.json and report.html, print the table, and return the exit status."""
+        """Write deploy.json and the signed report, print the table, and return the exit status."""
         deploy = Deploy(
             inventory=self.inventory.name,
             command=self._command,
@@ -115,10 +117,14 @@ class Session:
             playbooks=self._playbooks,
         )
         write_json(self.folder / "deploy.json", deploy)
+        if cost := cost_of(self.inventory):
+            write_json(self.folder / "cost.json", cost)
         report = read_report(self.folder, self.inventory.name)
-        write_json(self.folder / "report.json", report)
-        page = self.folder / "report.html"
-        page.write_text(render(report))
+        try:
+            page = write_report(self.root, self.folder, report)
+        except SignatureError as error:
+            page = self.folder / "report.html"
+            self.console.print(f"not signed: {error}", markup=False, highlight=False, soft_wrap=True)
         point_latest(self.folder)
         print_report(self.console, report, page)
         if self._interrupted:

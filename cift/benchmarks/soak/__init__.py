@@ -1,0 +1,1 @@
+"""A long run under an even load: what leaks, what drifts."""

@@ -1,0 +1,1 @@
+"""The migration guide's success criteria, judged by what is on record."""
