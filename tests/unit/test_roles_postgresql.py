@@ -97,6 +97,16 @@ def test_who_may_connect() -> None:
     assert {line.split()[0] for line in tls.splitlines() if line and not line.startswith("#")} == {"local", "hostssl"}
 
 
+def test_two_runs_write_the_same() -> None:
+    where = site()
+    traders = [f"epyc-{number}" for number in range(1, 9)]
+    where.hosts |= {name: {"cift_private_address": f"198.51.100.1{name[-1]}", **SECRETS} for name in traders}
+    where.groups |= {"trading": traders}
+    text = where.render("postgresql", "db-1", "cift_hba.conf.j2")
+    clients = [line.split()[3] for line in text.splitlines() if " cift  198.51.100.1" in line]
+    assert clients == [f"198.51.100.1{number}/32" for number in range(1, 9)]
+
+
 def test_no_password_is_in_the_configuration() -> None:
     for host, primary in (("db-1", ""), ("db-2", "198.51.100.1")):
         text = site().render("postgresql", host, "cift.conf.j2", postgresql_primary_host=primary)

@@ -62,10 +62,11 @@ class Cluster:
         return done.stdout
 
     def play(self, name: str, **extra: str) -> str:
-        """Run a playbook of the scenario with Molecule's inventory."""
-        words = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], str(Path(__file__).parents[1] / name)]
+        """Run a playbook of the scenario with Molecule's inventory: its file, and what is linked beside it."""
+        inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
+        words = ["ansible-playbook", "-i", str(inventory), str(Path(__file__).parents[1] / name)]
         words += [word for key, value in extra.items() for word in ("-e", f"{key}={value}")]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1500)
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
         return done.stdout
 
@@ -76,8 +77,15 @@ class Cluster:
         return dict(json.loads(self.on(host, f'python3 -c "{read}"')))
 
     def leader(self) -> str:
-        """Return the host whose NATS leads the stream of the load."""
-        return str(self._stream("cluster-1")["cluster"]["leader"])
+        """Return the host whose NATS leads the stream of the load, as soon as there is one."""
+        found: list[str] = []
+
+        def lacks() -> str:
+            found.append(self._stream("cluster-1")["cluster"].get("leader", ""))
+            return "" if found[-1] else f"nobody leads {STREAM}"
+
+        self.wait(lacks)
+        return found[-1]
 
     def _stream(self, host: str) -> dict[str, Any]:
         accounts = self.page(host, "jsz?accounts=true&streams=true").get("account_details") or []
@@ -156,6 +164,7 @@ class Cluster:
         self.wait_until_whole()
         row = {"fault": what, "whole_after_s": round(time.monotonic() - began, 1)}
         row |= {load.name: round(load.gap(began), 2) for load in self.loads}
+        row["machine_load"] = round(os.getloadavg()[0], 1)
         self.felt.append(row)
         self.check_nothing_lost()
 
@@ -180,11 +189,12 @@ def cluster() -> Iterator[Cluster]:
 
 def _show(cluster: Cluster) -> None:
     names = [load.name for load in cluster.loads]
-    table = Table("fault under load", *(f"{name} (s)" for name in names), "whole after (s)")
+    table = Table("fault under load", *(f"{name} (s)" for name in names), "whole after (s)", "load")
     for row in cluster.felt:
-        table.add_row(row["fault"], *(f"{row[name]:.2f}" for name in names), f"{row['whole_after_s']:.1f}")
+        gaps = [f"{row[name]:.2f}" for name in names]
+        table.add_row(row["fault"], *gaps, f"{row['whole_after_s']:.1f}", f"{row['machine_load']:.0f}")
     console = Console(width=140)
-    console.print("\nLongest wait for an acknowledgement during each fault")
+    console.print("\nLongest wait for an acknowledgement during each fault; load: of the machine that the hosts share")
     console.print(table)
     totals = ", ".join(f"{load.name} {len(load.times)}" for load in cluster.loads)
     console.print(f"acknowledged and found in every copy: {totals}")

@@ -66,6 +66,7 @@ def test_a_service_is_killed(cluster: Cluster, host: str, unit: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_host_is_cut_off(cluster: Cluster, host: str) -> None:
+    cluster.wait_until_whole()
     leads = " (NATS's leader)" if cluster.leader() == host else ""
     with cluster.fault(f"{host} cut off for {CUT_S:.0f} s{leads}"):
         cluster.lab.plug(host, plugged=False)
@@ -77,6 +78,7 @@ def test_a_host_is_cut_off(cluster: Cluster, host: str) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_host_is_rebooted(cluster: Cluster, host: str) -> None:
+    cluster.wait_until_whole()
     leads = " (NATS's leader)" if cluster.leader() == host else ""
     with cluster.fault(f"{host} rebooted{leads}"):
         cluster.lab.reboot(host, wait=True)
