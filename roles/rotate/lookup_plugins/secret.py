@@ -120,9 +120,10 @@ class Store:
             SecretsError: it is of another kind, or may not be made, or the file can't be used.
         """
         new, form, words = KINDS[kind]
+        name = str(name)  # Ansible's own strings are subclasses, which YAML has no form for
         found = self.read().secrets.get(name)
         if found is None and not make:
-            raise SecretsError(f"{self.file}: found no {name}, expected it there; run site.yml from this checkout first")
+            raise SecretsError(f"{self.file}: found no {name}, expected one; run site.yml from this checkout first")
         if found is None:
             with self._alone() as content:
                 found = content.secrets.get(name) or new()
@@ -151,8 +152,8 @@ class Store:
         One that is aside already stays what it is: the run that put it there has not ended.
         """
         with self._alone() as content:
-            aside = {name: content.secrets[name] for name in names if name in content.secrets}
-            aside = {name: value for name, value in aside.items() if name not in content.previous}
+            moving = set(names) - set(content.previous)
+            aside = {name: value for name, value in content.secrets.items() if name in moving}
             if aside and not check:
                 kept = {name: value for name, value in content.secrets.items() if name not in aside}
                 self._write(replace(content, secrets=kept, previous=content.previous | aside))
@@ -239,8 +240,8 @@ class Store:
                 f"--new-vault-password-file YOURS {self.file}"
             )
         raise SecretsError(
-            f"{self.file}: can't be decrypted with the vault password ({', '.join(name for name, _ in keys)}), expected "
-            "the one that it was encrypted with, and every byte of it; give that one, or put a copy of the file back"
+            f"{self.file}: can't be decrypted with the vault password ({', '.join(name for name, _ in keys)}), "
+            "expected the one that it was encrypted with, and every byte of the file; give that one, or put a copy back"
         )
 
     def _parse(self, text: bytes) -> Content:
@@ -251,8 +252,8 @@ class Store:
             words = [None]
         if not all(isinstance(word, str) for pair in words for word in (pair or [None])):
             raise SecretsError(
-                f"{self.file}: found something else within, expected `inventory`, and words by name under `secrets` and "
-                "`previous`; correct it by ansible-vault edit"
+                f"{self.file}: found something else within, expected `inventory`, and words by name under `secrets` "
+                "and `previous`; correct it by ansible-vault edit"
             )
         if content.inventory != self.folder.name:
             raise SecretsError(
@@ -289,7 +290,7 @@ class Store:
         return [(constants.DEFAULT_VAULT_IDENTITY, key)]
 
     def _make_key(self) -> list[tuple[str, VaultSecret]]:
-        """Make the checkout's own vault password. Another inventory may do so now: the first one to have it is right."""
+        """Make the checkout's own vault password. Another inventory may do so too: the first one made is right."""
         self._password_file.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             write(self._password_file, _password().encode() + b"\n", os.link)
@@ -337,7 +338,8 @@ class LookupModule(LookupBase):
     def store(self, variables: Mapping[str, Any]) -> Store:
         """Return the file that a host's variables name."""
         folder, password_file = (
-            Path(os.path.normpath(self._value(variables, name))) for name in ("cift_secrets_dir", "cift_vault_password_file")
+            Path(os.path.normpath(self._value(variables, name)))
+            for name in ("cift_secrets_dir", "cift_vault_password_file")
         )
         return Store(folder, password_file, self._loader)
 
