@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "roles/backup/files"))
 import backup_folder
 
+from tests.unit.role_render import refusals
+
 
 @pytest.fixture
 def identity() -> str:
@@ -82,3 +84,13 @@ def test_pruning_keeps_the_newest_and_always_one(root: Path, identity: str) -> N
     assert sorted(one.name for one in root.iterdir()) == ["2", "3"]
     backup_folder.prune(root, 0)
     assert backup_folder.whole(root) == ["3"]
+
+
+def test_the_path_of_a_key_is_no_key(tmp_path: Path, identity: str) -> None:
+    given = {"path": "/mnt/key.age", "empty": "", "file": identity, "key": identity.split()[-1]}
+    said = refusals("backup", "identity", {name: {"backup_identity": text} for name, text in given.items()}, tmp_path)
+    assert (
+        "found 12 characters that are no secret key of age, expected AGE-SECRET-KEY-...; give the key" in said["path"]
+    )
+    assert "found 0 characters" in said["empty"]
+    assert (said["file"], said["key"]) == ("", "")
