@@ -227,6 +227,11 @@ def test_the_command_reads_what_plays_have(checkout: Checkout, monkeypatch: pyte
     with pytest.raises(ProjectError, match=r"cift_secret_api_key of cift-1: .*found no cift_secret_api_key, expected"):
         host_variable(ROOT, checkout.inventory, "cift-1", "cift_secret_api_key")
     assert not (checkout.folder / ".state").exists()
+    link = checkout.folder / "elsewhere/linked"
+    link.parent.mkdir()
+    link.symlink_to(checkout.inventory)
+    with pytest.raises(ProjectError, match=f"{checkout.folder}/.state/secrets/linked/vault.yml: found no"):
+        host_variable(ROOT, link, "cift-1", "cift_secret_api_key")
     password = checkout.folder / "password"
     password.write_text("of the site\n")
     encrypted(checkout, {"cift_secret_api_key": "of-the-site"}, password)

@@ -88,7 +88,7 @@ def _age_identity() -> str:
 
 # For each kind how one is made, how it looks, and that in words.
 KINDS: dict[str, tuple[Callable[[], str], str, str]] = {
-    "password": (_password, r"\S+", "one word"),
+    "password": (_password, r".+", "one line"),
     "nats_seed": (_nats_seed, r"SU[A-Z2-7]{56}", "a seed of a NATS user: SU and 56 more"),
     "age_identity": (_age_identity, r"AGE-SECRET-KEY-[0-9A-Z-]+", "an identity of age: AGE-SECRET-KEY-..."),
 }
@@ -338,10 +338,10 @@ class LookupModule(LookupBase):
     def store(self, variables: Mapping[str, Any]) -> Store:
         """Return the file that a host's variables name."""
         folder, password_file = (
-            Path(os.path.normpath(self._value(variables, name)))
-            for name in ("cift_secrets_dir", "cift_vault_password_file")
+            Path(self._value(variables, name)) for name in ("cift_secrets_dir", "cift_vault_password_file")
         )
-        return Store(folder, password_file, self._loader)
+        # Where an inventory that is a link leads to, under the name that it has here.
+        return Store(folder.parent.resolve() / folder.name, password_file.resolve(), self._loader)
 
     def _value(self, variables: Mapping[str, Any], name: str, **otherwise: Any) -> Any:
         if name not in variables and "default" not in otherwise:
