@@ -21,7 +21,7 @@ from nats.js.errors import BadRequestError
 from cift.core.config import Settings
 from cift.core.nats_manager import NatsManager
 from cift.core.streams import ensure_streams
-from tests.integration.test_backup_playbooks import play
+from tests.integration.test_backup_playbooks import play, secrets
 from tests.integration.test_backup_stores import Unit
 from tests.servers.nats import NatsServer, seed
 from tests.servers.nats_cluster import NatsCluster, Node
@@ -107,7 +107,7 @@ class Site:
         (self.folder / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
         variables = {
             "backup_destination": str(self.backups),
-            "backup_identity": str(self.backups.parent / "secrets/identity"),
+            **secrets(self.backups.parent),
             "backup_controller_paths": [],
         }
         return play(name, self.folder, variables, *words)

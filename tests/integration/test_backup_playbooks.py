@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.test_backup_stores import Unit
 from tests.servers.cache import CacheServer
+from tests.servers.vault import kept
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +25,15 @@ def play(name: str, folder: Path, variables: dict[str, Any], *more: str) -> subp
     command += ["-e", f"@{folder / 'variables.json'}", *more]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_LOCALHOST_WARNING": "false"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
+
+
+def secrets(folder: Path) -> dict[str, str]:
+    """The key as inventories have it, in an encrypted file of the test's own."""
+    return {
+        "cift_secrets_dir": str(folder / "secrets"),
+        "cift_vault_password_file": str(folder / "vault-password"),
+        "cift_secret_backup": "{{ lookup('secret', 'cift_secret_backup', kind='age_identity') }}",
+    }
 
 
 @pytest.mark.timeout(1500)
@@ -44,7 +54,7 @@ def test_a_host_is_backed_up_and_restored(cache_server: CacheServer, tmp_path: P
         "password": cache_server.password, **unit.order(tmp_path / "data"),
     }  # fmt: skip
     variables = {
-        "backup_destination": str(tmp_path / "backups"), "backup_identity": str(tmp_path / "secrets/identity"),
+        "backup_destination": str(tmp_path / "backups"), **secrets(tmp_path),
         "backup_spool": str(tmp_path / "spool"), "__backup_programs": str(tmp_path / "programs"),
         "backup_paths": [str(tmp_path / "etc")], "backup_controller_paths": [str(tmp_path / "etc")],
         "backup_stores": {"cache": store}, "backup_keep": 2,
@@ -102,7 +112,10 @@ def test_a_host_is_backed_up_and_restored(cache_server: CacheServer, tmp_path: P
         damaged = play("restore", tmp_path, variables, "-e", "restore_replace=true")
         assert damaged.returncode != 0
         assert "damaged" in damaged.stdout
-        secret = (tmp_path / "secrets/identity").read_text().split()[-1]
+        shown = kept(tmp_path / "secrets/vault.yml", tmp_path / "vault-password")
+        secret = shown["secrets"]["cift_secret_backup"]
+        assert secret.startswith("AGE-SECRET-KEY-")
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
         assert all(secret not in one.stdout + one.stderr for one in (tried, refused, done, beside, damaged))
     finally:
         unit.close()

@@ -221,13 +221,20 @@ async def test_the_cache_takes_two_passwords_until_services_have_moved(cache_ser
 
 
 def test_a_refusal_says_what_can_be_rotated_and_why_the_rest_can_t(tmp_path: Path) -> None:
-    common = {"rotate_dir": str(tmp_path / "secrets"), "cift_clickhouse_engine": "chdb"}
+    common = {
+        "cift_secrets_dir": str(tmp_path / "secrets"),
+        "cift_vault_password_file": str(tmp_path / "vault-password"),
+        "cift_clickhouse_engine": "chdb",
+    }
     services = ("questdb", "pki", "postgresql", "clickhouse")
     said = refusals("rotate", "refuse", {name: common | {"rotate_service": name} for name in services}, tmp_path)
     for name in ("questdb", "pki"):
         assert f'found "{name}", expected one of nats, cache, api, postgresql, clickhouse; others' in said[name]
         assert "questdb, because it has one password for each user, and reads that of HTTP" in said[name]
         assert "pki, because each run renews certificates" in said[name]
-    secrets = f"{tmp_path}/secrets/cift_secret"
-    assert f"found no {secrets}_postgresql, {secrets}_postgresql_replication, expected" in said["postgresql"]
-    assert f"found no {secrets}_clickhouse, expected" in said["clickhouse"]
+    file = f"{tmp_path}/secrets/vault.yml"
+    assert (
+        f"found no cift_secret_postgresql, cift_secret_postgresql_replication in {file}, expected" in said["postgresql"]
+    )
+    assert f"found no cift_secret_clickhouse in {file}, expected" in said["clickhouse"]
+    assert not (tmp_path / "secrets").exists()

@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 
+from tests.servers.vault import kept
+from tests.unit.role_code import load
+
+plugin = load("rotate/lookup_plugins/secret.py")
 pytestmark = [pytest.mark.host, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +50,7 @@ SITE = """---
       ansible.builtin.include_role:
         name: rotate
         tasks_from: end
-      when: cift_previous_files | length > 0
+      when: cift_previous | length > 0
 """
 SERVERS = ("nats", "cift-chdb", "valkey-server", "postgresql@17-main", "questdb")
 HEALTH = """
@@ -96,11 +101,6 @@ def on(lab: dict[str, str]) -> On:
     return run
 
 
-def values(folder: Path) -> dict[str, str]:
-    """Each secret of the folder, by the name of its file."""
-    return {file.name: file.read_text().strip() for file in folder.iterdir()}
-
-
 def forms(secret: str) -> list[str]:
     """A secret as it is, and as base64 has it wherever it begins within a longer text (`user:password`).
 
@@ -124,10 +124,11 @@ def test_forms_are_found_within_longer_texts() -> None:
 
 
 def test_none_is_seen_in_a_deployment_and_in_a_rotation(lab: dict[str, str], on: On, tmp_path: Path) -> None:
-    secrets, site = tmp_path / "secrets", tmp_path / "site.yml"
+    secrets, password, site = tmp_path / "secrets", tmp_path / "vault-password", tmp_path / "site.yml"
     site.write_text(SITE)
     variables = {
         "cift_secrets_dir": str(secrets),
+        "cift_vault_password_file": str(password),
         "pki_authority_dir": str(tmp_path / "pki"),
         "cift_tls_fetch": str(tmp_path / "tls"),
     }
@@ -144,19 +145,21 @@ def test_none_is_seen_in_a_deployment_and_in_a_rotation(lab: dict[str, str], on:
     processes = Processes()
     processes.start()
     play()
-    before, servers = values(secrets), on(f"systemctl show --value --property=MainPID {' '.join(SERVERS)}")
+    before = kept(secrets / "vault.yml", password)["secrets"]
+    servers = on(f"systemctl show --value --property=MainPID {' '.join(SERVERS)}")
     # Five rotations in one run: four that were killed when they had begun, and one that is asked for.
-    for file in sorted(secrets.iterdir()):
-        if re.match(r"cift_secret_(nats_(?!leaf|route)|cache$|api_key$|clickhouse$)", file.name):
-            file.rename(file.with_name(f"{file.name}.previous"))
+    rotated = re.compile(r"cift_secret_(nats_(?!leaf|route)|cache$|api_key$|clickhouse$)")
+    plugin.Store(secrets, password, DataLoader()).begin(filter(rotated.match, before))
     play(rotate="postgresql")
     processes.done.set()
     processes.join()
-    after = values(secrets)
+    shown = kept(secrets / "vault.yml", password)
+    after = shown["secrets"]
 
+    assert shown["previous"] == {}
     assert sorted(before) == sorted(after)
-    kept = {name for name in before if before[name] == after[name]}
-    assert {name.split(".")[0].removeprefix("cift_secret_") for name in kept} == {
+    same = {name for name in before if before[name] == after[name]}
+    assert {name.removeprefix("cift_secret_") for name in same} == {
         "cache_operator", "nats_leaf", "nats_route", "pki", "questdb", "questdb_reader",
     }  # fmt: skip
     places = {
@@ -166,12 +169,15 @@ def test_none_is_seen_in_a_deployment_and_in_a_rotation(lab: dict[str, str], on:
         "the host's journal": on("journalctl --output=export --all --no-pager"),
         "the host's logs": on("find /var/log -type f -not -path '*/journal/*' -exec cat {} +"),
     }
+    alone = (password, tmp_path / "pki/ca.key")
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path not in alone]
+    places["a file of the controller"] = "\n".join(path.read_text() for path in files)
     keys = [on("cat /etc/cift/tls/*.key"), (tmp_path / "pki/ca.key").read_text()]
     key_lines = [line for key in keys for line in key.splitlines() if len(line) == 64]
     # With what stands before it there.
     leaks = {
         f"{name} in {place}: {text.partition(form)[0][-60:]}"
-        for secrets_of in (before, after)
+        for secrets_of in (before, after, {"the vault password": password.read_text().strip()})
         for name, secret in secrets_of.items()
         for form in forms(secret)
         for place, text in places.items()
@@ -182,6 +188,7 @@ def test_none_is_seen_in_a_deployment_and_in_a_rotation(lab: dict[str, str], on:
     assert sorted(leaks) == []
     # Each place is really looked at.
     for place, words in {
+        "a file of the controller": "$ANSIBLE_VAULT;1.1;AES256",
         "the plays' output": "Say who may sign in",
         "Ansible's log": "Say who may sign in",
         "a list of processes": "/usr/lib/postgresql/17/bin/postgres",

@@ -18,6 +18,7 @@ import pytest
 from cift.core.clickhouse.migrations import statements
 from cift.core.migrations import load_migrations
 from tests.servers.lab import ROOT, On, Play
+from tests.servers.vault import kept
 
 pytestmark = [pytest.mark.host, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -60,7 +61,8 @@ def upgrade(play: Play, tmp_path_factory: pytest.TempPathFactory) -> Play:
 
 def ask(on: On, *statements: str) -> list[Any]:
     """The rows of the last statement, by QuestDB."""
-    password = (ROOT / ".state/secrets/sandbox/cift_secret_questdb").read_text().split()[0]
+    shown = kept(ROOT / ".state/secrets/sandbox/vault.yml", ROOT / ".state/vault-password")
+    password = shown["secrets"]["cift_secret_questdb"]
     credentials = base64.b64encode(f"cift:{password}".encode()).decode()
     rows: list[Any] = json.loads(on(ASK.format(statements=statements, credentials=credentials))).get("dataset", [])
     return rows

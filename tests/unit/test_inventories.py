@@ -176,21 +176,6 @@ def test_secrets_are_made_once_and_are_long(checkout: Path) -> None:
     assert secret() == first
 
 
-def test_a_seed_is_made_once_for_its_owner_alone(checkout: Path) -> None:
-    def seed() -> str:
-        inventory = Inventory(checkout / "inventories/equinix")
-        variables = inventory.resolve("epyc-1")
-        return inventory.template(variables, variables["cift_secret_nats_api"])
-
-    first = seed()
-    assert first.startswith("SU")
-    assert len(first) == 58
-    assert seed() == first
-    (file,) = checkout.glob(".state/secrets/equinix/cift_secret_nats_api.nk")
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert file.parent.stat().st_mode & 0o077 == 0
-
-
 @pytest.mark.parametrize("name", INVENTORIES)
 @pytest.mark.parametrize("question", ["--syntax-check", "--list-tasks"])
 def test_site_reads_with_every_inventory(checkout: Path, name: str, question: str) -> None:

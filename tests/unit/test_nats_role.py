@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import nkeys
 import pytest
-from ansible.errors import AnsibleFilterError, AnsibleLookupError
+from ansible.errors import AnsibleFilterError
 
 from tests.servers.certificates import Authority
 from tests.servers.nats import seed
@@ -18,7 +17,6 @@ from tests.unit.role_code import load
 from tests.unit.role_render import refusals, render
 
 filters = load("nats/filter_plugins/nats_filters.py")
-lookup = load("nats/lookup_plugins/nats_seed.py")
 USERS = ("sys", "admin", "api", "engine", "recorder", "feed", "benchmark", "leaf")
 SERVER = Path(sys.executable).with_name("nats-server")
 
@@ -113,28 +111,6 @@ def test_the_server_takes_every_configuration_and_none_holds_a_seed(tmp_path: Pa
     text = (tmp_path / "rendered/cluster/nats.conf").read_text()
     assert '127.0.0.1:6222"\n' in text  # its own listener
     assert text.count("nats://route:") == 2
-
-
-def test_a_file_is_made_by_whoever_comes_first(tmp_path: Path) -> None:
-    path, found = tmp_path / "secrets/api.nk", []
-    threads = [threading.Thread(target=lambda: found.append(lookup.seed(path))) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(found)) == 1
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert [file.name for file in path.parent.iterdir()] == ["api.nk"]
-    assert filters.nats_public_key(found[0]) == nkeys.from_seed(found[0].encode()).public_key.decode()
-
-
-def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "api.nk"
-    path.write_text("an old password\n")
-    with pytest.raises(AnsibleLookupError, match="found 15 characters that are no seed"):
-        lookup.seed(path)
-    assert path.read_text() == "an old password\n"
 
 
 def test_a_public_key_stays_and_a_damaged_seed_is_refused_without_showing_it() -> None:

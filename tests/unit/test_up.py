@@ -24,6 +24,7 @@ from cift.ops.up.session import Session
 HOSTS = f"""
 all:
   vars:
+    cift_secret_api_key: "{{{{ 'abc' ~ 'def' }}}}"
     ansible_connection: local
     ansible_python_interpreter: {sys.executable}
   children:
@@ -56,7 +57,6 @@ def root(tmp_path: Path) -> Path:
         "playbooks/benchmark.yml": PLAYBOOK,
         "inventories/cage/hosts.yml": HOSTS,
         ".state/tls/cage/one.crt": "certificate",
-        ".state/secrets/cage/cift_secret_api_key": "abcdef salt=xyz\n",
     }
     for name, content in files.items():
         path = tmp_path / name

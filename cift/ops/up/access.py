@@ -11,6 +11,7 @@ import msgspec
 from cift.core.tls import client_context
 from cift.ops.runner.inventory import Inventory
 from cift.ops.runner.project import ProjectError
+from cift.ops.runner.variable import host_variable
 from cift.ops.sandbox.lab import Lab
 
 _DEFAULT_PORT = 8000
@@ -37,23 +38,21 @@ def api_access(root: Path, inventory: Inventory, host: str) -> ApiAccess:
     """Find out how to reach a host's API.
 
     Raises:
-        ProjectError: the certificate or the key that site.yml leaves on the controller is missing.
+        ProjectError: the certificate or the key that site.yml leaves on the controller is missing, or can't be read.
     """
     values = inventory.hostvars[host]
     sandbox = host in inventory.sandbox_hosts
     address = Lab().find(host).address if sandbox else str(values.get("ansible_host") or host)
     port = values.get("cift_api_port", _DEFAULT_PORT)
     ca = root / ".state" / "tls" / inventory.name / f"{host}.crt"
-    key = root / ".state" / "secrets" / inventory.name / "cift_secret_api_key"
-    for path, what in ((ca, "certificate of the API"), (key, "API key")):
-        if not path.is_file():
-            raise ProjectError(f"{path}: no {what} of {host}; run site.yml from this checkout first")
+    if not ca.is_file():
+        raise ProjectError(f"{ca}: no certificate of the API of {host}; run site.yml from this checkout first")
     _stay_off_proxies(address)
     return ApiAccess(
         host=host,
         url=f"https://{address}:{port}",
         ca=str(ca),
-        key=key.read_text().split("\n", 1)[0].split(" salt=")[0],
+        key=host_variable(root, inventory.path, host, "cift_secret_api_key"),
     )
 
 

@@ -50,7 +50,11 @@ def up(
     ] = None,
     symbol: Annotated[str, typer.Option(help="The instrument to replay into.")] = "AAPL",
 ) -> None:
-    """Make sandbox hosts, provision them, replay orders, verify, measure, report. Again: quick, nothing changed."""
+    """Make sandbox hosts, provision them, replay orders, verify, measure, report. Again: quick, nothing changed.
+
+    The secrets lie encrypted in .state/secrets/INVENTORY/vault.yml; to see them: ansible-vault view
+    --vault-password-file .state/vault-password FILE, or with the vault password that the run was given.
+    """
     for path in (replay, compare):
         if path is not None and not path.is_file():
             Console(stderr=True).print(f"cift up: {path}: no such file; name a LOBSTER file", markup=False)

@@ -18,10 +18,10 @@ from loads import STREAM, Analysed, Cached, Inserted, Published
 from rich.console import Console
 from rich.table import Table
 
+from cift.ops.runner.variable import host_variable
 from cift.ops.sandbox import Lab
 
 ROOT = Path(__file__).parents[3]
-SECRETS = ROOT / ".state/secrets/molecule-cluster"
 AUTHORITY = ROOT / ".state/pki/molecule-cluster/ca.crt"
 HOSTS = ("cluster-1", "cluster-2", "cluster-3")
 WHOLE_S = 240.0
@@ -29,7 +29,7 @@ sys.path.append(str(ROOT))
 
 
 def secret(name: str) -> str:
-    return (SECRETS / name).read_text().strip()
+    return str(host_variable(ROOT, Path(os.environ["MOLECULE_INVENTORY_FILE"]), HOSTS[0], name))
 
 
 class Cluster:
@@ -40,7 +40,7 @@ class Cluster:
         self.address = {host.name: host.address for host in self.lab.hosts()}
         one, two, three = (self.address[name] for name in HOSTS)
         trust = ssl.create_default_context(cafile=AUTHORITY)
-        seed = secret("cift_secret_nats_admin.nk")
+        seed = secret("cift_secret_nats_admin")
         self.published = Published([one, two, three], seed, trust)
         self.cached = Cached(one, two, secret("cift_secret_cache"), str(AUTHORITY))
         self.inserted = Inserted(two, one, secret("cift_secret_postgresql"), trust)

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cift.ops.runner.variable import host_variable
 from cift.ops.sandbox import Lab
 
-STATE = Path(__file__).parents[3] / ".state"
-TRUST = STATE / "tls/molecule-default/cift-1.crt"
-KEY = STATE / "secrets/molecule-default/cift_secret_api_key"
+ROOT = Path(__file__).parents[3]
+TRUST = ROOT / ".state/tls/molecule-default/cift-1.crt"
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,8 @@ def api() -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def key() -> dict[str, str]:
     """The header of a client who may trade."""
-    return {"Authorization": f"Bearer {KEY.read_text().strip()}"}
+    inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"])
+    return {"Authorization": f"Bearer {host_variable(ROOT, inventory, 'cift-1', 'cift_secret_api_key')}"}
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 """The folder of backups on the controller.
 
     backup_folder.py finish ROOT NAME        ROOT/.partial-NAME becomes ROOT/NAME, with manifest.json and SHA256SUMS
-    backup_folder.py check ROOT NAME IDENTITY   every checksum, and every archive decrypted; prints the backup's name
+    backup_folder.py check ROOT NAME         every checksum, and every archive decrypted by the identity on standard
+                                             input; prints the backup's name
     backup_folder.py prune ROOT KEEP         the newest KEEP whole backups stay
     backup_folder.py log ROOT STORE          the first segment of PostgreSQL's log that a kept backup of STORE needs
 
@@ -11,25 +12,15 @@ NAME may be `newest`. A backup is whole when it has its name: that is given last
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-USAGE = 4
+from cift_backup import BackupError, decrypted, sha256  # beside this program
 
-
-class FolderError(Exception):
-    """One sentence for the operator."""
-
-
-def sha256(path: Path) -> str:
-    """Return a file's checksum."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+USAGE = 3
 
 
 def whole(root: Path) -> list[str]:
@@ -41,7 +32,7 @@ def finish(root: Path, name: str) -> str:
     """Write the manifest and the checksums, and give the backup its name.
 
     Raises:
-        FolderError: an archive is missing, or isn't what its host sent.
+        BackupError: an archive is missing, or isn't what its host sent.
     """
     folder = root / f".partial-{name}"
     stores = {}
@@ -49,11 +40,11 @@ def finish(root: Path, name: str) -> str:
         row = json.loads(file.read_text())
         archive = file.with_suffix(".age")
         if not archive.is_file() or sha256(archive) != row["sha256"]:
-            raise FolderError(f"{archive}: not what the host sent; the backup isn't kept")
+            raise BackupError(f"{archive}: not what the host sent; the backup isn't kept")
         stores[f"{file.parent.name}/{file.stem}"] = row
         file.unlink()
     if not stores:
-        raise FolderError(f"{folder}: holds no archive")
+        raise BackupError(f"{folder}: holds no archive")
     (folder / "manifest.json").write_text(json.dumps({"name": name, "stores": stores}, indent=1, sort_keys=True))
     files = sorted(one for one in folder.rglob("*") if one.is_file() and one.name != "SHA256SUMS")
     lines = "".join(f"{sha256(one)}  {one.relative_to(folder)}\n" for one in files)
@@ -67,34 +58,30 @@ def check(root: Path, name: str, identity: str) -> str:
     """Read all of a backup.
 
     Raises:
-        FolderError: it isn't there, or something in it is damaged, missing, or for another key.
+        BackupError: it isn't there, or something in it is damaged, missing, or for another key.
     """
     names = whole(root)
     if name == "newest" and names:
         name = names[-1]
     if name not in names:
-        raise FolderError(f"{root}: found no backup {name}, expected one of {', '.join(names) or 'none yet'}")
+        raise BackupError(f"{root}: found no backup {name}, expected one of {', '.join(names) or 'none yet'}")
     listed = {}
     for line in (root / name / "SHA256SUMS").read_text().splitlines():
         wanted, _, relative = line.partition("  ")
         listed[relative] = wanted
         file = root / name / relative
         if not file.is_file():
-            raise FolderError(f"{file}: missing, SHA256SUMS lists it")
+            raise BackupError(f"{file}: missing, SHA256SUMS lists it")
         if sha256(file) != wanted:
-            raise FolderError(f"{file}: damaged, its checksum isn't that of SHA256SUMS")
+            raise BackupError(f"{file}: damaged, its checksum isn't that of SHA256SUMS")
     stores = json.loads((root / name / "manifest.json").read_text())["stores"] if "manifest.json" in listed else {}
     for store in stores:
         archive = root / name / f"{store}.age"
         if f"{store}.age" not in listed:
-            raise FolderError(f"{archive}: not in SHA256SUMS")
-        command = ["age", "--decrypt", "--identity", identity, str(archive)]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        if done.returncode != 0:
-            said = done.stderr.decode().strip().splitlines() or ["no reason given"]
-            raise FolderError(f"{archive}: can't be decrypted with {identity}: {said[0]}")
+            raise BackupError(f"{archive}: not in SHA256SUMS")
+        decrypted(archive, identity, lambda _: None)
     if not stores:
-        raise FolderError(f"{root / name}: its manifest names no store")
+        raise BackupError(f"{root / name}: its manifest names no store")
     return name
 
 
@@ -123,18 +110,18 @@ def main() -> int:
     """Do what the arguments say."""
     words = sys.argv[1:]
     try:
-        if len(words) == USAGE - 1 and words[0] == "finish":
+        if len(words) == USAGE and words[0] == "finish":
             print(finish(Path(words[1]), words[2]))
         elif len(words) == USAGE and words[0] == "check":
-            print(check(Path(words[1]), words[2], words[3]))
-        elif len(words) == USAGE - 1 and words[0] == "prune":
+            print(check(Path(words[1]), words[2], sys.stdin.read()))
+        elif len(words) == USAGE and words[0] == "prune":
             print(prune(Path(words[1]), int(words[2])))
-        elif len(words) == USAGE - 1 and words[0] == "log":
+        elif len(words) == USAGE and words[0] == "log":
             print(log(Path(words[1]), words[2]))
         else:
             print(__doc__)
             return 0 if "--help" in words else 2
-    except (FolderError, OSError, ValueError) as error:
+    except (BackupError, OSError, ValueError) as error:
         print(f"backup_folder: {error}", file=sys.stderr)
         return 1
     return 0
