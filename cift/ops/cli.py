@@ -6,9 +6,8 @@ from importlib.util import find_spec
 
 import typer
 
-from cift.ops import reference, schema
-
 try:
+    from cift.ops import reference, schema
     from cift.ops.replay import cli as replay
 except ImportError as error:
     if "cift_core" not in str(error):

@@ -148,7 +148,7 @@ def test_playbooks_learn_the_report_folder_and_their_failure_becomes_the_steps(
         (["up", "--inventory", "moon"], "inventory 'moon' not found; choose one of cage"),
         (["up", "--replay", "nowhere.csv"], "nowhere.csv: no such file"),
         (["verify", "-i", "moon"], "inventory 'moon' not found"),
-        (["report", "-i", "cage", "--run", "never"], "no deploy, replay, verify or benchmark file here"),
+        (["report", "-i", "cage", "--run", "never"], "no deploy, replay, verify, benchmark or soak file here"),
     ],
 )
 def test_bad_input_ends_with_status_2_and_one_line(

@@ -43,7 +43,7 @@ def test_settings_go_back_with_the_version(tmp_path: Path) -> None:
         known = {
             "upgrade_service": "cift",
             "upgrade_dir": str(tmp_path / "upgrade"),
-            "__upgrade_settings": f"{tmp_path}/cift.env {tmp_path}/secrets {units}/cift-{{api,engine}}*",
+            "__upgrade_configuration": f"{tmp_path}/cift.env {tmp_path}/secrets {units}/cift-{{api,engine}}*",
         }
         play(
             "upgrade",

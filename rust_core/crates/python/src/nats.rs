@@ -13,8 +13,11 @@ create_exception!(cift_core, NatsProtocolError, PyValueError, "Bytes that NATS' 
 /// One message of a stream: its sequence there, its subject and its bytes.
 #[pyclass(frozen, get_all, module = "cift_core")]
 pub struct Stored {
+    /// Its place in the stream.
     seq: u64,
+    /// Where it was published to.
     subject: Py<PyString>,
+    /// What it says.
     data: Py<PyBytes>,
 }
 
