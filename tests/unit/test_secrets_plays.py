@@ -194,7 +194,7 @@ def test_a_wrong_vault_password_stops_site_at_its_beginning(provisioned: Checkou
 
 def test_a_service_is_rotated_in_two_steps(provisioned: Checkout) -> None:
     before, old = provisioned.file.read_bytes(), provisioned.kept()["secrets"]
-    nats = {f"cift_secret_nats_{user}" for user in ("sys", "admin", "api", "engine", "recorder", "benchmark")}
+    nats = {f"cift_secret_nats_{user}" for user in ("sys", "admin", "api", "engine", "recorder", "feed", "benchmark")}
     begin = ROTATE.format(steps=["refuse", "main"])
     assert "changed=1" in provisioned.play(begin, "-e", "rotate=nats", "--check")
     assert provisioned.file.read_bytes() == before
