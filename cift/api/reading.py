@@ -38,7 +38,7 @@ from cift.core.messages import NewOrder
 router = APIRouter(prefix="/api/v1")
 
 LongInterval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "12h", "1d"]
-Interval = Literal["1s", "5s", "15s", "30s"] | LongInterval
+Interval = Literal["1s", "5s", "15s", "30s", LongInterval]
 MAX_BARS = 5000
 ANY = Annotated[str | None, Query(max_length=32, pattern=SYMBOL_PATTERN.replace(r"\Z", "$"), examples=["AAPL"])]
 _READ = (401, 403, 422, 503)
