@@ -14,6 +14,7 @@ UNITS = (
     "cift-*.service", "nats.service", "chdb.service", "clickhouse-*.service", "dragonfly.service", "valkey-*.service",
     "redis-*.service", "postgresql@*.service", "questdb.service",
 )  # fmt: skip
+OURSELVES = "cift-soak.service"
 _FIGURES = ("memory", "descriptors", "threads")
 
 
@@ -41,7 +42,7 @@ def running(patterns: Sequence[str] = UNITS) -> list[Service]:
     services = []
     for block in said.split("\n\n"):
         found = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if int(found.get("MainPID", "0")):
+        if int(found.get("MainPID", "0")) and found["Id"] != OURSELVES:
             group = Path("/sys/fs/cgroup") / found["ControlGroup"].lstrip("/")
             services.append(Service(name=found["Id"], pid=int(found["MainPID"]), group=group))
     return services
@@ -52,16 +53,15 @@ def sample(services: Sequence[Service], health: Callable[[], dict[str, float]]) 
     figures: dict[str, float] = {}
     restarted = []
     for service in services:
-        try:
-            found = (
-                _anonymous(service.group),
-                float(sum(1 for _ in Path(f"/proc/{service.pid}/fd").iterdir())),
-                float((service.group / "pids.current").read_text()),
-            )
-        except (FileNotFoundError, ProcessLookupError):
+        processes = _processes(service.group)
+        if service.pid not in processes:
             restarted.append(service.name)
             continue
-        figures |= {f"{service.name} {figure}": value for figure, value in zip(_FIGURES, found, strict=True)}
+        found = [_process(pid) for pid in processes]
+        figures |= {
+            f"{service.name} {figure}": float(sum(values))
+            for figure, values in zip(_FIGURES, zip(*found, strict=True), strict=True)
+        }
     return Sample(figures=figures | health(), restarted=restarted)
 
 
@@ -74,12 +74,22 @@ def lags(client: httpx.Client) -> dict[str, float]:
     return {f"{name} lag": float(each["lag"]) for name, each in dependencies.items() if each.get("lag") is not None}
 
 
-def _anonymous(group: Path) -> float:
-    """Return the bytes that are no copy of a file: what a leak adds to, and the page cache doesn't."""
-    for line in (group / "memory.stat").read_text().splitlines():
-        if line.startswith("anon "):
-            return float(line.split()[1])
-    return 0.0
+def _processes(group: Path) -> list[int]:
+    """Return the processes of a control group and of those below it; none where it is no more."""
+    return [int(pid) for file in group.rglob("cgroup.procs") for pid in file.read_text().split()]
+
+
+def _process(pid: int) -> tuple[int, int, int]:
+    """Return a process's bytes that are no copy of a file, its descriptors and its threads; zeros once it has ended.
+
+    Not the control group's own accounts: a container may have none.
+    """
+    try:
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        descriptors = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+        return int(status.get("RssAnon", "0").split()[0]) * 1_024, descriptors, int(status["Threads"])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0, 0, 0
 
 
 def _names(patterns: Sequence[str]) -> list[str]:
