@@ -16,8 +16,7 @@ from cift.core.database import Database
 from cift.core.messages import ServiceStatus
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import encode
-from cift.core.streams import ensure_streams
-from tests.servers.api import ApiServer, load_reference
+from tests.servers.api import ApiServer, prepared
 from tests.servers.cache import CacheServer
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
@@ -34,10 +33,7 @@ async def worker(
     reference_database: Database,
 ) -> AsyncIterator[ApiServer]:
     """One worker without an engine: it lets three commands wait for one, and one that is ten behind is too far."""
-    await load_reference(reference_database)
-    async with NatsManager(nats_server.settings("admin")) as nats:
-        await ensure_streams(nats.js)
-    environment = nats_server.environment("api") | cache_server.environment() | postgres_server.environment()
+    environment = await prepared(nats_server, cache_server, postgres_server, reference_database)
     limits = {"CIFT_API_MAX_IN_FLIGHT": "3", "CIFT_API_MAX_LAG": "10", "CIFT_ORDER_TIMEOUT_S": "1.5"}
     server = ApiServer(tmp_path, environment | limits | {"CLICKHOUSE_PORT": "1"}, workers=1)
     server.start()

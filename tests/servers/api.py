@@ -133,6 +133,16 @@ async def load_reference(database: Database) -> None:
     await database.load_reference(INSTRUMENTS, [Account(1, "one"), Account(2, "two"), Account(3, "risk")], api_keys)
 
 
+async def prepared(
+    nats: NatsServer, cache: CacheServer, postgres: PostgresServer, database: Database
+) -> dict[str, str]:
+    """Load instruments and keys, make the streams, and return what a worker of the API needs to find it all."""
+    await load_reference(database)
+    async with NatsManager(nats.settings("admin")) as manager:
+        await ensure_streams(manager.js)
+    return nats.environment("api") | cache.environment() | postgres.environment()
+
+
 @pytest.fixture
 async def api_server(
     tmp_path: Path,
@@ -142,10 +152,7 @@ async def api_server(
     reference_database: Database,
 ) -> AsyncIterator[ApiServer]:
     """The API with NATS, a cache and PostgreSQL behind it; engine and recorder are the test's business."""
-    await load_reference(reference_database)
-    async with NatsManager(nats_server.settings("admin")) as nats:
-        await ensure_streams(nats.js)
-    environment = nats_server.environment("api") | cache_server.environment() | postgres_server.environment()
+    environment = await prepared(nats_server, cache_server, postgres_server, reference_database)
     server = ApiServer(tmp_path, environment | {"CIFT_ORDER_TIMEOUT_S": "0.5", "CLICKHOUSE_PORT": "1"})
     server.start()
     try:
