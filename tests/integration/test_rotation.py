@@ -23,7 +23,7 @@ from tests.servers.cache import CacheServer
 from tests.servers.nats import free_port, seed
 from tests.unit.role_render import refusals, render
 
-USERS = ("sys", "admin", "api", "engine", "recorder", "benchmark", "leaf")
+USERS = ("sys", "admin", "api", "engine", "recorder", "feed", "benchmark", "leaf")
 OLD = {user: seed(user).decode() for user in USERS}
 NEW = {user: seed(f"new {user}").decode() for user in USERS}
 LOADED = "Reloaded server configuration"

@@ -19,9 +19,10 @@ from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.questdb import QuestDBServer
 
-GUIDE = {
+TABLES = {
     *("ticks_analytics", "bars_analytics", "order_book_snapshots", "trade_executions", "position_history_analytics"),
     *("technical_indicators", "order_flow_features", "strategy_performance", "account_snapshots"),
+    "order_events",
 }
 
 
@@ -104,22 +105,22 @@ async def client(chdb_server: ChdbServer, settings: Settings) -> Client:
     return chdb_server.client(settings.clickhouse_db)
 
 
-async def test_the_guides_tables(client: Client) -> None:
+async def test_the_tables(client: Client) -> None:
     tables = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-    assert {row[0] for row in client.query(tables).result_rows} == GUIDE | {"schema_migrations"}
-    here = "database = currentDatabase() AND table IN {guide:Array(String)}"
+    assert {row[0] for row in client.query(tables).result_rows} == TABLES | {"schema_migrations"}
+    here = "database = currentDatabase() AND table IN {tables:Array(String)}"
     uncommented = f"SELECT table, name FROM system.columns WHERE {here} AND comment = ''"
-    assert client.query(uncommented, {"guide": sorted(GUIDE)}).result_rows == []
+    assert client.query(uncommented, {"tables": sorted(TABLES)}).result_rows == []
     plain = (
-        "SELECT name FROM system.tables WHERE database = currentDatabase() AND name IN {guide:Array(String)} "
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND name IN {tables:Array(String)} "
         "AND (partition_key = '' OR NOT engine_full LIKE '%TTL%' OR comment = '')"
     )
-    assert client.query(plain, {"guide": sorted(GUIDE)}).result_rows == []
+    assert client.query(plain, {"tables": sorted(TABLES)}).result_rows == []
     uncoded = (
         f"SELECT table, name, type FROM system.columns WHERE {here} AND compression_codec = '' "
         "AND NOT match(type, 'LowCardinality|Enum|AggregateFunction\\\\(arg')"
     )
-    assert client.query(uncoded, {"guide": sorted(GUIDE)}).result_rows == []
+    assert client.query(uncoded, {"tables": sorted(TABLES)}).result_rows == []
 
 
 async def test_the_view_of_one_minute_bars(client: Client) -> None:
