@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,11 +118,15 @@ async def _load(running: Host, rate: float, options: argparse.Namespace) -> tupl
 
 
 async def _through_the_api(running: Host, rate: float, options: argparse.Namespace) -> None:
-    http = HttpLoad(running.settings, SYMBOLS, rate=rate, seconds=options.duration, connections=32)
-    samples = await asyncio.to_thread(http.run)
-    print(f"\n{rate:,.0f} requests a second to {options.workers} workers of the API, answers {http.answers}, "
-          f"load {environment.load():.2f}:")  # fmt: skip
-    print("\n".join(_lines("answer", [samples], API_AIMS)))
+    samples: list[Samples] = []
+    answers: Counter[int] = Counter()
+    for _ in range(options.repeat):
+        http = HttpLoad(running.settings, SYMBOLS, rate=rate, seconds=options.duration, connections=32)
+        samples.append(await asyncio.to_thread(http.run))
+        answers.update(http.answers)
+    print(f"\n{rate:,.0f} requests a second to {options.workers} workers of the API, median of {options.repeat}, "
+          f"answers {dict(answers)}, load {environment.load():.2f}:")  # fmt: skip
+    print("\n".join(_lines("answer", samples, API_AIMS)))
 
 
 def _lines(name: str, repetitions: list[Samples], aims: dict[str, float] | None = None) -> Iterator[str]:

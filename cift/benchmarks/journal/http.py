@@ -22,18 +22,27 @@ _PRICE, _QUANTITY = 100.0, 1.0
 class HttpLoad:
     """So many kept connections, each with one request on its way; who is free takes the next that is due.
 
-    Orders come in pairs, one that rests and one that crosses it, in one of `symbols`. No account meets a limit so.
+    The first `warm_up_s` seconds are not measured: connections are made then. Orders come in pairs, one that rests and
+    one that crosses it, in one of `symbols`. No account meets a limit so.
     """
 
     def __init__(
-        self, settings: Settings, symbols: list[str], *, rate: float, seconds: float, connections: int
+        self,
+        settings: Settings,
+        symbols: list[str],
+        *,
+        rate: float,
+        seconds: float,
+        connections: int,
+        warm_up_s: float = 2.0,
     ) -> None:
         self._url, self._symbols = urlsplit(settings.api_url), symbols
         self._tls = client_context(settings.api_ca, setting="CIFT_API_CA") if settings.api_ca else None
         self._headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
         self._headers["Content-Type"] = "application/json"
         self._connections = connections
-        self._due = (np.arange(round(rate * seconds)) * (1e9 / rate)).astype(np.int64)
+        self._due = (np.arange(round(rate * (warm_up_s + seconds))) * (1e9 / rate)).astype(np.int64)
+        self._warm = round(rate * warm_up_s)
         self._taken = 0
         self._lock = threading.Lock()
         self._start = 0
@@ -43,7 +52,7 @@ class HttpLoad:
     def run(self) -> Samples:
         """Return the nanoseconds from when each request was due to the end of its answer.
 
-        `answers` counts them by status.
+        `answers` counts them by status, those of the warm-up among them.
         """
         self._start = time.monotonic_ns() + 200_000_000
         threads = [threading.Thread(target=self._work) for _ in range(self._connections)]
@@ -51,6 +60,7 @@ class HttpLoad:
             thread.start()
         for thread in threads:
             thread.join()
+        self.samples = self.samples[self._warm :]
         return self.samples
 
     def _connect(self) -> http.client.HTTPConnection:
