@@ -12,9 +12,10 @@ from cift.benchmarks.measure import Result, Row, latency_row, rate_row, skipped_
 from cift.benchmarks.targets import Target, judge
 from cift.ops.plan import Core, Policy, Topology, make_plan
 from cift.ops.plan.svg import draw_svg
-from cift.ops.report.model import Check, Deploy, Figures, HostChecks, Services, Step, write_json
+from cift.ops.report.model import Check, Deploy, Figures, HostChecks, Services, Step
 from cift.ops.report.model import Dependency as Dep
 from cift.ops.report.model import HostHealth as Health
+from cift.ops.report.reading import write_json
 from cift.ops.runner.play import Outcome
 from cift.ops.runner.record import Failure, HostCounts, Record, Span
 

@@ -17,7 +17,8 @@ from rich.console import Console
 from cift.ops.report import charts
 from cift.ops.report.histogram import histogram
 from cift.ops.report.html import duration, render
-from cift.ops.report.model import Check, Figures, ReportError, fold, read_report, write_json
+from cift.ops.report.model import Check, Figures, ReportError, fold
+from cift.ops.report.reading import read_report, write_json
 from cift.ops.report.terminal import print_report
 from cift.ops.runner.record import Span
 from cift.ops.up.session import point_latest

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cift.ops.cli import app
 from cift.ops.report.cli import schema_text
 from cift.ops.report.cost import cost_of
-from cift.ops.report.model import read_report, write_json
+from cift.ops.report.reading import read_report, write_json
 from cift.ops.report.signature import SignatureError, public_key, verify
 from cift.ops.report.writing import write_report
 from cift.ops.runner.inventory import Inventory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import tarfile
 import zipfile
 from pathlib import Path
@@ -92,6 +93,7 @@ def test_installed_whole_and_current(item: dict[str, Any], mirror: Path, tmp_pat
         target = install.install(item, mirror / "tool-1.0.tar.gz", tmp_path / "opt")
     assert (tmp_path / "opt/tool/current").readlink() == Path("1.0")
     assert (target / "bin/tool").read_text() == "#!/bin/sh\n"
+    assert json.loads((target / "artifact.json").read_text()) == {"version": "1.0", "sha256": item["sha256"]}
     assert sorted(path.name for path in (tmp_path / "opt/tool").iterdir()) == ["1.0", "current"]
 
 

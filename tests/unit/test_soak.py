@@ -15,7 +15,7 @@ from cift.benchmarks.soak.sampler import Sample, Service, sample
 from cift.benchmarks.soak.trend import trend
 from cift.benchmarks.soak.verdict import Soak, judge
 from cift.ops.report.html import render
-from cift.ops.report.model import read_report, write_json
+from cift.ops.report.reading import read_report, write_json
 
 HOURS = np.linspace(0, 24, 1_000)
 MIB = 2.0**20

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cift.benchmarks.soak.verdict import Soak
 from cift.ops.cli import app
-from cift.ops.report.model import write_json
+from cift.ops.report.reading import write_json
 from cift.ops.success.criteria import criteria
 from tests.unit import report_samples as samples
 

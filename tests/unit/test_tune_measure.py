@@ -15,7 +15,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cift.ops.cli import app
-from cift.ops.report.model import ReportError, write_json
+from cift.ops.report.model import ReportError
+from cift.ops.report.reading import write_json
 from cift.ops.tune.measure import draw
 from cift.ops.tune.statistics import gain
 from cift.ops.tune.trial import judge, read_trials

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cift.ops.cli import app
 from cift.ops.replay.target import ReplayError
-from cift.ops.report.model import read_report
+from cift.ops.report.reading import read_report
 from cift.ops.runner.inventory import Inventory, read_inventory
 from cift.ops.runner.project import ProjectError
 from cift.ops.up.access import api_access

@@ -23,7 +23,7 @@ def targets(rows: Sequence[Row]) -> Markup:
     """Draw each row's figure as a share of its target; the line is the target, 100 %."""
     height, top = 34, 22
     line_x = _LABEL + (WIDTH - _LABEL - 130) * 0.8
-    parts = [_text(line_x, 14, "target", "axis", anchor="middle")]
+    parts = [text(line_x, 14, "target", "axis", anchor="middle")]
     bottom = top + height * len(rows)
     for index, row in enumerate(rows):
         y = top + index * height
@@ -34,15 +34,15 @@ def targets(rows: Sequence[Row]) -> Markup:
         kind = "good" if row.met else "bad"
         metric = "" if target["metric"] == "value" else f" {target['metric']}"
         said = f"{figure(measured, row.unit)} ({target['op']} {limit(target['value'], row.unit)})"
-        parts.append(_text(_LABEL - 12, y + 20, f"{row.section.split(' (')[0]}{metric}", "label", anchor="end"))
+        parts.append(text(_LABEL - 12, y + 20, f"{row.section.split(' (')[0]}{metric}", "label", anchor="end"))
         parts.append(
             f'<rect class="track" x="{_LABEL}" y="{y + 8}" width="{WIDTH - _LABEL - 130}" height="16" rx="3"/>'
         )
         parts.append(f'<rect class="{kind}" x="{_LABEL}" y="{y + 8}" width="{max(width, 2):.1f}" height="16" rx="3">')
         parts.append(f"<title>{escape(row.name)}: {escape(said)}</title></rect>")
-        parts.append(_text(WIDTH - 118, y + 21, figure(measured, row.unit), "value"))
+        parts.append(text(WIDTH - 118, y + 21, figure(measured, row.unit), "value"))
     parts.append(f'<line class="goal" x1="{line_x:.1f}" y1="{top}" x2="{line_x:.1f}" y2="{bottom}"/>')
-    return _svg(bottom + 6, "Figures against their targets", parts)
+    return svg(bottom + 6, "Figures against their targets", parts)
 
 
 def curves(rows: Sequence[Row]) -> Markup:
@@ -65,20 +65,20 @@ def curves(rows: Sequence[Row]) -> Markup:
         parts.append(
             f'<line class="grid" x1="{left}" x2="{right}" y1="{y(10**exponent):.1f}" y2="{y(10**exponent):.1f}"/>'
         )
-        parts.append(_text(left - 8, y(10**exponent) + 4, _decade(exponent), "axis", anchor="end"))
+        parts.append(text(left - 8, y(10**exponent) + 4, _decade(exponent), "axis", anchor="end"))
     for percentile in (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999):
         at = _nines(percentile)
         if at > last:
             break
         parts.append(f'<line class="grid" x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{top}" y2="{bottom}"/>')
-        parts.append(_text(x(at), bottom + 18, f"{percentile:g} %", "axis", anchor="middle"))
+        parts.append(text(x(at), bottom + 18, f"{percentile:g} %", "axis", anchor="middle"))
     ends = _spread([y(line[-1][1]) for line in lines], 17)
     for index, (row, line) in enumerate(zip(rows, lines, strict=True)):
         path = " ".join(f"{x(nines):.1f},{y(value):.1f}" for nines, value in line)
         colour = f"line c{index % 6}"
         parts.append(f'<polyline class="{colour}" points="{path}"><title>{escape(row.section)}</title></polyline>')
-        parts.append(_text(x(line[-1][0]) + 10, ends[index] + 4, _short(row), f"name c{index % 6}"))
-    return _svg(bottom + 28, "Latency by percentile", parts)
+        parts.append(text(x(line[-1][0]) + 10, ends[index] + 4, _short(row), f"name c{index % 6}"))
+    return svg(bottom + 28, "Latency by percentile", parts)
 
 
 def timeline(spans: Sequence[Span]) -> Markup:
@@ -93,11 +93,11 @@ def timeline(spans: Sequence[Span]) -> Markup:
     for second in _ticks(total):
         x = left + second / total * (right - left)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 6}" y2="{bottom}"/>')
-        parts.append(_text(x, 14, _clock(second), "axis", anchor="middle"))
+        parts.append(text(x, 14, _clock(second), "axis", anchor="middle"))
     for index, role in enumerate(roles):
         y = top + index * height
         mine = [span for span in spans if span.role == role]
-        parts.append(_text(left - 10, y + 15, role, "label", anchor="end"))
+        parts.append(text(left - 10, y + 15, role, "label", anchor="end"))
         for span in mine:
             x = left + (span.start - start) / total * (right - left)
             width = max(span.seconds / total * (right - left), 1.5)
@@ -109,17 +109,19 @@ def timeline(spans: Sequence[Span]) -> Markup:
                 f"<title>{escape(role)}: {span.seconds:.1f} s, {span.tasks} tasks, {span.changed} changed</title>"
                 "</rect>"
             )
-        parts.append(_text(WIDTH - 4, y + 15, f"{sum(span.seconds for span in mine):.1f} s", "value", anchor="end"))
-    return _svg(bottom + 6, "When each role ran", parts)
+        parts.append(text(WIDTH - 4, y + 15, f"{sum(span.seconds for span in mine):.1f} s", "value", anchor="end"))
+    return svg(bottom + 6, "When each role ran", parts)
 
 
-def _svg(height: float, title: str, parts: Iterable[str]) -> Markup:
+def svg(height: float, title: str, parts: Iterable[str]) -> Markup:
+    """Return a picture of that height; every part is SVG whose texts are escaped."""
     head = f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">'
     return Markup(head + "".join(parts) + "</svg>")  # noqa: S704 - every text inside went through escape
 
 
-def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def text(x: float, y: float, said: str, kind: str, anchor: str = "start") -> str:
+    """Return a text of a picture; its kind is a class of the style sheet."""
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
 
 
 def _points(row: Row) -> list[tuple[float, float]]:

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from cift.ops.report import signature
-from cift.ops.report.model import Report, ReportError, read_report
+from cift.ops.report.model import Report, ReportError
+from cift.ops.report.reading import read_report
 from cift.ops.report.terminal import print_report
 from cift.ops.report.writing import write_report
 from cift.ops.runner.project import ProjectError, find_inventory, find_root

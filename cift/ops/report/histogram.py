@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from cift.ops.report.charts import WIDTH
+from cift.ops.report.charts import WIDTH, svg, text
 from cift.ops.report.model import Check
 
 _PER_DECADE, _HEIGHT, _LEFT, _TOP, _BOTTOM = 12, 190, 60, 24, 150
@@ -37,9 +37,9 @@ def histogram(row: Check) -> Markup | None:
     parts = []
     for decade in range(decades + 1):
         parts.append(_line("grid", x(decade * _PER_DECADE), _TOP, _BOTTOM))
-        parts.append(_text(x(decade * _PER_DECADE), _BOTTOM + 16, f"{10**decade:,} μs", "axis", "middle"))
+        parts.append(text(x(decade * _PER_DECADE), _BOTTOM + 16, f"{10**decade:,} μs", "axis", anchor="middle"))
     for exponent in range(0, tallest + 1, max(1, tallest // 4)):
-        parts.append(_text(_LEFT - 8, y(10**exponent - 1) + 4, f"10{_superscript(exponent)}", "axis", "end"))
+        parts.append(text(_LEFT - 8, y(10**exponent - 1) + 4, f"10{_superscript(exponent)}", "axis", anchor="end"))
     for position, count in sorted(bins.items()):
         over = limit is not None and 10 ** (position / _PER_DECADE) > limit
         kind = "bad" if over else "changed" if limit is None else "good"
@@ -50,14 +50,12 @@ def histogram(row: Check) -> Markup | None:
         )
     if limit is not None:
         at = x(math.log10(limit) * _PER_DECADE)
-        parts += [_line("goal", at, _TOP - 4, _BOTTOM), _text(at, 14, f"limit {limit:g} μs", "axis", "middle")]
+        parts += [_line("goal", at, _TOP - 4, _BOTTOM), text(at, 14, f"limit {limit:g} μs", "axis", anchor="middle")]
     worst = x(_bin(figures.max) + 0.5)
     parts.append(
-        _text(worst, _HEIGHT - 6, f"max {figures.max:g} μs", "value", "end" if worst > WIDTH - 150 else "start")
+        text(worst, _HEIGHT - 6, f"max {figures.max:g} μs", "value", anchor="end" if worst > WIDTH - 150 else "start")
     )
-    title = escape(f"{row.setting} on {row.host}: samples by latency")
-    body = "".join(parts)
-    return Markup(f'<svg viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{title}">{body}</svg>')  # noqa: S704
+    return svg(_HEIGHT, f"{row.setting} on {row.host}: samples by latency", parts)
 
 
 def _bin(latency: float) -> int:
@@ -73,10 +71,6 @@ def _range(position: int) -> str:
 
 def _line(kind: str, x: float, top: float, bottom: float) -> str:
     return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>'
-
-
-def _text(x: float, y: float, text: str, kind: str, anchor: str) -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _superscript(number: int) -> str:

@@ -10,7 +10,9 @@ from markupsafe import Markup
 
 from cift.benchmarks.console import figure, limit
 from cift.ops.report import charts
+from cift.ops.report.gains import gains_chart
 from cift.ops.report.histogram import histogram
+from cift.ops.report.hosts import columns, page_of
 from cift.ops.report.model import Report, fold
 from cift.ops.report.soak import soak_chart
 
@@ -25,6 +27,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure, "limit": limit, "duration": duration, "moment": moment, "plain": plain}
+    brief = len(report.hosts) > 1
     rows = [row for host in report.benchmark[:1] for row in host.rows]
     spans = [span for play in (report.deploy.playbooks if report.deploy else []) for span in play.record.spans]
     with_target = [row for row in rows if row.target and row.verdict != "skipped"]
@@ -38,6 +41,10 @@ def render(report: Report) -> str:
         plans={host: Markup(picture) for host, picture in report.pictures.items()},  # noqa: S704 - drawn by cift plan
         histograms={(row.host, row.setting): histogram(row) for row in report.measured},
         fold=fold,
+        shown_checks=[check for check in report.checks if not brief or check.verdict != "pass"],
+        columns=columns(report) if brief else [],
+        page_of=page_of,
+        gains_charts={host.host: gains_chart(host) for host in report.tuning},
         soak_charts={host.host: soak_chart(host) for host in report.soak},
         timeline_chart=charts.timeline(spans) if spans else None,
     )

@@ -1,24 +1,21 @@
-"""What a report says: the files of one report folder read, merged and judged."""
+"""What a report says."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
-from cift.benchmarks.console import figure, limit
 from cift.benchmarks.measure import Result as Benchmark
 from cift.benchmarks.measure import Row
 from cift.benchmarks.soak.verdict import Soak
 from cift.ops.report.cost import Cost
-from cift.ops.report.since import Since, since_the_last
+from cift.ops.report.gains import Tuned
+from cift.ops.report.since import Since
 from cift.ops.runner.play import Outcome
 
-T = TypeVar("T")
 CheckVerdict = Literal["pass", "fail", "skip", "reboot"]
 #: How many figures of a section without a target are shown before they are folded away.
 FOLD = 5
@@ -138,19 +135,29 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     figures: Figures | None = None
 
 
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """Something installed on a host; `sha256` is that of its archive or package, empty where nobody knows it."""
+
+    kind: Literal["release", "artifact", "package"]
+    name: str
+    version: str
+    sha256: str = ""
+
+
 class HostChecks(msgspec.Struct, frozen=True, kw_only=True):
-    """verify-<host>.json: the rows, and the plan that the host is held against (`cift plan --json`)."""
+    """verify-<host>.json: the rows, what is installed, and the host's plan (`cift plan --json`)."""
 
     host: str
     when: str
     rows: list[Check]
     plan: dict[str, Any] | None = None
+    installed: list[Installed] = []
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about one run; a part that was not run is None or empty.
 
-    `pictures` are the hosts' plans as SVG.
+    `pictures` are the hosts' plans as SVG. `host` names the one host that a host's own report is about.
     """
 
     inventory: str
@@ -166,6 +173,36 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     pictures: dict[str, str] = {}
     cost: Cost | None = None
     since: Since | None = None
+    tuning: list[Tuned] = []
+    host: str = ""
+
+    @property
+    def hosts(self) -> list[str]:
+        """Return every host that the run tells of."""
+        lists: tuple[Sequence[HostChecks | Benchmark | Soak], ...] = (self.verify, self.benchmark, self.soak)
+        return sorted({each.host for found in lists for each in found} | self.pictures.keys())
+
+    def of(self, host: str) -> Report:
+        """Return one host's part; what is the whole site's (deployment, replay, cost) stays with the site's report."""
+        problems = [problem for problem in self.problems if problem.startswith(f"{host}: ")]
+        since = self.since and self.since.of(host)
+        services = self.services and Services(health=[each for each in self.services.health if each.host == host])
+        return msgspec.structs.replace(
+            self,
+            host=host,
+            problems=problems,
+            verdict="failed" if problems else "passed",
+            deploy=None,
+            replay=None,
+            cost=None,
+            services=services if services and services.health else None,
+            verify=[each for each in self.verify if each.host == host],
+            benchmark=[each for each in self.benchmark if each.host == host],
+            soak=[each for each in self.soak if each.host == host],
+            tuning=[each for each in self.tuning if each.host == host],
+            pictures={name: picture for name, picture in self.pictures.items() if name == host},
+            since=since,
+        )
 
     @property
     def checks(self) -> list[Check]:
@@ -185,60 +222,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return {verdict: counted[verdict] for verdict in VERDICTS}
 
 
-def read_report(folder: Path, inventory: str) -> Report:
-    """Read and judge whatever files a report folder holds.
-
-    Raises:
-        ReportError: the folder holds none of them, or one that can't be read.
-    """
-    deploy = read_json(folder / "deploy.json", Deploy)
-    replay = read_json(folder / "replay.json", dict[str, Any])
-    services = read_json(folder / "services.json", Services)
-    cost = read_json(folder / "cost.json", Cost)
-    verify = [_decode(path, HostChecks) for path in sorted(folder.glob("verify-*.json"))]
-    benchmark = [_decode(path, Benchmark) for path in sorted(folder.glob("benchmark-*.json"))]
-    plans = {path.stem.removeprefix("plan-"): path.read_text() for path in sorted(folder.glob("plan-*.svg"))}
-    soak = [_decode(path, Soak) for path in sorted(folder.glob("soak-*.json"))]
-    if not (deploy or replay or services or verify or benchmark or soak):
-        raise ReportError(
-            f"{folder}: no deploy, replay, verify, benchmark or soak file here; run cift up, verify or benchmark"
-        )
-    problems = [
-        *_deploy_problems(deploy),
-        *_replay_problems(replay),
-        *_service_problems(services),
-        *_stored_problems(services, replay),
-    ]
-    problems += [f"{row.host}: {row.setting} is {row.live}, wanted {row.wanted}" for row in _failed_checks(verify)]
-    problems += _benchmark_problems(benchmark)
-    problems += [f"{host.host}: {problem}" for host in soak for problem in host.problems]
-    problems += _cost_problems(cost)
-    return Report(
-        inventory=inventory,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        verdict="failed" if problems else "passed",
-        problems=problems,
-        deploy=deploy,
-        replay=replay,
-        services=services,
-        verify=verify,
-        benchmark=benchmark,
-        soak=soak,
-        pictures=plans,
-        cost=cost,
-        since=since_the_last(folder),
-    )
-
-
-def read_json(path: Path, kind: type[T]) -> T | None:
-    """Return what a file of a report folder holds, None when it isn't there.
-
-    Raises:
-        ReportError: it can't be read.
-    """
-    return _decode(path, kind) if path.exists() else None
-
-
 def fold(rows: Sequence[Row]) -> tuple[list[Row], dict[str, list[Row]]]:
     """Return the rows to show at once, and by section those to fold away: many figures that nobody has a target for."""
     without: dict[str, list[Row]] = {}
@@ -247,87 +230,3 @@ def fold(rows: Sequence[Row]) -> tuple[list[Row], dict[str, list[Row]]]:
             without.setdefault(row.section, []).append(row)
     folded = {section: found for section, found in without.items() if len(found) > FOLD}
     return [row for row in rows if row.target is not None or row.section not in folded], folded
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a struct or plain value as indented JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    partial.replace(path)
-
-
-def _deploy_problems(deploy: Deploy | None) -> list[str]:
-    if deploy is None:
-        return []
-    return [f"{step.name}: {step.message}" for step in deploy.steps if not step.ok]
-
-
-def _replay_problems(replay: dict[str, Any] | None) -> list[str]:
-    if replay is None:
-        return []
-    problems = []
-    if replay.get("errors"):
-        problems.append(f"replay: {replay['errors']} requests went wrong")
-    if replay.get("differing"):
-        problems.append(f"replay: the book differs in {replay['differing']} rows that the messages can tell")
-    return problems
-
-
-def _service_problems(services: Services | None) -> list[str]:
-    if services is None:
-        return []
-    problems = []
-    for host in services.health:
-        down = [f"{name} ({entry.reason})" for name, entry in host.dependencies.items() if entry.state != "up"]
-        if host.status != "up":
-            problems.append(f"{host.host}: {', '.join(down) or host.message or 'down'}")
-    return problems
-
-
-def _stored_problems(services: Services | None, replay: dict[str, Any] | None) -> list[str]:
-    """Return that fills of the replay are missing in ClickHouse, or are there twice."""
-    if services is None or replay is None:
-        return []
-    if services.rows_message:
-        return [f"fills stored could not be counted: {services.rows_message}"]
-    fills, rows = replay.get("fills"), services.replay_rows
-    if fills == rows:
-        return []
-    return [f"ClickHouse holds {rows} of the replay's {fills} fills: see the journal of cift-recorder"]
-
-
-def _failed_checks(verify: list[HostChecks]) -> list[Check]:
-    return [row for host in verify for row in host.rows if row.verdict in ("fail", "reboot")]
-
-
-def _benchmark_problems(benchmark: list[Benchmark]) -> list[str]:
-    """Return missed targets, those that nobody knows of because the row was not measured, and regressions."""
-    problems = []
-    for host in benchmark:
-        for row in host.rows:
-            if row.target and row.verdict == "failed":
-                measured = figure(getattr(row, row.target["metric"]), row.unit)
-                goal = f"{row.target['op']} {limit(row.target['value'], row.unit)}"
-                problems.append(f"{host.host}: {row.section}, {row.name}: {measured}, wanted {goal}")
-            elif row.target and row.verdict == "skipped":
-                problems.append(f"{host.host}: {row.section} has a target but was not measured: {row.why}")
-        for change in host.regressed:
-            was, now = figure(change.before, change.unit), figure(change.after, change.unit)
-            problems.append(f"{host.host}: {change.name}, {change.metric}: {now}, {was} in the golden run")
-    return problems
-
-
-def _cost_problems(cost: Cost | None) -> list[str]:
-    if cost is None or cost.within:
-        return []
-    return [f"the site costs {cost.total:,.0f} US dollars a month, {cost.budget:,.0f} are budgeted"]
-
-
-def _decode(path: Path, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise ReportError(f"{path}: {error.strerror}; expected a report's JSON file") from error
-    except msgspec.DecodeError as error:
-        raise ReportError(f"{path}: {error}; written by another version? run the command again") from error

@@ -33,6 +33,15 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[Moved] = []
     versions: list[Moved] = []
 
+    def of(self, host: str) -> Since:
+        """Return one host's differences."""
+        return Since(
+            run=self.run,
+            figures={name: changes for name, changes in self.figures.items() if name == host},
+            checks=[moved for moved in self.checks if moved.host == host],
+            versions=[moved for moved in self.versions if moved.host == host],
+        )
+
 
 class _Row(msgspec.Struct, frozen=True):
     host: str
@@ -41,8 +50,15 @@ class _Row(msgspec.Struct, frozen=True):
     verdict: str
 
 
+class _Installed(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+
+
 class _Checks(msgspec.Struct, frozen=True):
+    host: str
     rows: list[_Row] = []
+    installed: list[_Installed] = []
 
 
 def since_the_last(folder: Path) -> Since | None:
@@ -56,17 +72,12 @@ def since_the_last(folder: Path) -> Since | None:
     before = earlier[-1]
     old, new = _results(before), _results(folder)
     both = [host for host in new if host in old and old[host].kind == new[host].kind]
-    versions = [
-        Moved(host=host, what=name, before=old[host].versions.get(name, ""), after=new[host].versions.get(name, ""))
-        for host in new
-        if host in old
-        for name in sorted(old[host].versions.keys() | new[host].versions.keys())
-        if old[host].versions.get(name) != new[host].versions.get(name)
-    ]
+    old_checks, new_checks = _checks(before), _checks(folder)
+    versions = _moved(_measured(old), _measured(new)) + _moved(_installed(old_checks), _installed(new_checks))
     return Since(
         run=before.name,
         figures={host: compare(old[host], new[host], TOLERANCE) for host in both},
-        checks=_moved(_verdicts(before), _verdicts(folder)),
+        checks=_moved(_verdicts(old_checks), _verdicts(new_checks)),
         versions=versions,
     )
 
@@ -76,18 +87,30 @@ def _results(folder: Path) -> dict[str, Result]:
     return {result.host: result for result in found if result is not None and "class" in result.hardware}
 
 
-def _verdicts(folder: Path) -> dict[tuple[str, str], str]:
+def _measured(results: dict[str, Result]) -> dict[tuple[str, str], str]:
+    """Return by host and name the versions of what was measured."""
+    return {(host, name): version for host, found in results.items() for name, version in found.versions.items()}
+
+
+def _checks(folder: Path) -> list[_Checks]:
     files = (_decoded(path, _Checks) for path in sorted(folder.glob("verify-*.json")))
-    return {(row.host, f"{row.area}: {row.setting}"): row.verdict for file in files if file for row in file.rows}
+    return [file for file in files if file is not None]
+
+
+def _verdicts(files: list[_Checks]) -> dict[tuple[str, str], str]:
+    return {(row.host, f"{row.area}: {row.setting}"): row.verdict for file in files for row in file.rows}
+
+
+def _installed(files: list[_Checks]) -> dict[tuple[str, str], str]:
+    return {(file.host, each.name): each.version for file in files for each in file.installed}
 
 
 def _moved(old: dict[tuple[str, str], str], new: dict[tuple[str, str], str]) -> list[Moved]:
-    if not old or not new:
-        return []  # one of the runs read nothing back
+    both = {host for host, _ in old} & {host for host, _ in new}  # of others one of the runs knows nothing
     return [
         Moved(host=host, what=what, before=old.get((host, what), ""), after=new.get((host, what), ""))
         for host, what in sorted(old.keys() | new.keys())
-        if old.get((host, what)) != new.get((host, what))
+        if host in both and old.get((host, what)) != new.get((host, what))
     ]
 
 

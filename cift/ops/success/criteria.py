@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 from cift.benchmarks.console import figure, limit
-from cift.ops.report.model import Report, read_report
+from cift.ops.report.model import Report
+from cift.ops.report.reading import read_report
 
 Verdict = Literal["met", "not met", "unknown"]
 #: The guide asks for a day.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cift.ops.report.model import Check, HostChecks, read_json
+from cift.ops.report.model import Check, HostChecks
+from cift.ops.report.reading import read_json
 from cift.ops.rooms import room
 from cift.ops.tune.catalogue import Entry
 

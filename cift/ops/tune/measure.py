@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cift.ops.report.model import ReportError, write_json
+from cift.ops.report.model import ReportError
+from cift.ops.report.reading import write_json
 from cift.ops.runner.display import Display, print_failure
 from cift.ops.runner.inventory import Inventory, read_inventory
 from cift.ops.runner.play import Outcome, run_playbook

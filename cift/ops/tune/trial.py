@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from cift.ops.report.model import ReportError, read_json
+from cift.ops.report.model import ReportError
+from cift.ops.report.reading import read_json
 from cift.ops.tune.statistics import LEAST_RUNS, Gain, gain
 
 

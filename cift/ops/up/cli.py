@@ -11,7 +11,7 @@ from rich.console import Console
 from cift.ops.replay.api_target import ApiTarget
 from cift.ops.replay.result import ReplayResult
 from cift.ops.replay.run import replay_file, replay_generated
-from cift.ops.report.model import read_json, write_json
+from cift.ops.report.reading import read_json, write_json
 from cift.ops.runner.inventory import read_inventory
 from cift.ops.runner.project import ProjectError, find_inventory, find_root
 from cift.ops.sandbox import cli as sandbox

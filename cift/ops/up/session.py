@@ -15,7 +15,8 @@ from rich.console import Console
 from cift.core.orderflow import OrderFlowError
 from cift.ops.replay.target import ReplayError
 from cift.ops.report.cost import cost_of
-from cift.ops.report.model import Deploy, ReportError, Step, read_report, write_json
+from cift.ops.report.model import Deploy, ReportError, Step
+from cift.ops.report.reading import read_report, write_json
 from cift.ops.report.signature import SignatureError
 from cift.ops.report.terminal import print_report
 from cift.ops.report.writing import write_report

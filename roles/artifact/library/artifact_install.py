@@ -52,6 +52,7 @@ path:
   returned: always
 """
 
+import json  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
 import tarfile  # noqa: E402
@@ -124,6 +125,8 @@ def install(item: dict[str, Any], archive: Path, root: Path) -> Path:
             unpack_all(archive, unpacked)
             place(unpacked, item, ready)
         ready.chmod(0o755)
+        said = {"version": str(item["version"]), "sha256": item["sha256"]}
+        (ready / "artifact.json").write_text(json.dumps(said) + "\n")  # for the report of what is installed
         (ready / f".cift-{item['sha256'][:16]}").touch()
         if item.get("published"):
             (ready / f".cift-{item['version']}-published").touch()
