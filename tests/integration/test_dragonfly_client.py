@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from tests.servers.cache import CacheServer
 from tests.servers.certificates import Authority
@@ -54,3 +56,46 @@ def test_root_looks_after_the_cache(cache_server: CacheServer, tmp_path: Path, t
     refused = client("PING")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == f"cift-cache: {password} can't be read: run it as root\n"
+
+
+def test_a_password_is_rotated_without_a_restart(cache_server: CacheServer, tmp_path: Path) -> None:
+    """What the handler `Load the users` tells the server, while a client that signed in before goes on."""
+    (tmp_path / "operator").write_text("operator-secret")
+    common = {
+        "ansible_managed": "ours",
+        "dragonfly_port": cache_server.port,
+        "dragonfly_operator_password": "operator-secret",
+        "__dragonfly_operator_password": str(tmp_path / "operator"),
+        "dragonfly_tls": False,
+    }
+    passwords = {"old": ("first", ""), "both": ("second", "first"), "new": ("second", "")}
+    steps = {
+        name: common | {"dragonfly_password": password, "dragonfly_previous_password": previous}
+        for name, (password, previous) in passwords.items()
+    }
+    render("dragonfly", steps, ["users.acl", "cift-cache"], tmp_path)
+    users = cache_server.folder / "users.acl"
+    users.write_text((tmp_path / "old/users.acl").read_text())
+    cache_server.restart()
+
+    def load(step: str) -> str:
+        users.write_text((tmp_path / step / "users.acl").read_text())
+        command = ["sh", str(tmp_path / step / "cift-cache"), "ACL", "LOAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def signed_in(password: str) -> bool:
+        with Redis(port=cache_server.port, username="cift", password=password) as client:
+            try:
+                return bool(client.ping())
+            except AuthenticationError:
+                return False
+
+    with Redis(port=cache_server.port, username="cift", password="first") as early:
+        process = early.info()["process_id"]
+        assert load("both") == "OK\n"
+        assert (signed_in("first"), signed_in("second")) == (True, True)
+        assert early.ping()
+        assert load("new") == "OK\n"
+        assert (signed_in("first"), signed_in("second")) == (False, True)
+    with Redis(port=cache_server.port, username="cift", password="second") as late:
+        assert late.info()["process_id"] == process
