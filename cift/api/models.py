@@ -7,34 +7,53 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from cift.api.terms import STRICT, Terms
 from cift.core.messages import Side
 
-OrderType = Literal["limit", "market"]
-TimeInForce = Literal["GTC", "IOC", "FOK"]
+OrderType = Literal["limit", "market", "market_to_limit", "stop", "pegged", "notional"]
+TimeInForce = Literal["GTC", "IOC", "FOK", "GTD"]
 Status = Literal["accepted", "partially_filled", "filled", "cancelled", "rejected", "pending"]
 OrderId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The id that placing the order returned.", examples=[42])]
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-
-class OrderRequest(BaseModel):
+class OrderRequest(Terms):
     """A new order. Numbers are JSON numbers, finite, and on the instrument's grid of ticks and lots."""
 
-    model_config = _STRICT
+    model_config = STRICT | ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"symbol": "AAPL", "side": "buy", "quantity": 100, "price": 187.25},
+                {"symbol": "AAPL", "side": "sell", "order_type": "stop", "quantity": 100, "trigger_price": 185.00},
+                {"symbol": "AAPL", "side": "sell", "order_type": "stop", "quantity": 100, "trail": 0.50},
+                {"symbol": "AAPL", "side": "buy", "order_type": "pegged", "quantity": 100, "peg": "mid"},
+                {"symbol": "AAPL", "side": "buy", "order_type": "notional", "quantity": 25_000},
+                {"symbol": "AAPL", "side": "buy", "quantity": 1000, "price": 187.25, "display_quantity": 100},
+            ]
+        }
+    )
 
     symbol: str = Field(max_length=32, examples=["AAPL"])
     side: Side = Field(examples=["buy"])
-    order_type: OrderType = Field("limit", examples=["limit"])
-    quantity: float = Field(gt=0, examples=[100], description="A multiple of the lot size.")
+    order_type: OrderType = Field(
+        "limit",
+        examples=["limit"],
+        description="market_to_limit rests at the price of its last trade; a stop waits for its trigger, and has a "
+        "price if it is to become a limit order; a pegged order follows the book, no further than its price; notional "
+        "is a market order for an amount of money.",
+    )
+    quantity: float = Field(
+        gt=0, examples=[100], description="A multiple of the lot size; of a notional order an amount of money."
+    )
     price: float | None = Field(
         None,
         gt=0,
         examples=[187.25],
-        description="A multiple of the tick size; limit orders need it, market orders none.",
+        description="A multiple of the tick size; limit orders need it, stops and pegged orders may have it.",
     )
     tif: TimeInForce = Field(
         "GTC",
-        description="GTC rests until cancelled; IOC cancels what does not trade at once; FOK trades whole or not.",
+        description="GTC rests until cancelled, GTD until `expires`; IOC cancels what does not trade at once; FOK "
+        "trades whole or not.",
     )
     post_only: bool = Field(False, description="Refuse the order rather than let it trade on arrival.")
     client_order_id: str | None = Field(
@@ -53,7 +72,7 @@ class ChangeRequest(BaseModel):
     A repeated `price` or `quantity` changes nothing more, a repeated `reduce_by` does.
     """
 
-    model_config = _STRICT | ConfigDict(
+    model_config = STRICT | ConfigDict(
         json_schema_extra={"examples": [{"price": 187.30}, {"price": 187.30, "quantity": 50}, {"reduce_by": 50}]}
     )
 
@@ -110,6 +129,7 @@ class OrderView(BaseModel):
     resting_quantity: float = Field(examples=[40], description="What stayed in the book.")
     fills: list[FillView]
     reason: str | None = Field(None, description="Why it was rejected or cancelled.")
+    terms: Terms | None = Field(None, description="What a special order asked for; null for a plain one.")
 
 
 class ChangeView(BaseModel):

@@ -29,6 +29,7 @@ from cift.api.reports import (
     TradePage,
     TradeView,
 )
+from cift.api.terms import terms_of
 from cift.core.clickhouse.bars import INTERVALS
 from cift.core.clickhouse.orders import NEWEST, fills_query, orders_query
 from cift.core.clickhouse.trades import trades_query
@@ -87,12 +88,16 @@ async def orders(
         for row, command in zip(rows, commands, strict=True)
         if isinstance(command, NewOrder)
     ]
+    if state == "open":  # the table can't tell the money of a notional order from a quantity that is left
+        found = [order for order in found if order.remaining_quantity]
     return OrderPage(orders=found, next=following(len(rows) == limit, *(row["order_id"] for row in rows[-1:])))
 
 
 def _summary(behind: Backend, row: dict[str, Any], command: NewOrder) -> OrderSummary:
     instrument = behind.reference.instrument(command.symbol)
     filled, left = (on_lots(row[name], instrument) for name in ("filled", "remaining"))
+    if command.order_type == "notional":  # its quantity is money, and nothing of it ever rests
+        left = 0.0
     return OrderSummary(
         order_id=row["order_id"],
         status=_status(row, filled, left),
@@ -109,6 +114,7 @@ def _summary(behind: Backend, row: dict[str, Any], command: NewOrder) -> OrderSu
         ts=row["ts"],
         updated_ts=row["updated_ts"],
         reason=row["reason"] or None,
+        terms=terms_of(command),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from cift.api.models import OrderType, Status, TimeInForce
+from cift.api.terms import Terms
 from cift.core.messages import Side
 
 _TS = "Nanoseconds since 1970 (UTC)."
@@ -37,7 +38,7 @@ class OrderSummary(BaseModel):
     status: Status
     symbol: str = Field(examples=["AAPL"])
     side: Side
-    order_type: OrderType | str
+    order_type: OrderType
     quantity: float = Field(examples=[100], description="What was asked for at first.")
     price: float | None = Field(examples=[187.25], description="The limit, as last modified.")
     tif: TimeInForce | str
@@ -48,6 +49,7 @@ class OrderSummary(BaseModel):
     ts: int = Field(description=f"When it came. {_TS}")
     updated_ts: int = Field(description=f"When anything last happened to it. {_TS}")
     reason: str | None = Field(description="Why it was cancelled, or the code of its rejection.")
+    terms: Terms | None = Field(description="What a special order asked for; null for a plain one.")
 
 
 class OrderPage(BaseModel):

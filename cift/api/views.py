@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from cift.api.models import CancelledOrder, ChangeView, FillView, MassCancelView, OrderView, Status
+from cift.api.terms import terms_of
 from cift.core.messages import (
     Accepted,
     AnyEvent,
@@ -32,7 +33,7 @@ def _views(fills: Iterable[Fill]) -> list[FillView]:
     return [FillView(price=f.price, quantity=f.quantity, maker_order_id=f.maker_order_id) for f in fills]
 
 
-def _status(events: Sequence[AnyEvent], filled: float, resting: float) -> Status:
+def _status(order_type: str, events: Sequence[AnyEvent], filled: float, resting: float) -> Status:
     if not events:
         return "pending"
     if any(isinstance(event, Rejected) for event in events):
@@ -41,6 +42,8 @@ def _status(events: Sequence[AnyEvent], filled: float, resting: float) -> Status
         return "cancelled"
     if filled and not resting:
         return "filled"
+    if order_type == "notional":  # it never rests, and the engine has no quantity that it could call cancelled
+        return "cancelled"
     return "partially_filled" if filled else "accepted"
 
 
@@ -53,7 +56,7 @@ def order_view(order_id: int, command: NewOrder, events: Sequence[AnyEvent] | No
     reasons = [event.reason for event in events if isinstance(event, Rejected | Cancelled)]
     return OrderView(
         order_id=order_id,
-        status=_status(events, filled, resting),
+        status=_status(command.order_type, events, filled, resting),
         symbol=command.symbol,
         side=command.side,
         order_type=command.order_type,
@@ -66,6 +69,7 @@ def order_view(order_id: int, command: NewOrder, events: Sequence[AnyEvent] | No
         resting_quantity=resting,
         fills=_views(fills),
         reason=reasons[0] if reasons else None,
+        terms=terms_of(command),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from cift_core import FastOrderBook, Fill
@@ -40,6 +41,12 @@ def check_special(order: NewOrder) -> None:
     """Refuse what the stream of commands has no room for, and what would be ignored."""
     if order.tif in _UNSUPPORTED:
         raise Refused("unsupported_tif", f"tif {order.tif} needs a day or an auction, which no command begins or ends")
+    for field, why in misplaced(order):
+        raise Refused("not_for_type", f"{field} {why}")
+
+
+def misplaced(order: NewOrder) -> Iterator[tuple[str, str]]:
+    """Yield each field that an order of its type would ignore, and what to say of it."""
     given: dict[str, Any] = {}
     if order.order_type not in _TYPES_WITH_OPTIONS:
         given |= {
@@ -55,7 +62,7 @@ def check_special(order: NewOrder) -> None:
         given |= {"peg": order.peg, "offset": order.offset}
     for field, value in given.items():
         if value:
-            raise Refused("not_for_type", f"{field} {value!r} is not possible for a {order.order_type} order")
+            yield field, f"{value!r} is not possible for a {order.order_type} order"
 
 
 def check_numbers(quantity: float | None, price: float | None) -> None:
