@@ -41,7 +41,7 @@ BAD_ORDERS: dict[str, tuple[str, str]] = {
     "halted symbol": (json.dumps(GOOD | {"symbol": "HALT"}), "symbol"),
     "endless symbol": (json.dumps(GOOD | {"symbol": "A" * 1000}), "symbol"),
     "subject as symbol": (json.dumps(GOOD | {"symbol": "AAPL.>"}), "symbol"),
-    "unknown type": (json.dumps(GOOD | {"order_type": "stop"}), "order_type"),
+    "unknown type": (json.dumps(GOOD | {"order_type": "auction"}), "order_type"),
     "unknown tif": (json.dumps(GOOD | {"tif": "DAY"}), "tif"),
     "post-only IOC": (json.dumps(GOOD | {"post_only": True, "tif": "IOC"}), "post_only"),
     "line break in id": (json.dumps(GOOD | {"client_order_id": "a\nb"}), "client_order_id"),
