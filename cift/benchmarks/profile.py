@@ -16,6 +16,8 @@ class Profile:
     messages: int
     journal_messages: int
     analytics_queries: int
+    analytics_ticks: int
+    query_runs: int
     cache_seconds: float
     orders: int
 
@@ -28,6 +30,8 @@ FULL = Profile(
     messages=10_000,
     journal_messages=3_000,
     analytics_queries=10,
+    analytics_ticks=10_000_000,
+    query_runs=5,
     cache_seconds=1.5,
     orders=500,
 )
@@ -39,6 +43,8 @@ QUICK = Profile(
     messages=1_200,
     journal_messages=300,
     analytics_queries=3,
+    analytics_ticks=500_000,
+    query_runs=1,
     cache_seconds=0.2,
     orders=40,
 )

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from cift.benchmarks import analytics, cache, end_to_end, environment, matching, messaging, risk, serialization
+from cift.benchmarks import (
+    analytics,
+    cache,
+    end_to_end,
+    environment,
+    matching,
+    messaging,
+    risk,
+    serialization,
+)
 from cift.benchmarks.measure import Result, Row, skipped_row
 from cift.benchmarks.profile import Profile
 from cift.benchmarks.targets import ROWS, Target, judge
@@ -34,7 +43,7 @@ SECTIONS = (
     Section(serialization.SECTION, serialization.KEYS, lambda _, profile: (serialization.measure(profile), {})),
     Section(messaging.SECTION, ("messages", "journal"), messaging.measure, lambda s: s.nats_url),
     Section(
-        analytics.SECTION, ("analytics",), analytics.measure, lambda s: f"//{s.clickhouse_host}:{s.clickhouse_port}"
+        analytics.SECTION, analytics.KEYS, analytics.measure, lambda s: f"//{s.clickhouse_host}:{s.clickhouse_port}"
     ),
     Section(cache.SECTION, ("cache",), cache.measure, lambda s: f"//{s.cache_host}:{s.cache_port}"),
     Section(end_to_end.SECTION, ("end_to_end",), end_to_end.measure, lambda s: s.api_url),

@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from cift.benchmarks import queries
 from cift.benchmarks.measure import Row, Unit, Verdict
 
 #: Every row that can carry a target, with its unit and what it is.
@@ -34,6 +35,11 @@ ROWS: dict[str, tuple[Unit, str]] = {
     "messages": ("ms", "NATS core: publish to receive"),
     "journal": ("ms", "JetStream: publish to acknowledgement, on disk"),
     "analytics": ("ms", "one-minute bars with VWAP over 1,000,000 ticks"),
+    **{
+        f"query_{query.name}{ending}": ("ms", f"{query.title}, the profile's ticks, {state}")
+        for query in queries.load()
+        for ending, state in (("", "warm"), ("_cold", "cold"))
+    },
     "cache": ("ops/s", "GET and SET, half and half, pipelined"),
     "end_to_end": ("ms", "HTTP request of a crossing order to its fill in the response"),
 }

@@ -27,6 +27,7 @@ SHORT = dataclasses.replace(
     messages=50,
     journal_messages=20,
     analytics_queries=1,
+    analytics_ticks=20_000,
     cache_seconds=0.05,
     orders=10,
 )
