@@ -57,7 +57,7 @@ def limit(value: float, unit: str) -> str:
 
 def _row(row: Row) -> Iterator[str]:
     if row.verdict == "skipped":
-        yield f"  – skipped: {row.why}"
+        yield f"  – {row.name}, skipped: {row.why}"
         return
     if row.value is not None:
         yield f"  {row.name}: {figure(row.value, row.unit)}"
@@ -84,7 +84,7 @@ def _verdict(result: Result) -> str:
         return f"✗ {len(failed)} OF {len(with_target)} TARGETS MISSED{not_measured}"
     if not with_target:
         return f"– NO TARGETS GIVEN{not_measured}"
-    if not_measured:
+    if result.regressed or any(row.target is not None for row in skipped):
         mark = "✗" if result.regressed else "–"
         return f"{mark} {len([row for row in with_target if row.met])} TARGETS MET{not_measured}"
-    return "✓ ALL PERFORMANCE TARGETS MET"
+    return f"✓ ALL PERFORMANCE TARGETS MET{not_measured}"

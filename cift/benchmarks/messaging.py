@@ -1,4 +1,4 @@
-"""Messages: NATS core from publish to receive, and JetStream from publish to acknowledgement on disk."""
+"""Messages: NATS core from publish to receive and from request to reply, JetStream from publish to acknowledgement."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ import uvloop
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import StorageType, StreamConfig
+from nats.js.errors import APIError
 
-from cift.benchmarks.measure import Row, Samples, latency_row
+from cift.benchmarks.measure import Row, Samples, latency_row, skipped_row
 from cift.benchmarks.profile import Profile
 from cift.core.config import Settings
 from cift.core.nats_client import SteadyClient, sign_in
 
 SECTION = "Message Latency (NATS)"
+KEYS = ("messages", "request_reply", "journal", "journal_r3")
 _PAYLOAD = bytes(128)
+# Written by a majority of three servers before it is acknowledged: what an order of a cluster waits for.
+_COPIES = 3
 _PATIENCE_S = 5.0
 
 
 def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, str]]:
     """Return the latencies of 128-byte messages, one at a time, and the server's version.
 
-    The user needs `benchmark.>` and, for a scratch stream that is deleted afterwards, the JetStream API.
+    The user needs `benchmark.>`, an inbox (`_INBOX.>`) and, for scratch streams that are deleted afterwards, the
+    JetStream API. Three copies are measured where the servers are a cluster that has room for them.
     """
     return uvloop.run(_measure(settings, profile))
 
@@ -36,12 +41,16 @@ async def _measure(settings: Settings, profile: Profile) -> tuple[list[Row], dic
     subject = f"benchmark.{secrets.token_hex(4)}"
     async with _connection(settings) as publisher, _connection(settings) as subscriber:
         core = await _core(publisher, subscriber, f"{subject}.core", profile)
-        journal = await _journal(publisher, f"{subject}.journal", profile)
+        replies = await _requests(publisher, subscriber, f"{subject}.requests", profile)
+        journal = await _journal(publisher, f"{subject}.journal", profile, copies=1)
+        copied = await _copied(publisher, f"{subject}.copied", profile)
         server = publisher.connected_server_version
         version = f"{server.major}.{server.minor}.{server.patch}"
     rows = [
         latency_row("messages", SECTION, "publish to receive", "ms", core),
+        latency_row("request_reply", SECTION, "request to reply", "ms", replies),
         latency_row("journal", SECTION, "publish to acknowledgement, on disk", "ms", journal),
+        copied,
     ]
     return rows, {"nats-server": version}
 
@@ -101,11 +110,49 @@ async def _until_heard(publisher: Client, subject: str, arrived: asyncio.Queue[i
         arrived.get_nowait()
 
 
-async def _journal(client: Client, subject: str, profile: Profile) -> list[Samples]:
-    """Return the nanoseconds from a publish to the stream's acknowledgement, per repetition."""
+async def _requests(asking: Client, answering: Client, subject: str, profile: Profile) -> list[Samples]:
+    """Return the nanoseconds from a request on one connection to the reply of another, per repetition."""
+    heard: asyncio.Queue[int] = asyncio.Queue()
+
+    async def answer(message: Msg) -> None:
+        if message.reply:
+            await answering.publish(message.reply, message.data)
+        else:
+            heard.put_nowait(0)
+
+    subscription = await answering.subscribe(subject, cb=answer)
+    await _until_heard(asking, subject, heard)
+    repetitions = []
+    for _ in range(profile.repetitions + 1):
+        samples = np.empty(profile.messages, dtype=np.int64)
+        for index in range(profile.messages):
+            start = perf_counter_ns()
+            await asking.request(subject, _PAYLOAD, timeout=_PATIENCE_S)
+            samples[index] = perf_counter_ns() - start
+        repetitions.append(samples)
+    await subscription.unsubscribe()
+    return repetitions[1:]
+
+
+async def _copied(client: Client, subject: str, profile: Profile) -> Row:
+    """Return the row of a stream with three copies; skipped, with the server's reason, where there can't be one."""
+    name = f"publish to acknowledgement, on {_COPIES} servers' disks"
+    try:
+        return latency_row("journal_r3", SECTION, name, "ms", await _journal(client, subject, profile, copies=_COPIES))
+    except APIError as error:
+        why = f"{error.description}: {_COPIES} copies need a cluster of {_COPIES} servers"
+        return skipped_row("journal_r3", SECTION, name, "ms", why)
+
+
+async def _journal(client: Client, subject: str, profile: Profile, *, copies: int) -> list[Samples]:
+    """Return the nanoseconds from a publish to the stream's acknowledgement, per repetition.
+
+    Raises:
+        APIError: the server refused the stream.
+    """
     stream = client.jetstream(timeout=_PATIENCE_S)
     name = subject.replace(".", "_").upper()
-    await stream.add_stream(StreamConfig(name=name, subjects=[subject], storage=StorageType.FILE))
+    await stream.add_stream(StreamConfig(name=name, subjects=[subject], storage=StorageType.FILE, num_replicas=copies))
     try:
         repetitions = []
         for _ in range(profile.repetitions + 1):

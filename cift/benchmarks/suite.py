@@ -41,7 +41,7 @@ SECTIONS = (
     Section(matching.SECTION, ("matching",), lambda _, profile: (matching.measure(profile), {})),
     Section(risk.SECTION, ("risk",), lambda _, profile: (risk.measure(profile), {})),
     Section(serialization.SECTION, serialization.KEYS, lambda _, profile: (serialization.measure(profile), {})),
-    Section(messaging.SECTION, ("messages", "journal"), messaging.measure, lambda s: s.nats_url),
+    Section(messaging.SECTION, messaging.KEYS, messaging.measure, lambda s: s.nats_url),
     Section(
         analytics.SECTION, analytics.KEYS, analytics.measure, lambda s: f"//{s.clickhouse_host}:{s.clickhouse_port}"
     ),

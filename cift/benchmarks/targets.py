@@ -33,7 +33,9 @@ ROWS: dict[str, tuple[Unit, str]] = {
     "wire_event_encode": ("ops/s", "Cap'n Proto: fill to bytes"),
     "wire_event_decode": ("ops/s", "Cap'n Proto: bytes to fill"),
     "messages": ("ms", "NATS core: publish to receive"),
+    "request_reply": ("ms", "NATS core: request to reply"),
     "journal": ("ms", "JetStream: publish to acknowledgement, on disk"),
+    "journal_r3": ("ms", "JetStream: publish to acknowledgement, on three servers' disks"),
     "analytics": ("ms", "one-minute bars with VWAP over 1,000,000 ticks"),
     **{
         f"query_{query.name}{ending}": ("ms", f"{query.title}, the profile's ticks, {state}")
