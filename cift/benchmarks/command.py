@@ -79,5 +79,5 @@ def _parser() -> argparse.ArgumentParser:
         "--tolerance", type=_share, default=0.1, metavar="SHARE", help="what may change: 0.1 is a tenth (default)"
     )
     parser.add_argument("--accept", action="store_true", help="make this result the golden one, whatever it says")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions (about 15 s)")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions (about 30 s)")
     return parser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -85,12 +85,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def latency_row(key: str, section: str, name: str, unit: Unit, repetitions: Iterable[Samples]) -> Row:
-    """Return the row of a latency measured in several repetitions of nanosecond samples.
+    """Return the row of a latency measured in several repetitions of nanosecond samples; see `histogram_row`."""
+    return histogram_row(key, section, name, unit, [histogram(samples) for samples in repetitions])
+
+
+def histogram_row(key: str, section: str, name: str, unit: Unit, histograms: Sequence[HdrHistogram]) -> Row:
+    """Return the row of a latency measured in several repetitions, a histogram of nanoseconds each.
 
     Each percentile is the median of the repetitions' own percentiles, so that one disturbed repetition doesn't decide;
     `max` is the worst of all samples and the curve is drawn from all of them.
     """
-    histograms = [histogram(samples) for samples in repetitions]
     everything = HdrHistogram(1, _HIGHEST_NS, 3)
     for one in histograms:
         everything.add(one)
@@ -141,10 +145,15 @@ def skipped_row(key: str, section: str, name: str, unit: Unit, why: str) -> Row:
 
 def histogram(samples: Samples) -> HdrHistogram:
     """Return an HDR histogram (1 ns to 60 s, three digits) of nanosecond samples."""
+    values, counts = np.unique(samples, return_counts=True)
+    return counted(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+
+
+def counted(counts: Mapping[int, int]) -> HdrHistogram:
+    """Return the same histogram of how often each latency, in nanoseconds, was seen."""
     result = HdrHistogram(1, _HIGHEST_NS, 3)
-    values, counts = np.unique(np.clip(samples, 1, _HIGHEST_NS), return_counts=True)
-    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-        result.record_value(value, count)
+    for value, count in counts.items():
+        result.record_value(min(max(value, 1), _HIGHEST_NS), count)
     return result
 
 

@@ -19,6 +19,9 @@ class Profile:
     analytics_ticks: int
     query_runs: int
     cache_seconds: float
+    jitter_runs: int
+    jitter_seconds: int
+    network_seconds: int
     orders: int
 
 
@@ -33,6 +36,9 @@ FULL = Profile(
     analytics_ticks=10_000_000,
     query_runs=5,
     cache_seconds=1.5,
+    jitter_runs=5,
+    jitter_seconds=10,
+    network_seconds=3,
     orders=500,
 )
 QUICK = Profile(
@@ -46,5 +52,8 @@ QUICK = Profile(
     analytics_ticks=500_000,
     query_runs=1,
     cache_seconds=0.2,
+    jitter_runs=1,
+    jitter_seconds=1,
+    network_seconds=1,
     orders=40,
 )

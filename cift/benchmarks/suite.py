@@ -13,8 +13,10 @@ from cift.benchmarks import (
     cache,
     end_to_end,
     environment,
+    jitter,
     matching,
     messaging,
+    network,
     risk,
     serialization,
 )
@@ -47,6 +49,8 @@ SECTIONS = (
     ),
     Section(cache.SECTION, ("cache",), cache.measure, lambda s: f"//{s.cache_host}:{s.cache_port}"),
     Section(end_to_end.SECTION, ("end_to_end",), end_to_end.measure, lambda s: s.api_url),
+    Section(jitter.SECTION, jitter.KEYS, lambda _, profile: (jitter.measure(profile), {})),
+    Section(network.SECTION, ("network",), lambda _, profile: (network.measure(profile), {})),
 )
 
 

@@ -44,6 +44,9 @@ ROWS: dict[str, tuple[Unit, str]] = {
     },
     "cache": ("ops/s", "GET and SET, half and half, pipelined"),
     "end_to_end": ("ms", "HTTP request of a crossing order to its fill in the response"),
+    "jitter_wakeup": ("us", "cyclictest: how late a thread wakes up"),
+    "jitter_busy": ("us", "oslat: how long a busy thread is held up"),
+    "network": ("us", "sockperf: a message over TCP to another host and back"),
 }
 
 
