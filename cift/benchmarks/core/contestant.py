@@ -49,6 +49,11 @@ class Contest:
         self._agrees: set[bool] = set()
         self._failed = ""
 
+    @property
+    def runs(self) -> list[float]:
+        """Return nanoseconds per operation of every whole run so far."""
+        return list(self._runs)
+
     def run(self, setting: Setting, flow: Path) -> None:
         """Run it once more; a failure is kept for the row, and ends further tries."""
         if self._failed:

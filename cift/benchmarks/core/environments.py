@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from cift.benchmarks.core.setting import ROOT, Setting
 
@@ -21,7 +23,19 @@ class UnavailableError(Exception):
     """A peer that can't be had here, and why, in one line."""
 
 
-def python(setting: Setting, package: str, extra: str = "") -> Path:
+class Room(Protocol):
+    """Where environments are kept, and who is told what takes long."""
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder."""
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Return what shows progress."""
+
+
+def python(setting: Room, package: str, extra: str = "") -> Path:
     """Return the Python of the package's own environment, which is made from requirements/bench.lock if need be."""
     pin = f"{package}{extra}=={_locked(package)}"
     home = setting.folder / "environments" / package

@@ -1,0 +1,30 @@
+"""The sections, a module each: `TITLE`, `ABOUT` (for readers) and `measure(setting)`, which yields rows and cases.
+
+They are measured, and shown, in the order of their modules' names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+from cift.benchmarks.stacks.rows import Found
+from cift.benchmarks.stacks.setting import Setting
+
+
+class Section(Protocol):
+    """What a module in this package has."""
+
+    TITLE: str
+    ABOUT: str
+
+    def measure(self, setting: Setting) -> Iterator[Found]:
+        """Yield the section's rows and cases."""
+
+
+def all_sections() -> dict[str, Section]:
+    """Return the sections by the names of their modules, without the number that orders them."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name.split("_", 1)[1]: cast(Section, importlib.import_module(f"{__name__}.{name}")) for name in names}
