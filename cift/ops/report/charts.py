@@ -17,6 +17,15 @@ from cift.ops.runner.record import Span
 
 WIDTH = 960
 _LABEL = 250
+_NAMES = {
+    "messages": "NATS receive",
+    "request_reply": "NATS reply",
+    "journal": "JetStream ack",
+    "journal_r3": "ack of three",
+    "end_to_end": "order to fill",
+    "jitter_wakeup": "thread woken",
+    "jitter_busy": "busy thread",
+}
 
 
 def targets(rows: Sequence[Row]) -> Markup:
@@ -142,8 +151,7 @@ def _decade(exponent: int) -> str:
 
 
 def _short(row: Row) -> str:
-    names = {"messages": "NATS receive", "journal": "JetStream ack", "end_to_end": "order to fill"}
-    return names.get(row.key, row.key)
+    return _NAMES.get(row.key, row.key)
 
 
 def _spread(positions: list[float], gap: float) -> list[float]:

@@ -31,7 +31,7 @@ def render(report: Report) -> str:
     rows = [row for host in report.benchmark[:1] for row in host.rows]
     spans = [span for play in (report.deploy.playbooks if report.deploy else []) for span in play.record.spans]
     with_target = [row for row in rows if row.target and row.verdict != "skipped"]
-    with_curve = [row for row in rows if row.curve]
+    with_curve = [row for row in fold(rows)[0] if row.curve]
     return environment.get_template("report.html.j2").render(
         report=report,
         style=_resource("style.css"),
