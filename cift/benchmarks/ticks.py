@@ -85,4 +85,6 @@ def ticks(client: Client, count: int) -> Iterator[Ticks]:
         client.command("OPTIMIZE TABLE {table:Identifier} FINAL", parameters=table)
         yield Ticks(client, table["table"], count)
     finally:
+        # A cold run that was interrupted left it detached: what isn't there can't be dropped, and its files would stay.
+        client.command("ATTACH TABLE IF NOT EXISTS {table:Identifier}", parameters=table)
         client.command("DROP TABLE {table:Identifier}", parameters=table)
