@@ -186,3 +186,24 @@ def test_site_reads_with_every_inventory(checkout: Path, name: str, question: st
     if question == "--list-tasks":
         for play in ("Refuse hosts", "Prepare every host", "Read back every setting", "Measure and judge"):
             assert play in done.stdout
+
+
+def test_hosts_measure_the_network_in_a_circle(checkout: Path) -> None:
+    """Each has a peer that is no other's, and knows its address; a host alone has none."""
+    role = ROOT / "roles/benchmark"
+
+    def peers(name: str) -> dict[str, tuple[str, str]]:
+        inventory = Inventory(checkout / "inventories" / name)
+        wanted = "{{ benchmark_peer }}", "{{ benchmark_peer_address }}"
+        return {
+            host.name: tuple(
+                inventory.template(inventory.resolve(host.name, role), trust_as_template(one)) for one in wanted
+            )
+            for host in inventory.manager.get_hosts()
+        }
+
+    cluster = peers("sandbox-cluster")
+    assert {peer for peer, _ in cluster.values()} == set(cluster)
+    assert all(peer != host and address for host, (peer, address) in cluster.items())
+    assert len({address for _, address in cluster.values()}) == len(cluster)
+    assert list(peers("sandbox").values()) == [("", "")]
