@@ -34,6 +34,8 @@ def test_contestants_take_turns_and_a_first_round_is_not_kept() -> None:
     found = in_turns({"a": lambda: contestant("a"), "b": lambda: contestant("b")}, 2)
     assert order == ["a", "b"] * 3
     assert found == {"a": [3, 5], "b": [4, 6]}
+    order.clear()
+    assert in_turns({"a": lambda: contestant("a")}, 2, warm_up=False) == {"a": [1, 2]}
 
 
 def test_a_factor_is_how_many_times_better_the_new_one_is() -> None:

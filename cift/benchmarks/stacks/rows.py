@@ -67,12 +67,15 @@ def case(claim: str, when: str, old: Row, new: Row) -> list[Case]:
     return [Case(claim=claim, when=when, old=old.value, new=new.value, unit=old.unit)]
 
 
-def in_turns(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Call each contestant once a round, so that what disturbs the machine disturbs all; a first round isn't kept."""
+def in_turns(contestants: Mapping[str, Callable[[], T]], rounds: int, *, warm_up: bool = True) -> dict[str, list[T]]:
+    """Call each contestant once a round, so that what disturbs the machine disturbs all.
+
+    A first round is to warm up, and isn't kept.
+    """
     found: dict[str, list[T]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
+    for number in range(rounds + warm_up):
         for name, call in contestants.items():
             result = call()
-            if number:
+            if number >= warm_up:
                 found[name].append(result)
     return found

@@ -86,8 +86,8 @@ def _compare(
         return (perf_counter_ns() - start) / 1e6
 
     calls: dict[str, Callable[[], float]] = {"old": old, "new": new}
-    found = in_turns(calls, setting.rounds)
-    what = f"{query.title}"
+    found = in_turns(calls, setting.rounds, warm_up=False)
+    what = query.title
     before = Row(what=what, system="PostgreSQL", stack="old", unit="ms", runs=found["old"])
     after = Row(what=what, system="ClickHouse engine", stack="new", unit="ms", runs=found["new"])
     yield from (before, after)
