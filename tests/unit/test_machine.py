@@ -15,7 +15,7 @@ import pytest
 from cift.ops.machine import accelerator, emulator, hardware, image, owner, power, preflight, qmp, rack, seed
 from cift.ops.machine.emulator import Emulator
 from cift.ops.machine.hardware import Machine
-from cift.ops.sandbox import ssh
+from cift.ops.sandbox import ssh, unpacked
 from cift.ops.sandbox.errors import RefusedError, SandboxError
 from cift.ops.sandbox.layout import Layout
 from cift.ops.sandbox.records import HostRecord
@@ -56,6 +56,38 @@ def test_an_unpacked_emulator_runs_by_its_own_loader(tmp_path: Path) -> None:
     assert str(tmp_path / "usr/bin/qemu-system-x86_64") in words
     assert options(words, "-L") == [str(tmp_path / "usr/share/seabios"), str(tmp_path / "usr/share/qemu")]
     assert Emulator().image == ["qemu-img"]
+
+
+def test_a_program_of_a_newer_release_is_put_on_a_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bootstrap(draft: Path, codename: str, packages: tuple[str, ...], say: object, *, variant: str) -> None:
+        assert (codename, packages, variant) == ("trixie", ("echo",), "extract")
+        libraries = draft / "root" / unpacked.LIBRARIES
+        libraries.mkdir(parents=True)
+        # A loader that says what it was told.
+        (libraries / "ld-linux-x86-64.so.2").write_text('#!/bin/sh\nshift 2; echo "$@"\n')
+        (libraries / "ld-linux-x86-64.so.2").chmod(0o755)
+
+    monkeypatch.setattr(unpacked.base, "bootstrap", bootstrap)
+    assert unpacked.main(["echo", str(tmp_path)]) == 0
+    said = subprocess.run([tmp_path / "echo", "a b", "c"], capture_output=True, text=True, check=True).stdout
+    assert said.endswith("/usr/bin/echo a b c\n")
+    assert "unpacking echo of Debian 13" in capsys.readouterr().out
+    assert unpacked.main(["echo"]) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_a_release_that_cannot_be_had_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bootstrap(*_: object, **__: object) -> None:
+        raise SandboxError("no such release")
+
+    monkeypatch.setattr(unpacked.base, "bootstrap", bootstrap)
+    assert unpacked.main(["valkey-server", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "valkey-server: no such release\n"
+    assert not (tmp_path / "valkey-server").exists()
 
 
 def test_the_machines_own_emulator_is_used_if_it_knows_the_card(

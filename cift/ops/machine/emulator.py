@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cift.ops.sandbox import base
+from cift.ops.sandbox import unpacked
 from cift.ops.sandbox.commands import run
+from cift.ops.sandbox.unpacked import Tree
 
-RELEASE = "trixie"
 PACKAGES = ("qemu-system-x86", "qemu-utils", "seabios")
 CARD = 'name "igb"'
-LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,7 @@ class Emulator:
     root: Path | None = None
 
     def _tool(self, name: str) -> list[str]:
-        if self.root is None:
-            return [name]
-        libraries = self.root / LIBRARIES
-        return [
-            str(libraries / "ld-linux-x86-64.so.2"),
-            "--library-path",
-            str(libraries),
-            str(self.root / "usr/bin" / name),
-        ]
+        return [name] if self.root is None else Tree(self.root).command(name)
 
     @property
     def system(self) -> list[str]:
@@ -64,13 +55,7 @@ def ensure(cache: Path, say: Callable[[str], None]) -> Emulator:
     own = Emulator()
     if shutil.which("qemu-system-x86_64") and shutil.which("qemu-img") and has_card(own):
         return own
-
-    def unpack(draft: Path) -> Path:
-        say(f"unpacking {', '.join(PACKAGES)} of Debian 13: this machine has no qemu with the igb card")
-        base.bootstrap(draft, RELEASE, PACKAGES, say, variant="extract")
-        return draft / "root"
-
-    return Emulator(base.cached(cache, f"qemu-{base.fingerprint(RELEASE, PACKAGES)}", unpack, say))
+    return Emulator(unpacked.ensure(cache, "qemu", PACKAGES, say).root)
 
 
 def has_card(emulator: Emulator) -> bool:
