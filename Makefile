@@ -14,8 +14,8 @@ TEST_PACKAGES := $(HOST_PACKAGES) redis-server postgresql python3-psycopg2 nftab
 # Debian 12's qemu has no igb network card: there `cift machine` unpacks Debian 13's into .state/machine-cache.
 MACHINE_PACKAGES := mmdebstrap fdisk e2fsprogs tinyproxy iproute2 openssh-client \
 	$(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] || echo qemu-system-x86 qemu-utils)
-# What the old stack is made of; Kafka's jars come by Maven. Debian 12 has no Valkey.
-BENCH_PACKAGES := redis-server redis-tools postgresql default-jre-headless maven \
+# What both stacks are made of; Kafka's jars come by Maven. Debian 12 has no Valkey: Debian 13's is unpacked.
+BENCH_PACKAGES := redis-server redis-tools postgresql default-jre-headless maven mmdebstrap \
 	$(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] || echo valkey-server)
 # Debian 12's own cargo is too old for the core; its cargo-web follows the browsers' needs and is new enough.
 RUST_PACKAGES := $(shell command -v cargo >/dev/null || { . /etc/os-release; [ "$$VERSION_ID" = 12 ] \
@@ -87,11 +87,13 @@ bench-core: export CARGO_TARGET_DIR := $(CURDIR)/.state/bench/native
 bench-core: core ## The Rust core beside its peers, all for this very CPU: a table, JSON, docs/performance-core.md and plots
 	@python -m cift.benchmarks.core --docs docs
 
+bench: NEWER := $(CURDIR)/.state/bench/debian-13
 bench: export RUSTFLAGS := -Ctarget-cpu=native
 bench: export CARGO_TARGET_DIR := $(CURDIR)/.state/bench/native
 bench: core ## The old stack beside the new one, in one run on this machine: a table, JSON, docs/performance.md
 	@scripts/packages.sh $(BENCH_PACKAGES)
-	@python -m cift.benchmarks.stacks --docs docs
+	@command -v valkey-server >/dev/null || python -m cift.ops.sandbox.unpacked valkey-server $(NEWER) || true
+	@PATH=$$PATH:$(NEWER) python -m cift.benchmarks.stacks --docs docs
 
 packages:
 	@scripts/packages.sh $(TEST_PACKAGES)

@@ -23,6 +23,7 @@ CLAIMS = (
     Claim("risk", "Risk checks: Python + Numba → Rust", "100 μs → 1 μs, 100x", 100.0),
     Claim("vwap", "VWAP: Python + Numba → Rust", "50 μs → 0.5 μs, 100x", 100.0),
     Claim("cache", "Cache: Redis → Dragonfly", "100K/s → 2.5M/s, 25x", 25.0),
+    Claim("valkey", "Cache: Redis → Valkey, where there is no Dragonfly", "25x, of Dragonfly", 25.0),
     Claim("serialization", "Serialization: MessagePack → Cap'n Proto", "200 ms → < 1 ms, 200x; elsewhere 220x", 200.0),
     Claim("analytics", "Analytics: PostgreSQL → ClickHouse", "10 s → 100 ms, 100x", 100.0),
     Claim("messages", "Messages: Kafka → NATS JetStream", "5-10 ms → 0.5-1 ms, 5-10x", 5.0),

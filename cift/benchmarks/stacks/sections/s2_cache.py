@@ -19,9 +19,9 @@ TITLE = "Cache: Redis against Dragonfly or Valkey"
 ABOUT = (
     "redis-benchmark, the same for every server, from a process for each processor: GET and SET of 128 bytes over "
     "10,000 keys, one request at a time on each of 50 connections, or 100 in a pipeline; one server, and one server on "
-    "every processor with the keys between them. Nothing is written to disk. Redis carries out commands on one thread, "
-    "whatever the machine has; Dragonfly's gain is its threads, so that it grows with the cores, and is small on few. "
-    "A gain of pipelining is anybody's."
+    "every processor with the keys between them. Nothing is written to disk. Redis and Valkey carry out commands on "
+    "one thread, whatever the machine has, and Valkey's others read and write for it; Dragonfly's gain is threads that "
+    "all carry out commands, so that it grows with the cores, and is small on few. A gain of pipelining is anybody's."
 )
 _BYTES, _KEYS, _CONNECTIONS, _PIPELINE = 128, 10_000, 50, 100
 _PATIENCE_S = 600
@@ -55,6 +55,10 @@ def _redis(program: str, port: int, folder: Path) -> list[str]:
     ]
 
 
+def _threaded(program: str, port: int, folder: Path) -> list[str]:
+    return [*_redis(program, port, folder), "--io-threads", str(len(os.sched_getaffinity(0)))]
+
+
 def _dragonfly(program: str, port: int, folder: Path) -> list[str]:
     return [program, f"--port={port}", "--bind=127.0.0.1", f"--dir={folder}", "--dbfilename=", f"--log_dir={folder}"]
 
@@ -63,6 +67,7 @@ _ENGINES = (
     _Engine("Redis", "redis-server", "redis-server", "old", _redis),
     _Engine("Dragonfly", "dragonfly", "dragonfly (its makers', not Debian's)", "new", _dragonfly),
     _Engine("Valkey", "valkey-server", "valkey-server (Debian 13)", "new", _redis),
+    _Engine("Valkey, a thread a processor", "valkey-server", "valkey-server (Debian 13)", "new", _threaded),
     _Engine("Redis, one a processor", "redis-server", "redis-server", "beside", _redis, many=True),
 )
 _WAYS = {
@@ -87,7 +92,7 @@ def measure(setting: Setting) -> Iterator[Found]:
 
 def _start(stack: ExitStack, engine: _Engine, setting: Setting) -> list[int]:
     program = servers.program(engine.program, package=engine.package)
-    setting.versions[engine.name] = servers.version([program, "--version"], _number)
+    setting.versions[engine.name.split(",")[0]] = servers.version([program, "--version"], _number)
     ports = []
     for _ in range(len(os.sched_getaffinity(0)) if engine.many else 1):
         folder, port = stack.enter_context(servers.folder("cache")), servers.free_port()
@@ -124,7 +129,8 @@ def _compare(setting: Setting, loader: str, way: str, pipeline: int, ports: dict
         yield from rows.values()
         for engine in _ENGINES:
             if engine.stack == "new" and engine.name in rows:
-                yield from case("cache", f"{what}, {engine.name}", rows["Redis"], rows[engine.name])
+                claim = "cache" if engine.program == "dragonfly" else "valkey"
+                yield from case(claim, f"{what}, {engine.name}", rows["Redis"], rows[engine.name])
 
 
 def _load(loader: str, ports: list[int], pipeline: int, requests: int) -> dict[str, float]:
