@@ -1,4 +1,4 @@
-"""Order matching: one call on the Rust book at a time, in a mixed flow."""
+"""Order matching: calls on the Rust book in a mixed flow, one at a time and thousands in one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from cift.benchmarks.measure import Row, Samples, latency_row
+from cift.benchmarks.measure import Row, Samples, latency_row, rate_row
 from cift.benchmarks.profile import Profile
 
 Call = tuple[Callable[..., object], tuple[object, ...]]
 SECTION = "Order Matching (Rust)"
+KEYS = ("matching", "matching_batch")
 _TICK = 0.01
 _START_TICK = 10_000
 _SPREAD_TICKS = 40
 _RESTING = 2_000
+_BATCH = 10_000
 
 
 def measure(profile: Profile) -> list[Row]:
     """Return the latency of FastOrderBook calls: 60 % passive adds, 30 % cancels, 10 % orders that cross.
 
-    What is timed is the call as Python makes it, the clock's own cost (tens of nanoseconds) included.
+    The second row is the rate of the same flow through `submit_batch`. What is timed is the call as Python makes it,
+    the clock's own cost (tens of nanoseconds) included.
     """
     from cift_core import FastOrderBook
 
@@ -29,7 +32,11 @@ def measure(profile: Profile) -> list[Row]:
     for seed in range(profile.repetitions + 1):
         book = FastOrderBook("BENCH", tick_size=_TICK)
         repetitions.append(time_calls(mixed_flow(book, profile.matching_operations, seed)))
-    return [latency_row("matching", SECTION, "one call, mixed flow", "us", repetitions[1:])]
+    batches = [_batch(profile.matching_operations, seed) for seed in range(profile.repetitions + 1)]
+    return [
+        latency_row("matching", SECTION, "one call, mixed flow", "us", repetitions[1:]),
+        rate_row("matching_batch", SECTION, f"{_BATCH:,} commands a call, mixed flow", batches[1:]),
+    ]
 
 
 def time_calls(calls: Sequence[Call]) -> Samples:
@@ -40,6 +47,28 @@ def time_calls(calls: Sequence[Call]) -> Samples:
         call(*arguments)
         samples[index] = perf_counter_ns() - start
     return samples
+
+
+def _batch(count: int, seed: int) -> tuple[int, int]:
+    """Carry out the same flow in batches on a fresh book; return (commands, nanoseconds)."""
+    from cift_core import FastOrderBook
+    from cift_core.dtypes import CANCEL, COMMAND_DTYPE, LIMIT
+
+    book = FastOrderBook("BENCH", tick_size=_TICK)
+    calls = mixed_flow(book, count, seed)
+    commands = np.zeros(len(calls), dtype=COMMAND_DTYPE)
+    for row, (_, arguments) in zip(commands, calls, strict=True):
+        if len(arguments) == 1:
+            row["op"], row["order_id"] = CANCEL, arguments[0]
+            continue
+        order_id, side, price, quantity, user_id = arguments
+        row["op"], row["side"], row["order_id"], row["user_id"] = LIMIT, side == "sell", order_id, user_id
+        row["price"], row["quantity"] = price, quantity
+    parts = [commands[start : start + _BATCH] for start in range(0, commands.size, _BATCH)]
+    start = perf_counter_ns()
+    for part in parts:
+        book.submit_batch(part)
+    return commands.size, perf_counter_ns() - start
 
 
 def mixed_flow(book: object, count: int, seed: int) -> list[Call]:

@@ -14,6 +14,7 @@ from cift.benchmarks import (
     end_to_end,
     environment,
     jitter,
+    market_calls,
     matching,
     messaging,
     network,
@@ -40,14 +41,15 @@ class Section:
 
 
 SECTIONS = (
-    Section(matching.SECTION, ("matching",), lambda _, profile: (matching.measure(profile), {})),
+    Section(matching.SECTION, matching.KEYS, lambda _, profile: (matching.measure(profile), {})),
     Section(risk.SECTION, ("risk",), lambda _, profile: (risk.measure(profile), {})),
+    Section(market_calls.SECTION, market_calls.KEYS, lambda _, profile: (market_calls.measure(profile), {})),
     Section(serialization.SECTION, serialization.KEYS, lambda _, profile: (serialization.measure(profile), {})),
     Section(messaging.SECTION, messaging.KEYS, messaging.measure, lambda s: s.nats_url),
     Section(
         analytics.SECTION, analytics.KEYS, analytics.measure, lambda s: f"//{s.clickhouse_host}:{s.clickhouse_port}"
     ),
-    Section(cache.SECTION, ("cache",), cache.measure, lambda s: f"//{s.cache_host}:{s.cache_port}"),
+    Section(cache.SECTION, cache.KEYS, cache.measure, lambda s: f"//{s.cache_host}:{s.cache_port}"),
     Section(end_to_end.SECTION, ("end_to_end",), end_to_end.measure, lambda s: s.api_url),
     Section(jitter.SECTION, jitter.KEYS, lambda _, profile: (jitter.measure(profile), {})),
     Section(network.SECTION, ("network",), lambda _, profile: (network.measure(profile), {})),

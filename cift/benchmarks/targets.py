@@ -22,7 +22,11 @@ from cift.benchmarks.measure import Row, Unit, Verdict
 #: Every row that can carry a target, with its unit and what it is.
 ROWS: dict[str, tuple[Unit, str]] = {
     "matching": ("us", "one call on FastOrderBook in a mixed flow of adds, cancels and crossing orders"),
+    "matching_batch": ("ops/s", "FastOrderBook.submit_batch, 10,000 commands of the same flow a call"),
     "risk": ("us", "one call of FastRiskEngine.check_order"),
+    "market_vwap": ("us", "FastMarketData.calculate_vwap of 1,000 ticks"),
+    "market_ofi": ("us", "FastMarketData.calculate_ofi of 1,000 volumes"),
+    "market_microprice": ("us", "FastMarketData.calculate_microprice"),
     "wire_ticks_field": ("ops/s", "Cap'n Proto: bytes of 10,000 ticks to one price"),
     "wire_events_field": ("ops/s", "Cap'n Proto: bytes of 10,000 fills to one price"),
     "wire_ticks_columns": ("ops/s", "Cap'n Proto: bytes of 10,000 ticks to the sum of every column"),
@@ -43,6 +47,9 @@ ROWS: dict[str, tuple[Unit, str]] = {
         for ending, state in (("", "warm"), ("_cold", "cold"))
     },
     "cache": ("ops/s", "GET and SET, half and half, pipelined"),
+    "cache_get": ("ops/s", "GET, pipelined"),
+    "cache_set": ("ops/s", "SET, pipelined"),
+    "cache_single": ("ops/s", "GET and SET in turns, one at a time on each connection"),
     "end_to_end": ("ms", "HTTP request of a crossing order to its fill in the response"),
     "jitter_wakeup": ("us", "cyclictest: how late a thread wakes up"),
     "jitter_busy": ("us", "oslat: how long a busy thread is held up"),

@@ -150,4 +150,4 @@ async def test_an_authority_that_is_none(tmp_path: Path, text: str | None) -> No
 def test_the_benchmark_of_the_cache_speaks_tls(cache: CacheServer, authority: Authority) -> None:
     settings = cache.settings().model_copy(update={"cache_ca": str(authority.path)})
     rows, _ = measure(settings, QUICK)
-    assert [row.key for row in rows] == ["cache", "cache_get", "cache_set"]
+    assert [row.key for row in rows] == ["cache", "cache_get", "cache_set", "cache_single"]

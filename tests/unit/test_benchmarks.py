@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from cift.benchmarks import command, console, suite
 from cift.benchmarks.measure import Result, Row, latency_row, rate_row, skipped_row
 from cift.benchmarks.profile import QUICK
 from cift.benchmarks.suite import Section
-from cift.benchmarks.targets import Target, TargetError, judge, load_targets
+from cift.benchmarks.targets import ROWS, Target, TargetError, judge, load_targets
 from cift.core.config import Settings
 
+ROOT = Path(__file__).parents[2]
 HARDWARE = {"cpu": "a processor", "cores": 2, "memory_gib": 4.0, "kernel": "6.1"}
 
 
@@ -174,3 +176,14 @@ def test_bad_input_ends_with_status_2_and_one_line(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err.count("\n") == 1
     assert command.main(["--output", str(tmp_path / "no" / "folder.json")]) == 2
     assert "create it first" in capsys.readouterr().err
+
+
+def test_the_role_takes_a_target_for_every_row() -> None:
+    """An inventory's mistake is refused before anything is measured."""
+    specs = yaml.safe_load((ROOT / "roles/benchmark/meta/argument_specs.yml").read_text())
+    targets = specs["argument_specs"]["main"]["options"]["benchmark_targets"]
+    assert targets["options"]["row"]["choices"] == list(ROWS)
+
+
+def test_every_section_owes_rows_that_can_have_targets_and_no_other() -> None:
+    assert sorted(key for section in suite.SECTIONS for key in section.keys) == sorted(ROWS)
