@@ -89,8 +89,11 @@ def _run(command: list[str], seconds: float) -> dict[int, int]:
         except subprocess.TimeoutExpired as error:
             raise JitterError(f"{name} didn't end {_GRACE_S:.0f} s after its {seconds:.0f} s") from error
         if ended.returncode:
-            said = [line.strip() for line in (ended.stderr + ended.stdout).splitlines() if line.strip()]
-            raise JitterError(f"{name} could not measure here: {said[0] if said else f'status {ended.returncode}'}")
+            lines = (line.removeprefix("ERROR:").strip() for line in ended.stderr.splitlines())
+            said = next((line for line in lines if line), f"status {ended.returncode}")
+            raise JitterError(
+                f"{name} could not measure here, with the priority and the locked memory it asks for: {said}"
+            )
         try:
             return read(output.read_bytes())
         except (OSError, msgspec.DecodeError, ValueError) as error:

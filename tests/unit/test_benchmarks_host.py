@@ -50,10 +50,12 @@ def test_without_the_programs_both_rows_say_which_package_has_them(
 
 def test_a_program_that_may_not_raise_its_priority_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    program(tmp_path, "cyclictest", "echo 'Unable to change scheduling policy!' >&2; exit 1")
+    program(tmp_path, "cyclictest", "echo 'ERROR:' >&2; echo 'ERROR: Unable to change' >&2; exit 1")
     program(tmp_path, "oslat", "exit 0")
     rows = {row.key: row.why for row in jitter.measure(QUICK)}
-    assert rows["jitter_wakeup"] == "cyclictest could not measure here: Unable to change scheduling policy!"
+    assert rows["jitter_wakeup"] == (
+        "cyclictest could not measure here, with the priority and the locked memory it asks for: Unable to change"
+    )
     assert "left no result that can be read" in rows["jitter_busy"]
 
 
