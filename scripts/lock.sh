@@ -1,6 +1,7 @@
 #!/bin/sh
 # Locks every dependency with its hashes, for Python 3.11 and newer, from pyproject.toml alone:
-# cift.lock (the application), chdb.lock (the ClickHouse engine's service), dev.lock (everything).
+# cift.lock (the application), chdb.lock (the ClickHouse engine's service), dev.lock (everything); and from bench.in
+# bench.lock (what benchmarks compare with, each in an environment of its own).
 set -eu
 cd "$(dirname "$0")/.."
 compile() {
@@ -11,3 +12,4 @@ compile pyproject.toml --all-extras --no-emit-package cift -o requirements/dev.l
 compile pyproject.toml -c requirements/dev.lock -o requirements/cift.lock
 python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["chdb"], sep="\n")' |
     compile - -c requirements/dev.lock -o requirements/chdb.lock
+compile requirements/bench.in -o requirements/bench.lock

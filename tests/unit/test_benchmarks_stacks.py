@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +16,7 @@ from cift.benchmarks.stacks import page, servers, words
 from cift.benchmarks.stacks.claims import CLAIMS, verdicts
 from cift.benchmarks.stacks.result import Part, Result
 from cift.benchmarks.stacks.rows import Case, Found, Row, case, in_turns
-from cift.benchmarks.stacks.sections import all_sections
+from cift.benchmarks.stacks.sections import all_sections, s4_analytics
 from cift.benchmarks.stacks.setting import Setting, quick
 
 GUIDE = Path(__file__).parents[2] / "cift" / "benchmarks" / "stacks" / "queries"
@@ -162,3 +164,29 @@ def test_both_databases_have_the_same_ten_questions() -> None:
     assert [query.name for query in ours] == [query.name for query in peers]
     assert len(ours) == 10
     assert all(query.sql.startswith("-- ") and query.title for query in ours)
+
+
+ANSWER = pa.table({"symbol": ["A", "B"], "minute": [1_704_205_800, 1_704_205_860], "price": [1.0, 2.0]})
+MOMENTS = [datetime.fromtimestamp(second, UTC) for second in ANSWER["minute"].to_pylist()]
+RECORDS = [
+    {"symbol": "A", "minute": MOMENTS[0], "price": 1.0},
+    {"symbol": "B", "minute": MOMENTS[1], "price": 2.0 + 1e-9},
+]
+
+
+def test_answers_may_differ_in_last_digits_alone() -> None:
+    s4_analytics.same("q", RECORDS, ANSWER)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        (RECORDS[:1], "q: PostgreSQL answers 1 rows, ClickHouse 2"),
+        ([RECORDS[0], RECORDS[1] | {"price": 2.1}], "q, row 1, price: PostgreSQL 2.1, ClickHouse 2.0"),
+        ([RECORDS[0], RECORDS[1] | {"symbol": "C"}], "q, row 1, symbol"),
+        ([RECORDS[0] | {"minute": MOMENTS[1]}, RECORDS[1]], "q, row 0, minute"),
+    ],
+)
+def test_other_answers_are_refused(records: list[dict[str, object]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        s4_analytics.same("q", records, ANSWER)  # type: ignore[arg-type]
