@@ -26,8 +26,8 @@ def _lines(result: Result) -> Iterator[str]:
     hardware = result.hardware
     yield "# The old stack beside the new one"
     yield ""
-    yield "Written by `make bench`; edit nothing here, run it again. It takes the machine for itself: an hour or so at"
-    yield "full size. `python -m cift.benchmarks.stacks --quick` shows in minutes that everything works; `--only NAME`"
+    yield "Written by `make bench`; edit nothing here, run it again. It takes the machine for itself, for half an"
+    yield "hour or so. `python -m cift.benchmarks.stacks --quick` shows in minutes that everything works; `--only NAME`"
     yield "measures one section. What the machine lacks is left out, and said."
     yield ""
     if result.quick:

@@ -15,7 +15,7 @@ import uvloop
 
 from cift.benchmarks.core import environments
 from cift.benchmarks.measure import histogram
-from cift.benchmarks.stacks import brokers, nats_load, servers, words
+from cift.benchmarks.stacks import brokers, nats_load, servers
 from cift.benchmarks.stacks.nats_load import Latencies, Rates
 from cift.benchmarks.stacks.rows import Found, Row, Stack, case, in_turns
 from cift.benchmarks.stacks.setting import Setting
@@ -32,6 +32,7 @@ ABOUT = (
 _WORKER = Path(__file__).parents[1] / "old" / "kafka_worker.py"
 _PATIENCE_S = 600
 _PROMISES = {"as they come": (0, ""), "every message forced to disk": (1, "always")}
+_PERCENTILES = (50, 99)
 _OLD, _NEW = "Kafka", "NATS JetStream"
 T = TypeVar("T", Latencies, Rates)
 
@@ -68,22 +69,19 @@ def _latencies(setting: Setting, promise: str, ask: Callable[..., Latencies], na
     found = in_turns({_OLD: old, _NEW: new}, setting.rounds)
     setting.versions["librdkafka's Python client"] = found[_OLD][0].client
     for name, attribute in (("publish to acknowledgement", "acked"), ("publish to consumer", "received")):
-        rows = [_latency(f"{name}, {what}", system, found[system], attribute) for system in (_OLD, _NEW)]
-        yield from rows
-        yield from case("messages", f"{name}, {what}", *rows)
+        for percentile in _PERCENTILES:
+            case_of = f"{name}, p{percentile}, {what}"
+            rows = [_latency(case_of, system, found[system], attribute, percentile) for system in (_OLD, _NEW)]
+            yield from rows
+            yield from case("messages", case_of, *rows)
 
 
-def _latency(what: str, system: str, found: list[Latencies], attribute: str) -> Row:
-    runs = [histogram(np.asarray(getattr(one, attribute), dtype=np.int64)) for one in found]
-    tails = [
-        words.figure(float(np.median([one.get_value_at_percentile(wanted) for one in runs])), "ns")
-        for wanted in (95, 99)
+def _latency(what: str, system: str, found: list[Latencies], attribute: str, percentile: int) -> Row:
+    runs = [
+        float(histogram(np.asarray(getattr(one, attribute), dtype=np.int64)).get_value_at_percentile(percentile))
+        for one in found
     ]
-    return Row(
-        what=what, system=system, stack=_stack(system), unit="ns",
-        runs=[float(one.get_value_at_percentile(50)) for one in runs],
-        tail=f"of p50; p95 {tails[0]}, p99 {tails[1]}",
-    )  # fmt: skip
+    return Row(what=what, system=system, stack=_stack(system), unit="ns", runs=runs)
 
 
 def _rates(setting: Setting, promise: str, ask: Callable[..., Rates], nats: int) -> Iterator[Found]:
