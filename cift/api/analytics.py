@@ -15,6 +15,7 @@ from cift.api.reading import LongInterval
 from cift.api.reports import (
     DayPnl,
     FlowView,
+    QuoteFlowView,
     StrategyView,
     TopSymbol,
     VolatilityView,
@@ -67,13 +68,28 @@ async def volatility(asked: Asked, behind: Behind, reader: Reader, interval: Lon
 async def ofi(asked: Asked, behind: Behind, reader: Reader) -> FlowView:
     """Return the imbalance of trades: (bought - sold) / (bought + sold) by takers, from -1 to 1.
 
-    Chordia, Roll, Subrahmanyam 2002; not that of quotes, which needs every change of the best prices.
+    Chordia, Roll, Subrahmanyam 2002; that of quotes is /quote-ofi.
     """
     frame = await behind.tables.ask(
         lambda clickhouse: clickhouse.get_order_flow(asked.symbol, asked.first, asked.last, interval=None)
     )
     row = (_rows(frame) or [{"buy_volume": 0, "sell_volume": 0, "imbalance": 0, "trades": 0}])[0]
     return FlowView(**row | _span(asked))
+
+
+@router.get("/quote-ofi", responses=_OF_SYMBOL)
+async def quote_ofi(asked: Asked, behind: Behind, reader: Reader) -> QuoteFlowView:
+    """Return the order flow imbalance of quotes: what came to the best bid less what came to the best ask.
+
+    From each stored book to the next, q is a quantity, P a price, b the bid, a the ask: qb 1(Pb >= Pb before) - qb
+    before 1(Pb <= Pb before) - qa 1(Pa <= Pa before) + qa before 1(Pa >= Pa before), summed (Cont, Kukanov, Stoikov
+    2014). Books are stored every few seconds: what came and went between two of them is not in it.
+    """
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_quote_flow(asked.symbol, asked.first, asked.last, interval=None)
+    )
+    row = (_rows(frame) or [{"ofi": 0, "steps": 0}])[0]
+    return QuoteFlowView(**row | _span(asked))
 
 
 @router.get("/pnl-by-day", responses=_OF_ALL)
