@@ -139,7 +139,10 @@ class Matcher:
     def _control(self, seq: int, command: RiskCommand) -> AnyEvent:
         try:
             if isinstance(command, KillSwitch):
-                return self._risk.switch(seq, command)
+                event = self._risk.switch(seq, command)
+                for symbol, market in self._markets.items():
+                    self._bar(symbol, market.book)
+                return event
             return self._risk.limit_account(seq, command)
         except Refused as refusal:
             refused = self._rejected(seq, command, refusal.code, str(refusal))
@@ -147,6 +150,11 @@ class Matcher:
             refused = self._rejected(seq, command, "out_of_range", str(error))
         # Under a name of its own: the newest event of a name is what holds.
         return msgspec.structs.replace(refused, symbol=f"{command.symbol}.refused")
+
+    def _bar(self, symbol: str, book: FastOrderBook) -> None:
+        """Have the stops cancelled that fire for whom the kill switch has halted: they ask nobody else."""
+        everybody, accounts = self._risk.halted(symbol)
+        book.set_barred(accounts, everybody=everybody)
 
     @staticmethod
     def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
@@ -214,6 +222,7 @@ class Matcher:
                 book.restore(each.book)
             except ValueError as error:
                 raise SnapshotError(f"book of {each.symbol}: {error}") from None
+            matcher._bar(each.symbol, book)
             matcher._markets[each.symbol] = _Market(book, each.lot_size, _decimals(each.lot_size), each.special)
         matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
         matcher._known = KnownOrders.restore(state.names, state.owners)
@@ -241,6 +250,7 @@ class Matcher:
         if market is not None and market.lot_size != command.lot_size:
             for key in [key for key in self._positions if key[1] == command.symbol]:
                 self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
+        self._bar(command.symbol, book)
         self._markets[command.symbol] = _Market(book, command.lot_size, _decimals(command.lot_size))
         self.touched.add(command.symbol)
 

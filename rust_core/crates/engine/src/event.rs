@@ -38,6 +38,8 @@ pub enum CancelReason {
     Refused = 4,
     /// It was more than there is to reduce.
     ReduceOnly = 5,
+    /// It fired while its owner may not trade.
+    KillSwitch = 6,
 }
 
 /// Quantity that left without a trade.

@@ -31,7 +31,7 @@ mod room;
 pub mod snapshot;
 pub mod special;
 pub mod stops;
-mod triggering;
+pub mod triggering;
 pub mod types;
 mod view;
 mod wide;
