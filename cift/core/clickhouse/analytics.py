@@ -47,10 +47,11 @@ SELECT account_id, toString(p.symbol) AS symbol,
        argMax(p.average_price, p.stream_seq) AS average_price,
        argMax(p.realized_pnl, p.stream_seq) AS realized_pnl,
        argMax(p.mark_price, p.stream_seq) AS mark_price,
-       toUnixTimestamp64Nano(argMax(p.ts, p.stream_seq)) AS ts
+       toUnixTimestamp64Nano(argMax(p.ts, p.stream_seq)) AS ts,
+       max(p.stream_seq) AS stream_seq
 FROM position_history_analytics AS p
 GROUP BY account_id, symbol
-ORDER BY max(p.stream_seq)
+ORDER BY stream_seq
 """
 
 # What was realized in a bucket is what the last fill in it left, less what the last fill before it had.
@@ -182,7 +183,8 @@ class Analytics(Asking):
     async def get_last_positions(self) -> pl.DataFrame:
         """Return the last stored row of every position of every account, oldest first, for who goes on from there.
 
-        Columns: account_id, symbol, quantity, average_price, realized_pnl, mark_price and ts (nanoseconds since 1970).
+        Columns: account_id, symbol, quantity, average_price, realized_pnl, mark_price, ts (nanoseconds since 1970) and
+        stream_seq.
         """
         return await self._ask(Query(_LAST_POSITIONS, {}))
 

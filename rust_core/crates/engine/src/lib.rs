@@ -26,6 +26,7 @@ mod notional;
 mod order_index;
 pub mod orders;
 mod rare;
+pub mod recording;
 pub mod risk;
 mod room;
 pub mod snapshot;
