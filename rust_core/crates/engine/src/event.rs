@@ -84,6 +84,12 @@ pub trait Sink {
     /// Something happened.
     fn emit(&mut self, event: Event);
 
+    /// Whether a user's stop that has fired may be carried out; it is cancelled otherwise.
+    #[inline]
+    fn may_fire(&self, _user: UserId) -> bool {
+        true
+    }
+
     /// Whether to be told of changes, too. Where this is a constant, the telling costs nothing.
     #[inline]
     fn wants_changes(&self) -> bool {

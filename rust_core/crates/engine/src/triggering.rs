@@ -91,7 +91,7 @@ impl Book {
             let order = parked.order;
             self.rares.unwatch(order.id(), order.end_of_life());
             sink.emit(Event::Trigger(Trigger { order: order.id(), user: order.user(), side: order.side() }));
-            if self.barred.has(order.user()) {
+            if self.barred.has(order.user()) || !sink.may_fire(order.user()) {
                 order.tell_cancel(CancelReason::KillSwitch, sink);
                 continue;
             }
