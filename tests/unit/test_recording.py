@@ -78,7 +78,7 @@ REST = b'"side":"buy","price":1.5,"quantity":2,"maker_order_id":3,"maker_user_id
         (HEAD + REST.replace(b"1.5", b'"1.5"'), 'event: price: found "1.5", expected a number'),
         (HEAD + REST.replace(b'"buy"', b'"long"'), 'event: side: found "long", expected one of buy, sell'),
         (HEAD + REST.replace(b':3,"', b':-3,"'), "event: maker_order_id: found -3, expected a whole number from 0"),
-        (HEAD.replace(b'"pos":1', b'"pos":65536') + REST, "event: pos: found 65536, expected 65535 or less"),
+        (HEAD.replace(b'"pos":1', b'"pos":4294967296') + REST, "event: pos: found 4294967296, expected 4294967295 or"),
         (HEAD.replace(b'"ts":1,', b"") + REST, "event: ts: found nothing, expected nanoseconds since 1970"),
         (HEAD + b'"v":2,' + REST, "event: v: found schema version 2, expected 1"),
         (HEAD.replace(b"fill", b"book") + REST, 'event: type: found "book", expected an event\'s'),
@@ -93,6 +93,14 @@ def test_what_is_no_event_is_left_out_with_its_reason(data: bytes, problem: str)
     rows, _, ((seq, found),) = of_events(stored([HEAD + REST, data, HEAD + REST], 5))
     assert (seq, found[: len(problem)]) == (6, problem)
     assert [row["stream_seq"] for row in rows["executions"]] == [5, 7]
+
+
+def test_a_fill_that_is_one_of_too_many_is_left_out_of_the_executions_alone() -> None:
+    rows, _, ((seq, problem),) = of_events(stored([HEAD.replace(b'"pos":1', b'"pos":65536') + REST]))
+    assert (seq, problem) == (1, "event: pos: found 65536, expected 65535 or less")
+    assert rows["executions"] == []
+    assert [row["pos"] for row in rows["orders"]] == [65536, 65536]
+    assert [row["quantity"] for row in rows["positions"]] == [2.0, -2.0]
 
 
 def test_a_quote_is_no_trade() -> None:

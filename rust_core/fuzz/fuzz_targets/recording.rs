@@ -9,6 +9,7 @@ fn rows(column: &Column) -> usize {
     match column {
         Column::Unsigned(values) => values.len(),
         Column::Moments(values) => values.len(),
+        Column::Positions(values) => values.len(),
         Column::Small(values) => values.len(),
         Column::Floats(values) => values.len(),
         Column::MaybeFloats(values, there) => {
@@ -42,8 +43,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut positions = Positions::new(1e6);
     let events = record_events(messages(), &mut positions, 0);
     let fills = table(&events.executions.columns());
-    let changes = table(&events.positions.columns());
-    assert!(changes >= fills && changes <= 2 * fills);
+    // A fill that is one of too many is left out of the executions alone.
+    assert!(table(&events.positions.columns()) >= fills);
     assert!(table(&events.orders.columns()) >= 2 * fills);
     assert!(positions.ended(i64::MAX).iter().all(|each| each.ts >= i64::MIN));
     let trades = record_trades(messages());

@@ -9,7 +9,9 @@ pub enum Column {
     Unsigned(Vec<u64>),
     /// Moments, in nanoseconds since 1970 (UTC).
     Moments(Vec<i64>),
-    /// Small whole numbers.
+    /// Positions among a command's events.
+    Positions(Vec<u32>),
+    /// The same in tables whose keys have two bytes for them.
     Small(Vec<u16>),
     /// Numbers.
     Floats(Vec<f64>),

@@ -1,6 +1,6 @@
 //! Events as rows: executions, what happened to each order, and positions.
 
-use super::fields::{Fields, MessageError};
+use super::fields::{Fields, Key, MessageError};
 use super::message::{Body, Fill, Head, event};
 use super::positions::{Positions, Snapshot};
 use super::tables::{Executions, OrderEvents, PositionHistory};
@@ -42,22 +42,24 @@ impl EventTables {
     fn add(&mut self, seq: u64, data: &[u8], positions: &mut Positions, after: u64) -> Result<(), MessageError> {
         let fields = Fields::of("event", data)?;
         let (head, body) = event(&fields)?;
+        self.orders.add(seq, &head, &body);
         if let Body::Fill(fill) = &body {
-            self.execution(seq, &head, fill);
             if seq > after {
                 self.snapshots.extend(positions.ended(head.ts));
                 positions.apply(seq, &head, fill, &mut self.positions);
             }
+            // A command has more fills than that table can tell apart: it is left out there alone.
+            let pos = fields.small_position(Key::Pos, head.pos)?;
+            self.execution(seq, &head, pos, fill);
         }
-        self.orders.add(seq, &head, &body);
         Ok(())
     }
 
-    fn execution(&mut self, seq: u64, head: &Head<'_>, fill: &Fill) {
+    fn execution(&mut self, seq: u64, head: &Head<'_>, pos: u16, fill: &Fill) {
         let rows = &mut self.executions;
         rows.stream_seq.push(seq);
         rows.command_seq.push(head.seq);
-        rows.pos.push(head.pos);
+        rows.pos.push(pos);
         rows.ts.push(head.ts);
         rows.symbol.push(head.symbol);
         rows.side.push(code(fill.side));

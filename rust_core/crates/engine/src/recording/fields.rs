@@ -264,10 +264,16 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A position, which tables keep in two bytes.
-    pub fn position(&self, key: Key) -> Checked<u16> {
+    /// A position among a command's events.
+    pub fn position(&self, key: Key) -> Checked<u32> {
         let value = self.unsigned(key)?;
-        u16::try_from(value).map_err(|_| self.wrong(key, format!("found {value}, expected {} or less", u16::MAX)))
+        u32::try_from(value).map_err(|_| self.wrong(key, format!("found {value}, expected {} or less", u32::MAX)))
+    }
+
+    /// A position as two tables keep it, in two bytes of their keys.
+    pub fn small_position(&self, key: Key, position: u32) -> Checked<u16> {
+        let most = u16::MAX;
+        u16::try_from(position).map_err(|_| self.wrong(key, format!("found {position}, expected {most} or less")))
     }
 
     /// A moment.

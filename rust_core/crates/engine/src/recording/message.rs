@@ -9,7 +9,7 @@ pub(super) struct Head<'f> {
     pub symbol: &'f str,
     pub ts: i64,
     pub seq: u64,
-    pub pos: u16,
+    pub pos: u32,
     pub user_id: u64,
     pub order_id: u64,
 }
@@ -136,7 +136,7 @@ pub(super) fn trade<'f>(fields: &'f Fields<'_>) -> Result<Option<Trade<'f>>, Mes
         symbol: fields.text(Key::Symbol)?,
         ts: fields.moment(Key::Ts)?,
         seq: fields.unsigned(Key::Seq)?,
-        pos: fields.position(Key::Pos)?,
+        pos: fields.small_position(Key::Pos, fields.position(Key::Pos)?)?,
         side: fields.choice(Key::Side, &SIDES)?,
         price: fields.float(Key::Price)?,
         quantity: fields.float(Key::Quantity)?,

@@ -1,6 +1,6 @@
 //! What the recorder stores: the streams' JSON messages as columns of ClickHouse's tables, and positions from fills.
 //!
-//! A message that is none is a [`MessageError`] and adds no row to any table; the others of its batch are not touched.
+//! A message that is none is a [`MessageError`] and adds no row; the others of its batch are not touched.
 
 mod columns;
 mod decimal;

@@ -57,7 +57,7 @@ impl Executions {
 pub struct OrderEvents {
     pub(super) stream_seq: Vec<u64>,
     pub(super) command_seq: Vec<u64>,
-    pub(super) pos: Vec<u16>,
+    pub(super) pos: Vec<u32>,
     pub(super) ts: Vec<i64>,
     pub(super) account_id: Vec<u64>,
     pub(super) order_id: Vec<u64>,
@@ -78,7 +78,7 @@ impl OrderEvents {
         vec![
             ("stream_seq", Column::Unsigned(self.stream_seq)),
             ("command_seq", Column::Unsigned(self.command_seq)),
-            ("pos", Column::Small(self.pos)),
+            ("pos", Column::Positions(self.pos)),
             ("ts", Column::Moments(self.ts)),
             ("account_id", Column::Unsigned(self.account_id)),
             ("order_id", Column::Unsigned(self.order_id)),
