@@ -1,4 +1,4 @@
-"""How fast the recorder catches up after an outage: `python -m tests.performance.recorder_catch_up --fills=100000`.
+"""How fast the recorder catches up after an outage: `python -m tests.performance.recorder_catch_up --fills=500000`.
 
 Puts fills and their trades on the streams of a NATS server of its own, starts the recorder with an empty ClickHouse
 engine (chDB) beside it, and counts the rows of each table until all are there.
@@ -107,7 +107,7 @@ async def measure(folder: Path, fills: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fills", type=int, default=100_000, metavar="N", help="fills to catch up with (%(default)s)")
+    parser.add_argument("--fills", type=int, default=500_000, metavar="N", help="fills to catch up with (%(default)s)")
     options = parser.parse_args()
     if options.fills < 1:
         parser.error(f"--fills is {options.fills}; give a number above 0")
