@@ -6,8 +6,6 @@ relies on it to find out, after a crash, what it had already said.
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,7 +24,7 @@ from cift.core.entering import (
     price_to_judge,
 )
 from cift.core.known_orders import KnownOrders
-from cift.core.matcher_state import MarketState, MatcherState, SnapshotError, load, save
+from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
     Accepted,
     AnyCommand,
@@ -170,37 +168,31 @@ class Matcher:
 
     def state_hash(self) -> int:
         """Return 64 bits that are equal exactly when books, positions and limits are equal."""
-        digest = hashlib.blake2b(digest_size=8)
-        digest.update(struct.pack("<Q", self.sequence))
-        for symbol in sorted(self._markets):
-            market = self._markets[symbol]
-            digest.update(f"{symbol}:{market.book.tick_size!r}:{market.lot_size!r}:".encode())
-            digest.update(struct.pack("<Q", market.book.state_hash()))
-        for (user_id, symbol), lots in sorted(self._positions.items()):
-            digest.update(f"{user_id}:{symbol}:{lots};".encode())
-        for part in self._risk.digest():
-            digest.update(part)
-        return int.from_bytes(digest.digest(), "little")
+        markets = [
+            HashedMarket(symbol, market.book.tick_size, market.lot_size, market.book.state_hash())
+            for symbol, market in self._markets.items()
+        ]
+        return state_hash(self.sequence, markets, self._positions, self._risk.digest())
+
+    def freeze(self) -> Frozen:
+        """Return the state at this moment, to be encoded while the matcher goes on."""
+        return Frozen(
+            sequence=self.sequence,
+            markets=[
+                MarketState(symbol, market.book.tick_size, market.lot_size, market.special, market.book.snapshot())
+                for symbol, market in self._markets.items()
+            ],
+            positions=self._positions.copy(),
+            known=self._known.copy(),
+            limits=self._risk.limits,
+            account_limits=self._risk.own,
+            switches=self._risk.switches,
+            risk=list(self._risk.digest()),
+        )
 
     def snapshot(self) -> bytes:
         """Return everything that the next commands are decided from, for `restore`."""
-        markets = [
-            MarketState(symbol, market.book.tick_size, market.lot_size, market.special, market.book.snapshot())
-            for symbol, market in self._markets.items()
-        ]
-        return save(
-            MatcherState(
-                sequence=self.sequence,
-                hash=self.state_hash(),
-                limits=self._risk.limits,
-                markets=markets,
-                positions=[(user_id, symbol, lots) for (user_id, symbol), lots in self._positions.items()],
-                names=self._known.names,
-                owners=self._known.owners,
-                account_limits=self._risk.own,
-                switches=self._risk.switches,
-            )
-        )
+        return self.freeze().encode()
 
     @classmethod
     def restore(cls, snapshot: bytes) -> Matcher:
