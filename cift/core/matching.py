@@ -6,9 +6,6 @@ relies on it to find out, after a crash, what it had already said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 import msgspec
 from cift_core import FastOrderBook, OrderError
 from cift_core import Fill as CoreFill
@@ -24,6 +21,7 @@ from cift.core.entering import (
     price_to_judge,
 )
 from cift.core.known_orders import KnownOrders
+from cift.core.market import Market
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
     Accepted,
@@ -51,30 +49,13 @@ from cift.core.messages import (
 from cift.core.risk_control import RiskControl, Wanted
 
 
-@dataclass(slots=True)
-class _Market:
-    """One symbol's book, and its lots: positions are counted in whole lots, so that no sum ever drifts."""
-
-    book: FastOrderBook
-    lot_size: float
-    decimals: int
-    special: bool = False
-    """Whether any order was more than plain: others' orders may trade, shrink or expire in its commands."""
-
-    def lots(self, quantity: float) -> int:
-        return round(quantity / self.lot_size)
-
-    def quantity(self, lots: int) -> float:
-        return round(lots * self.lot_size, self.decimals)
-
-
 class Matcher:
     """Books, positions and limits of everybody, driven by the journal's commands in order."""
 
     def __init__(self) -> None:
         self.sequence = 0
         self.touched: set[str] = set()
-        self._markets: dict[str, _Market] = {}
+        self._markets: dict[str, Market] = {}
         self._positions: dict[tuple[int, str], int] = {}
         self._risk = RiskControl()
         self._known = KnownOrders()
@@ -215,7 +196,7 @@ class Matcher:
             except ValueError as error:
                 raise SnapshotError(f"book of {each.symbol}: {error}") from None
             matcher._bar(each.symbol, book)
-            matcher._markets[each.symbol] = _Market(book, each.lot_size, _decimals(each.lot_size), each.special)
+            matcher._markets[each.symbol] = Market(book, each.lot_size, each.special)
         matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
         matcher._known = KnownOrders.restore(state.names, state.owners)
         matcher.touched = set(matcher._markets)
@@ -243,10 +224,10 @@ class Matcher:
             for key in [key for key in self._positions if key[1] == command.symbol]:
                 self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
         self._bar(command.symbol, book)
-        self._markets[command.symbol] = _Market(book, command.lot_size, _decimals(command.lot_size))
+        self._markets[command.symbol] = Market(book, command.lot_size)
         self.touched.add(command.symbol)
 
-    def _check(self, command: NewOrder, market: _Market) -> None:
+    def _check(self, command: NewOrder, market: Market) -> None:
         """Refuse what the book would not: a second live order of one name, and what risk forbids."""
         name = command.client_order_id
         if (taken := self._known.with_name(command.user_id, name)) is not None:
@@ -262,7 +243,7 @@ class Matcher:
         self._judge(command, command.side, quantity, price, market)
 
     def _judge(
-        self, command: NewOrder | ModifyOrder, side: Side, quantity: float, price: float | None, market: _Market
+        self, command: NewOrder | ModifyOrder, side: Side, quantity: float, price: float | None, market: Market
     ) -> None:
         """Refuse what risk forbids; `price` is None if nothing would be traded."""
         if self._risk.limits is None:
@@ -274,7 +255,7 @@ class Matcher:
         if price is not None:
             self._risk.judge(wanted, price)
 
-    def _new(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
+    def _new(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         self._check(command, market)
         book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
         fills: list[CoreFill]
@@ -325,7 +306,7 @@ class Matcher:
             )  # fmt: skip
         return events
 
-    def _new_special(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
+    def _new_special(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         """Open an order in a book where what happens to one order may move others."""
         book, user_id = market.book, command.user_id
         if command.reduce_only:
@@ -344,7 +325,7 @@ class Matcher:
         )  # fmt: skip
         return [accepted, *self._followed(seq, command, market, fills)]
 
-    def _followed(self, seq: int, command: UserCommand, market: _Market, fills: list[CoreFill]) -> list[AnyEvent]:
+    def _followed(self, seq: int, command: UserCommand, market: Market, fills: list[CoreFill]) -> list[AnyEvent]:
         """Return what the last command of the book caused, whoever's orders; what a user asked for is told apart."""
         book, symbol, ts = market.book, command.symbol, command.ts
         events: list[AnyEvent] = []
@@ -377,7 +358,7 @@ class Matcher:
                 self._known.forget(order_id)
         return events
 
-    def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: _Market) -> list[AnyEvent]:
+    def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: Market) -> list[AnyEvent]:
         match command:
             case CancelOrder():
                 event: AnyEvent = cancel(seq, command, market.book)
@@ -392,7 +373,7 @@ class Matcher:
             return [event]
         return [event, *self._followed(seq, command, market, market.book.fills())]
 
-    def _modify(self, seq: int, command: ModifyOrder, market: _Market) -> Modified:
+    def _modify(self, seq: int, command: ModifyOrder, market: Market) -> Modified:
         book = market.book
         side, price, quantity = to_be(command, book)
         self._judge(command, side, quantity, price or market_price(side, book), market)
@@ -404,7 +385,7 @@ class Matcher:
             price=price, quantity=quantity, resting=order.quantity if order else 0.0,
         )  # fmt: skip
 
-    def _mass_cancel(self, seq: int, command: MassCancel, market: _Market) -> list[AnyEvent]:
+    def _mass_cancel(self, seq: int, command: MassCancel, market: Market) -> list[AnyEvent]:
         cancelled = mass_cancel(seq, command, market.book)
         count = MassCancelled(
             symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=True,
@@ -415,11 +396,6 @@ class Matcher:
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)
         self._positions[key] = self._positions.get(key, 0) + lots
-
-
-def _decimals(lot_size: float) -> int:
-    exponent = Decimal(repr(lot_size)).normalize().as_tuple().exponent
-    return max(0, -int(exponent))
 
 
 def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:
