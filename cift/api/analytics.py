@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import polars as pl
 from fastapi import APIRouter, Query
 
+from cift.api.asked import Asked, InPeriod, OfSymbol
 from cift.api.auth import Reader
-from cift.api.backend import Backend, Behind
-from cift.api.paging import End, Start, period
+from cift.api.backend import Behind
 from cift.api.problems import FieldError, described, invalid
-from cift.api.reading import LongInterval, known
+from cift.api.reading import LongInterval
 from cift.api.reports import (
     DayPnl,
     FlowView,
+    QuoteFlowView,
     StrategyView,
     TopSymbol,
     VolatilityView,
@@ -23,7 +24,6 @@ from cift.api.reports import (
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
 
-Symbol = Annotated[str, Query(max_length=32, examples=["AAPL"])]
 Top = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 MAX_DAYS = 3660
 _OF_SYMBOL = described(401, 403, 404, 422, 503)
@@ -37,89 +37,93 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(times + floats).to_dicts()
 
 
-def _period(behind: Backend, symbol: str, start: int | None, end: int | None) -> tuple[int, int]:
-    known(behind, symbol)
-    return period(start, end)
+def _span(asked: OfSymbol) -> dict[str, Any]:
+    return {"symbol": asked.symbol, "start": asked.first, "end": asked.last}
 
 
 @router.get("/vwap", responses=_OF_SYMBOL)
-async def vwap(symbol: Symbol, behind: Behind, reader: Reader, start: Start = None, end: End = None) -> VwapView:
+async def vwap(asked: Asked, behind: Behind, reader: Reader) -> VwapView:
     """Return the volume-weighted average price: sum of price x quantity over sum of quantity."""
-    first, last = _period(behind, symbol, start, end)
-    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_vwap(symbol, first, last))
+    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_vwap(asked.symbol, asked.first, asked.last))
     row = (_rows(frame) or [{"vwap": None, "volume": 0, "notional": 0, "trades": 0}])[0]
-    return VwapView(**row | {"symbol": symbol, "start": first, "end": last})
+    return VwapView(**row | _span(asked))
 
 
 @router.get("/volatility", responses=_OF_SYMBOL)
-async def volatility(
-    symbol: Symbol,
-    behind: Behind,
-    reader: Reader,
-    interval: LongInterval = "1m",
-    start: Start = None,
-    end: End = None,
-) -> VolatilityView:
+async def volatility(asked: Asked, behind: Behind, reader: Reader, interval: LongInterval = "1m") -> VolatilityView:
     """Return the volatility of the log returns from each bar that traded to the next.
 
     `volatility` is their sample deviation, `realized` the root of the sum of their squares, `parkinson` is made of each
     bar's high and low, and `annualized` is the deviation times the root of the intervals in 365 days.
     """
-    first, last = _period(behind, symbol, start, end)
     frame = await behind.tables.ask(
-        lambda clickhouse: clickhouse.get_volatility(symbol, first, last, interval=interval)
+        lambda clickhouse: clickhouse.get_volatility(asked.symbol, asked.first, asked.last, interval=interval)
     )
     nothing = {"bars": 0, "returns": 0, "volatility": None, "realized": None, "parkinson": None, "annualized": None}
     row = (_rows(frame) or [nothing])[0]
-    return VolatilityView(**row | {"symbol": symbol, "interval": interval, "start": first, "end": last})
+    return VolatilityView(**row | _span(asked) | {"interval": interval})
 
 
 @router.get("/ofi", responses=_OF_SYMBOL)
-async def ofi(symbol: Symbol, behind: Behind, reader: Reader, start: Start = None, end: End = None) -> FlowView:
+async def ofi(asked: Asked, behind: Behind, reader: Reader) -> FlowView:
     """Return the imbalance of trades: (bought - sold) / (bought + sold) by takers, from -1 to 1.
 
-    Chordia, Roll, Subrahmanyam 2002; not that of quotes, which needs every change of the best prices.
+    Chordia, Roll, Subrahmanyam 2002; that of quotes is /quote-ofi.
     """
-    first, last = _period(behind, symbol, start, end)
-    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_order_flow(symbol, first, last, interval=None))
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_order_flow(asked.symbol, asked.first, asked.last, interval=None)
+    )
     row = (_rows(frame) or [{"buy_volume": 0, "sell_volume": 0, "imbalance": 0, "trades": 0}])[0]
-    return FlowView(**row | {"symbol": symbol, "start": first, "end": last})
+    return FlowView(**row | _span(asked))
+
+
+@router.get("/quote-ofi", responses=_OF_SYMBOL)
+async def quote_ofi(asked: Asked, behind: Behind, reader: Reader) -> QuoteFlowView:
+    """Return the order flow imbalance of quotes: what came to the best bid less what came to the best ask.
+
+    From each stored book to the next, q is a quantity, P a price, b the bid, a the ask: qb 1(Pb >= Pb before) - qb
+    before 1(Pb <= Pb before) - qa 1(Pa <= Pa before) + qa before 1(Pa >= Pa before), summed (Cont, Kukanov, Stoikov
+    2014). Books are stored every few seconds: what came and went between two of them is not in it.
+    """
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_quote_flow(asked.symbol, asked.first, asked.last, interval=None)
+    )
+    row = (_rows(frame) or [{"ofi": 0, "steps": 0}])[0]
+    return QuoteFlowView(**row | _span(asked))
 
 
 @router.get("/pnl-by-day", responses=_OF_ALL)
-async def pnl_by_day(behind: Behind, reader: Reader, start: Start = None, end: End = None) -> list[DayPnl]:
+async def pnl_by_day(period: InPeriod, behind: Behind, reader: Reader) -> list[DayPnl]:
     """Return what the account's fills of each UTC day realized, by symbol, oldest first; /pnl has the formula."""
-    first, last = period(start, end)
-    if last - first > MAX_DAYS * 86_400 * 10**9:
+    if period.last - period.first > MAX_DAYS * 86_400 * 10**9:
         raise invalid([FieldError(field="start", message=f"must not be more than {MAX_DAYS} days before the end")])
-    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_user_pnl(reader.account_id, first, last))
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_user_pnl(reader.account_id, period.first, period.last)
+    )
     return [DayPnl(**row) for row in _rows(frame)]
 
 
 @router.get("/top-symbols", responses=_OF_ALL)
-async def top_symbols(
-    behind: Behind, reader: Reader, start: Start = None, end: End = None, limit: Top = 10
-) -> list[TopSymbol]:
+async def top_symbols(period: InPeriod, behind: Behind, reader: Reader, limit: Top = 10) -> list[TopSymbol]:
     """Return the symbols that traded the greatest quantity in whole minutes of the period, most first."""
-    first, last = period(start, end)
-    frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_top_symbols_by_volume(first, last, limit=limit))
+    frame = await behind.tables.ask(
+        lambda clickhouse: clickhouse.get_top_symbols_by_volume(period.first, period.last, limit=limit)
+    )
     return [TopSymbol(**row) for row in _rows(frame)]
 
 
 @router.get("/strategy-performance", responses=_OF_ALL)
 async def strategy_performance(
+    period: InPeriod,
     behind: Behind,
     reader: Reader,
     strategy: Annotated[str | None, Query(max_length=100, description="All of them if left out.")] = None,
-    start: Start = None,
-    end: End = None,
     limit: Top = 100,
 ) -> list[StrategyView]:
     """Return what the account's strategies earned, as they reported it, oldest first."""
-    first, last = period(start, end)
     frame = await behind.tables.ask(
         lambda clickhouse: clickhouse.get_strategy_performance(
-            strategy, first, last, user_id=reader.account_id, limit=limit
+            strategy, period.first, period.last, user_id=reader.account_id, limit=limit
         )
     )
     return [StrategyView(**row) for row in _rows(frame)]

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from cift.api.asked import known
 from cift.api.auth import Reader
 from cift.api.backend import Behind
 from cift.api.models import BookView, Level
 from cift.api.problems import described, unavailable
-from cift.api.reading import known
 from cift.core.cache import CacheUnavailableError
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,8 @@
-"""Pages of a list, newest first: a cursor is the place of a page's last row, the period one in nanoseconds."""
+"""Pages of a list, newest first: a cursor is the place of a page's last row."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,21 +11,12 @@ from fastapi import Query
 from cift.api.problems import FieldError, invalid
 
 _NUMBER = re.compile(r"\d{1,19}")
-_LATEST = 2**32 * 10**9 - 1
-_DAY = 86_400 * 10**9
 
 Cursor = Annotated[
     str | None,
     Query(max_length=80, pattern=r"^[0-9-]+$", description="`next` of the page before; without it the newest rows."),
 ]
 Limit = Annotated[int, Query(ge=1, le=500, description="Rows of a page.")]
-Start = Annotated[
-    int | None,
-    Query(ge=0, le=_LATEST, description="Nanoseconds since 1970 (UTC), a day before the end if left out."),
-]
-End = Annotated[
-    int | None, Query(ge=1, le=_LATEST, description="Nanoseconds since 1970 (UTC), not included; now if left out.")
-]
 
 
 def place(cursor: str | None, newest: Sequence[int]) -> tuple[int, ...]:
@@ -43,12 +33,3 @@ def place(cursor: str | None, newest: Sequence[int]) -> tuple[int, ...]:
 def following(full: bool, *numbers: int) -> str | None:
     """Return the cursor behind a row with these numbers, None when the page was not full."""
     return "-".join(map(str, numbers)) if full else None
-
-
-def period(start: int | None, end: int | None) -> tuple[int, int]:
-    """Return a period [start, end) with what was left out; 422 when it is empty."""
-    last = time.time_ns() if end is None else end
-    first = max(0, last - _DAY) if start is None else start
-    if first >= last:
-        raise invalid([FieldError(field="end", message="must be after start")])
-    return first, last

@@ -19,24 +19,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cift.api.metrics import RATE_LIMITED
 from cift.api.problems import Problem
 from cift.api.shared import Shared
+from cift.core.cache_rate import Grant, take
 
 LEASE_S = 0.05
 # What was taken and not used by then is gone: another worker may need it.
 LEASE_LASTS_S = 1.0
-
-# Keeps the theoretical arrival time of the next request, in microseconds, of the generic cell rate algorithm (ITU-T
-# I.371). Returns how many were granted, and else how long to wait for as many as are needed.
-_GCRA = """
-local now, interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local needed, wanted = tonumber(ARGV[4]), tonumber(ARGV[5])
-local tat = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
-local room = math.floor((now - tat) / interval + burst + 1e-6)
-if room < needed then return {0, math.ceil((needed - room) * interval)} end
-local granted = math.min(room, wanted)
-tat = tat + granted * interval
-redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
-return {granted, 0}
-"""
 
 
 @dataclass(slots=True)
@@ -72,28 +59,24 @@ class Rates:
                 lease.until = now + LEASE_LASTS_S
             lease.left -= count
 
-    async def _ask(self, key_id: str, lease: _Lease, needed: int) -> tuple[int, float]:
+    async def _ask(self, key_id: str, lease: _Lease, needed: int) -> Grant:
         wanted = max(needed, min(self._burst, math.floor(self._rate * LEASE_S)))
-        interval = 1e6 / self._rate
-        arguments = (time.time_ns() // 1000, interval, self._burst, needed, wanted)
 
-        async def granted(redis: Redis) -> list[int]:
-            answer: list[int] = await redis.eval(_GCRA, 1, f"rate:{key_id[:32]}", *map(str, arguments))
-            return answer
+        async def ask(redis: Redis) -> Grant:
+            name = key_id[:32]
+            return await take(redis, name, rate=self._rate, burst=self._burst, needed=needed, wanted=wanted)
 
-        answer = await self._shared.ask("rate", granted)
-        if answer is None:
-            return self._alone(lease, needed)
-        return int(answer[0]), int(answer[1]) / 1e6
+        answer = await self._shared.ask("rate", ask)
+        return self._alone(lease, needed) if answer is None else answer
 
-    def _alone(self, lease: _Lease, needed: int) -> tuple[int, float]:
+    def _alone(self, lease: _Lease, needed: int) -> Grant:
         now, interval = time.monotonic(), 1 / self._rate
         tat = max(now, lease.alone_tat)
         room = math.floor((now - tat) / interval + self._burst + 1e-6)
         if room < needed:
-            return 0, (needed - room) * interval
+            return Grant(0, (needed - room) * interval)
         lease.alone_tat = tat + needed * interval
-        return needed, 0.0
+        return Grant(needed, 0.0)
 
 
 def _too_often(wait_s: float) -> Problem:

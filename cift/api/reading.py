@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from cift.api.asked import Asked, known
 from cift.api.auth import Reader
 from cift.api.backend import Backend, Behind
 from cift.api.grid import on_lots
 from cift.api.models import Status
-from cift.api.paging import Cursor, End, Limit, Start, following, period, place
-from cift.api.problems import FieldError, Problem, described, invalid
+from cift.api.paging import Cursor, Limit, following, place
+from cift.api.problems import FieldError, described, invalid
 from cift.api.reports import (
     AccountView,
     BarsView,
@@ -33,7 +34,7 @@ from cift.api.terms import terms_of
 from cift.core.clickhouse.bars import INTERVALS
 from cift.core.clickhouse.orders import NEWEST, fills_query, orders_query
 from cift.core.clickhouse.trades import trades_query
-from cift.core.database import SYMBOL_PATTERN, Instrument
+from cift.core.database import SYMBOL_PATTERN
 from cift.core.messages import NewOrder
 
 router = APIRouter(prefix="/api/v1")
@@ -43,14 +44,6 @@ Interval = Literal["1s", "5s", "15s", "30s", LongInterval]
 MAX_BARS = 5000
 ANY = Annotated[str | None, Query(max_length=32, pattern=SYMBOL_PATTERN.replace(r"\Z", "$"), examples=["AAPL"])]
 _READ = (401, 403, 422, 503)
-
-
-def known(behind: Backend, symbol: str) -> Instrument:
-    """Return the instrument; 404 when there is none of that name."""
-    instrument = behind.reference.instrument(symbol)
-    if instrument is None:
-        raise Problem(404, "unknown_symbol", "No such instrument", "The symbol is not an instrument of this venue")
-    return instrument
 
 
 @router.get("/instruments", tags=["reference"], responses=described(401, 403, 503))
@@ -165,17 +158,9 @@ async def trades(symbol: str, behind: Behind, reader: Reader, cursor: Cursor = N
 
 
 @router.get("/bars/{symbol}", tags=["market data"], responses=described(*_READ, 404))
-async def bars(
-    symbol: str,
-    behind: Behind,
-    reader: Reader,
-    interval: Interval = "1m",
-    start: Start = None,
-    end: End = None,
-) -> BarsView:
+async def bars(asked: Asked, behind: Behind, reader: Reader, interval: Interval = "1m") -> BarsView:
     """Return the bars that begin in [start, end), oldest first."""
-    known(behind, symbol)
-    first, last = period(start, end)
+    symbol, first, last = asked.symbol, asked.first, asked.last
     if (last - first) / 1e9 > MAX_BARS * INTERVALS[interval]:
         raise invalid([FieldError(field="start", message=f"must not be more than {MAX_BARS} bars before the end")])
     frame = await behind.tables.ask(lambda clickhouse: clickhouse.get_bars(symbol, interval, first, last))

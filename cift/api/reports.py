@@ -180,6 +180,13 @@ class FlowView(Span):
     trades: int
 
 
+class QuoteFlowView(Span):
+    """What came to the best bid less what came to the best ask, from each of `steps` books to the next."""
+
+    ofi: float
+    steps: int
+
+
 class DayPnl(BaseModel):
     """What an account's fills of a day did in a symbol."""
 

@@ -10,11 +10,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
+from cift.api.asked import known
 from cift.api.auth import Reader, RiskOfficer
 from cift.api.backend import Backend, Behind
 from cift.api.outcome import decided, refusal_of, rejection
 from cift.api.problems import Problem, described
-from cift.api.reading import known
 from cift.api.risk_models import LimitsRequest, LimitsView, RiskView, StateRequest, StateView
 from cift.core.messages import (
     AccountLimitsSet,

@@ -12,7 +12,6 @@ value.
 from __future__ import annotations
 
 import hashlib
-import math
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import LockError
 
+from cift.core.cache_rate import take
 from cift.core.serialization import encode
 
 T = TypeVar("T")
@@ -60,19 +60,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SESSIONS = Key("session", Session, ttl_s=3600.0)
-
-# The generic cell rate algorithm (ITU-T I.371) by the server's clock: keeps the time, in microseconds, at which the
-# next one would come at the rate. Returns how long to wait, in microseconds; 0: granted.
-_GCRA = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local interval, burst, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local tat = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + interval * count
-local wait = tat - now - interval * burst
-if wait > 0.5 then return math.ceil(wait) end
-redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
-return 0
-"""
 
 
 class Values(ABC):
@@ -177,14 +164,10 @@ class Values(ABC):
         """Count `count` events of `name` against `rate` a second, of which up to `burst` may come at once.
 
         Return 0.0 where they may happen; else nothing is counted, and the seconds are returned after which they may.
+        ValueError for a rate that is none, or a count beyond the burst.
         """
-        if not (0 < rate < math.inf and 1 <= count <= burst):
-            raise ValueError(
-                f"found rate {rate}, burst {burst}, count {count}; expected a rate above 0 and count <= burst"
-            )
         async with self._call("rate"):
-            wait = await self.redis.eval(_GCRA, 1, f"limit:{name}", repr(1e6 / rate), str(burst), str(count))
-        return int(wait) / 1e6
+            return (await take(self.redis, name, rate=rate, burst=burst, needed=count, wanted=count)).wait_s
 
 
 def _hashed(token: str) -> str:

@@ -16,7 +16,7 @@ import msgspec
 from nats.errors import Error
 from nats.js.errors import NotFoundError
 
-from cift.core.matcher_state import SnapshotError
+from cift.core.matcher_state import Frozen, SnapshotError
 from cift.core.matching import Matcher
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import ForeignWriterError
@@ -33,6 +33,13 @@ class _Remembered(msgspec.Struct, frozen=True, kw_only=True):
     command: bytes
     decided: int
     matcher: bytes
+
+
+def _encode(frozen: Frozen, command: bytes, decided: int) -> bytes:
+    digest = hashlib.sha256(command).digest()
+    return msgspec.msgpack.encode(
+        _Remembered(sequence=frozen.sequence, command=digest, decided=decided, matcher=frozen.encode())
+    )
 
 
 class EngineMemory:
@@ -90,23 +97,20 @@ class EngineMemory:
     ) -> asyncio.Task[None]:
         """Take a snapshot now and store it in the background, once `published(decided)` says that it may be believed.
 
-        The matcher stands still for as long as its books are copied; `command` is the last one's bytes.
+        The matcher stands still for as long as its books are written down; what follows is done on a thread, as far as
+        Python lets it. `command` is the last one's bytes.
         """
-        data = msgspec.msgpack.encode(
-            _Remembered(
-                sequence=matcher.sequence,
-                command=hashlib.sha256(command).digest(),
-                decided=decided,
-                matcher=matcher.snapshot(),
-            )
-        )
         self._saved = matcher.sequence
-        self._saving = asyncio.create_task(self._save(self._saved, data, published(decided)))
+        self._saving = asyncio.create_task(self._save(matcher.freeze(), command, decided, published))
         return self._saving
 
-    async def _save(self, sequence: int, data: bytes, published: Awaitable[None]) -> None:
+    async def _save(
+        self, frozen: Frozen, command: bytes, decided: int, published: Callable[[int], Awaitable[None]]
+    ) -> None:
+        sequence = frozen.sequence
         try:
-            await published
+            data = await asyncio.to_thread(_encode, frozen, command, decided)
+            await published(decided)
             if self._snapshots is not None:
                 await self._snapshots.save(sequence, data)
                 log.info("snapshot %d: %.1f MB", sequence, len(data) / 1e6)

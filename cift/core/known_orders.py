@@ -22,6 +22,12 @@ class KnownOrders:
         known._owners = dict(owners)
         return known
 
+    def copy(self) -> KnownOrders:
+        """Return what is known at this moment."""
+        known = KnownOrders()
+        known._names, known._named, known._owners = self._names.copy(), self._named.copy(), self._owners.copy()
+        return known
+
     @property
     def names(self) -> list[tuple[int, str, int]]:
         """User, name and order, those named first before others."""

@@ -6,11 +6,6 @@ relies on it to find out, after a crash, what it had already said.
 
 from __future__ import annotations
 
-import hashlib
-import struct
-from dataclasses import dataclass
-from decimal import Decimal
-
 import msgspec
 from cift_core import FastOrderBook, OrderError
 from cift_core import Fill as CoreFill
@@ -26,7 +21,8 @@ from cift.core.entering import (
     price_to_judge,
 )
 from cift.core.known_orders import KnownOrders
-from cift.core.matcher_state import MarketState, MatcherState, SnapshotError, load, save
+from cift.core.market import Market
+from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
     Accepted,
     AnyCommand,
@@ -53,30 +49,13 @@ from cift.core.messages import (
 from cift.core.risk_control import RiskControl, Wanted
 
 
-@dataclass(slots=True)
-class _Market:
-    """One symbol's book, and its lots: positions are counted in whole lots, so that no sum ever drifts."""
-
-    book: FastOrderBook
-    lot_size: float
-    decimals: int
-    special: bool = False
-    """Whether any order was more than plain: others' orders may trade, shrink or expire in its commands."""
-
-    def lots(self, quantity: float) -> int:
-        return round(quantity / self.lot_size)
-
-    def quantity(self, lots: int) -> float:
-        return round(lots * self.lot_size, self.decimals)
-
-
 class Matcher:
     """Books, positions and limits of everybody, driven by the journal's commands in order."""
 
     def __init__(self) -> None:
         self.sequence = 0
         self.touched: set[str] = set()
-        self._markets: dict[str, _Market] = {}
+        self._markets: dict[str, Market] = {}
         self._positions: dict[tuple[int, str], int] = {}
         self._risk = RiskControl()
         self._known = KnownOrders()
@@ -139,7 +118,10 @@ class Matcher:
     def _control(self, seq: int, command: RiskCommand) -> AnyEvent:
         try:
             if isinstance(command, KillSwitch):
-                return self._risk.switch(seq, command)
+                event = self._risk.switch(seq, command)
+                for symbol, market in self._markets.items():
+                    self._bar(symbol, market.book)
+                return event
             return self._risk.limit_account(seq, command)
         except Refused as refusal:
             refused = self._rejected(seq, command, refusal.code, str(refusal))
@@ -147,6 +129,11 @@ class Matcher:
             refused = self._rejected(seq, command, "out_of_range", str(error))
         # Under a name of its own: the newest event of a name is what holds.
         return msgspec.structs.replace(refused, symbol=f"{command.symbol}.refused")
+
+    def _bar(self, symbol: str, book: FastOrderBook) -> None:
+        """Have the stops cancelled that fire for whom the kill switch has halted: they ask nobody else."""
+        everybody, accounts = self._risk.halted(symbol)
+        book.set_barred(accounts, everybody=everybody)
 
     @staticmethod
     def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
@@ -162,37 +149,31 @@ class Matcher:
 
     def state_hash(self) -> int:
         """Return 64 bits that are equal exactly when books, positions and limits are equal."""
-        digest = hashlib.blake2b(digest_size=8)
-        digest.update(struct.pack("<Q", self.sequence))
-        for symbol in sorted(self._markets):
-            market = self._markets[symbol]
-            digest.update(f"{symbol}:{market.book.tick_size!r}:{market.lot_size!r}:".encode())
-            digest.update(struct.pack("<Q", market.book.state_hash()))
-        for (user_id, symbol), lots in sorted(self._positions.items()):
-            digest.update(f"{user_id}:{symbol}:{lots};".encode())
-        for part in self._risk.digest():
-            digest.update(part)
-        return int.from_bytes(digest.digest(), "little")
+        markets = [
+            HashedMarket(symbol, market.book.tick_size, market.lot_size, market.book.state_hash())
+            for symbol, market in self._markets.items()
+        ]
+        return state_hash(self.sequence, markets, self._positions, self._risk.digest())
+
+    def freeze(self) -> Frozen:
+        """Return the state at this moment, to be encoded while the matcher goes on."""
+        return Frozen(
+            sequence=self.sequence,
+            markets=[
+                MarketState(symbol, market.book.tick_size, market.lot_size, market.special, market.book.snapshot())
+                for symbol, market in self._markets.items()
+            ],
+            positions=self._positions.copy(),
+            known=self._known.copy(),
+            limits=self._risk.limits,
+            account_limits=self._risk.own,
+            switches=self._risk.switches,
+            risk=list(self._risk.digest()),
+        )
 
     def snapshot(self) -> bytes:
         """Return everything that the next commands are decided from, for `restore`."""
-        markets = [
-            MarketState(symbol, market.book.tick_size, market.lot_size, market.special, market.book.snapshot())
-            for symbol, market in self._markets.items()
-        ]
-        return save(
-            MatcherState(
-                sequence=self.sequence,
-                hash=self.state_hash(),
-                limits=self._risk.limits,
-                markets=markets,
-                positions=[(user_id, symbol, lots) for (user_id, symbol), lots in self._positions.items()],
-                names=self._known.names,
-                owners=self._known.owners,
-                account_limits=self._risk.own,
-                switches=self._risk.switches,
-            )
-        )
+        return self.freeze().encode()
 
     @classmethod
     def restore(cls, snapshot: bytes) -> Matcher:
@@ -214,7 +195,8 @@ class Matcher:
                 book.restore(each.book)
             except ValueError as error:
                 raise SnapshotError(f"book of {each.symbol}: {error}") from None
-            matcher._markets[each.symbol] = _Market(book, each.lot_size, _decimals(each.lot_size), each.special)
+            matcher._bar(each.symbol, book)
+            matcher._markets[each.symbol] = Market(book, each.lot_size, each.special)
         matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
         matcher._known = KnownOrders.restore(state.names, state.owners)
         matcher.touched = set(matcher._markets)
@@ -241,10 +223,11 @@ class Matcher:
         if market is not None and market.lot_size != command.lot_size:
             for key in [key for key in self._positions if key[1] == command.symbol]:
                 self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
-        self._markets[command.symbol] = _Market(book, command.lot_size, _decimals(command.lot_size))
+        self._bar(command.symbol, book)
+        self._markets[command.symbol] = Market(book, command.lot_size)
         self.touched.add(command.symbol)
 
-    def _check(self, command: NewOrder, market: _Market) -> None:
+    def _check(self, command: NewOrder, market: Market) -> None:
         """Refuse what the book would not: a second live order of one name, and what risk forbids."""
         name = command.client_order_id
         if (taken := self._known.with_name(command.user_id, name)) is not None:
@@ -260,7 +243,7 @@ class Matcher:
         self._judge(command, command.side, quantity, price, market)
 
     def _judge(
-        self, command: NewOrder | ModifyOrder, side: Side, quantity: float, price: float | None, market: _Market
+        self, command: NewOrder | ModifyOrder, side: Side, quantity: float, price: float | None, market: Market
     ) -> None:
         """Refuse what risk forbids; `price` is None if nothing would be traded."""
         if self._risk.limits is None:
@@ -272,7 +255,7 @@ class Matcher:
         if price is not None:
             self._risk.judge(wanted, price)
 
-    def _new(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
+    def _new(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         self._check(command, market)
         book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
         fills: list[CoreFill]
@@ -323,7 +306,7 @@ class Matcher:
             )  # fmt: skip
         return events
 
-    def _new_special(self, seq: int, command: NewOrder, market: _Market) -> list[AnyEvent]:
+    def _new_special(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         """Open an order in a book where what happens to one order may move others."""
         book, user_id = market.book, command.user_id
         if command.reduce_only:
@@ -342,7 +325,7 @@ class Matcher:
         )  # fmt: skip
         return [accepted, *self._followed(seq, command, market, fills)]
 
-    def _followed(self, seq: int, command: UserCommand, market: _Market, fills: list[CoreFill]) -> list[AnyEvent]:
+    def _followed(self, seq: int, command: UserCommand, market: Market, fills: list[CoreFill]) -> list[AnyEvent]:
         """Return what the last command of the book caused, whoever's orders; what a user asked for is told apart."""
         book, symbol, ts = market.book, command.symbol, command.ts
         events: list[AnyEvent] = []
@@ -375,7 +358,7 @@ class Matcher:
                 self._known.forget(order_id)
         return events
 
-    def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: _Market) -> list[AnyEvent]:
+    def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: Market) -> list[AnyEvent]:
         match command:
             case CancelOrder():
                 event: AnyEvent = cancel(seq, command, market.book)
@@ -390,7 +373,7 @@ class Matcher:
             return [event]
         return [event, *self._followed(seq, command, market, market.book.fills())]
 
-    def _modify(self, seq: int, command: ModifyOrder, market: _Market) -> Modified:
+    def _modify(self, seq: int, command: ModifyOrder, market: Market) -> Modified:
         book = market.book
         side, price, quantity = to_be(command, book)
         self._judge(command, side, quantity, price or market_price(side, book), market)
@@ -402,7 +385,7 @@ class Matcher:
             price=price, quantity=quantity, resting=order.quantity if order else 0.0,
         )  # fmt: skip
 
-    def _mass_cancel(self, seq: int, command: MassCancel, market: _Market) -> list[AnyEvent]:
+    def _mass_cancel(self, seq: int, command: MassCancel, market: Market) -> list[AnyEvent]:
         cancelled = mass_cancel(seq, command, market.book)
         count = MassCancelled(
             symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=True,
@@ -413,11 +396,6 @@ class Matcher:
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)
         self._positions[key] = self._positions.get(key, 0) + lots
-
-
-def _decimals(lot_size: float) -> int:
-    exponent = Decimal(repr(lot_size)).normalize().as_tuple().exponent
-    return max(0, -int(exponent))
 
 
 def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:

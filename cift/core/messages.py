@@ -127,7 +127,8 @@ class SetAccountLimits(Command, frozen=True, kw_only=True, tag="account_limits")
 class KillSwitch(Command, frozen=True, kw_only=True, tag="kill_switch"):
     """Set the state of the account `user_id`, of an instrument (`user_id` 0), or of everything (neither).
 
-    Halted: no order passes but a cancel. Reducing: only orders that reduce the position do. Orders that rest stay.
+    Halted: no order passes but a cancel, and a stop that fires is cancelled ("kill_switch"). Reducing: only orders that
+    reduce the position pass. Orders that rest stay, and may trade.
     `symbol` is `_state`, `_state.account.<account>` or `_state.symbol.<SYMBOL>`; `by` is the account whose key asked.
     """
 

@@ -142,6 +142,11 @@ class RiskControl:
         places = ((0, ""), (0, symbol), (user_id, ""))
         return max((self._states.get(place, "active") for place in places), key=STATES.index)
 
+    def halted(self, symbol: str) -> tuple[bool, list[int]]:
+        """Return whether nobody may trade a symbol, and the accounts that may not trade anything."""
+        accounts = [account for (account, _), state in sorted(self._states.items()) if account and state == "halted"]
+        return self.state(0, symbol) == "halted", accounts
+
     def check_state(self, wanted: Wanted, book: FastOrderBook) -> None:
         """Refuse what the state forbids: everything when halted, what doesn't reduce the position when reducing.
 

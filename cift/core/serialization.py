@@ -41,7 +41,7 @@ class Decoder(Generic[T]):
         except msgspec.ValidationError as error:
             problem, _, path = str(error).partition(" - at `")
             raise MessageError(self._kind, path.rstrip("`").removeprefix("$").lstrip("."), problem) from None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MessageError(self._kind, "", str(error)) from None
         if (version := getattr(message, "v", SCHEMA_VERSION)) != SCHEMA_VERSION:
             raise MessageError(self._kind, "v", f"found schema version {version}, expected {SCHEMA_VERSION}")

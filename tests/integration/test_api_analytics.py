@@ -19,6 +19,7 @@ SECOND = 10**9
 DAY = 86_400 * SECOND
 ROUTES = (
     "positions", "pnl", "analytics/vwap?symbol=AAPL", "analytics/volatility?symbol=AAPL", "analytics/ofi?symbol=AAPL",
+    "analytics/quote-ofi?symbol=AAPL",
     "analytics/pnl-by-day", "analytics/top-symbols", "analytics/strategy-performance",
 )  # fmt: skip
 
@@ -97,6 +98,15 @@ async def test_what_traded_is_averaged_ranked_and_its_flow_told(trading_stack: S
         assert (average["vwap"], average["volume"], average["notional"]) == (152 / 5, 5, 152)
         flow = await _get(maker, "analytics/ofi", symbol="META")
         assert (flow["buy_volume"], flow["sell_volume"], flow["imbalance"]) == (4, 1, 0.6)
+        async with ClickHouseManager(trading_stack.settings) as clickhouse:
+            books = [
+                {"ts": now + seq, "symbol": "META", "seq": seq, "bid_prices": [bid], "bid_quantities": [2.0],
+                 "ask_prices": [31.0], "ask_quantities": [5.0 - seq]}
+                for seq, bid in enumerate((29.0, 30.0))
+            ]  # fmt: skip
+            await clickhouse.insert_order_book_snapshots(books)
+        quotes = await _get(maker, "analytics/quote-ofi", symbol="META", start=now, end=now + 2)
+        assert (quotes["ofi"], quotes["steps"]) == (3.0, 1)  # 2 came to the bid, 1 left the ask
         ahead = now + 120 * SECOND
         top = await _get(maker, "analytics/top-symbols", start=now - 600 * SECOND, end=ahead)
         assert ("META", 5, 3) in [(each["symbol"], each["volume"], each["trades"]) for each in top]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import statistics
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+from cift_core import FastMarketData
 
 from cift.core.clickhouse_manager import ClickHouseManager
 from tests.integration.test_clickhouse_manager import NOON, NOON_NS, SECOND, ch, execution, tick
@@ -116,6 +119,42 @@ async def test_vwap_and_order_flow(ch: ClickHouseManager) -> None:
         (2.0, 0.0, 1.0, 1),
     ]
     assert (await ch.get_vwap("NONE", NOON, NOON + HOUR)).height == 0
+
+
+async def test_the_flow_of_quotes_is_the_core_s(ch: ClickHouseManager) -> None:
+    chance = random.Random(4)
+    bids = np.array([float(chance.randint(98, 100)) for _ in range(50)])
+    asks = bids + [float(chance.randint(1, 3)) for _ in bids]
+    bid_volumes, ask_volumes = (np.array([float(chance.randint(1, 9)) for _ in bids]) for _ in range(2))
+    columns = zip(bids.tolist(), bid_volumes.tolist(), asks.tolist(), ask_volumes.tolist(), strict=True)
+    rows = [
+        {
+            "ts": NOON + timedelta(seconds=5 * seq), "symbol": "AAPL", "seq": seq, "bid_prices": [bid, 1.0],
+            "bid_quantities": [bid_volume, 7.0], "ask_prices": [ask, 200.0], "ask_quantities": [ask_volume, 7.0],
+        }
+        for seq, (bid, bid_volume, ask, ask_volume) in enumerate(columns)
+    ]  # fmt: skip
+    for each in (rows, rows[:7]):  # some come twice
+        await ch.insert_order_book_snapshots(each)
+    steps = FastMarketData().order_flow_imbalance(bids, bid_volumes, asks, ask_volumes)
+    whole = await ch.get_quote_flow("AAPL", NOON, NOON + HOUR, interval=None)
+    assert whole.rows() == [(NOON, "AAPL", steps.sum(), 49)]
+    minutes = await ch.get_quote_flow("AAPL", NOON, NOON + HOUR)
+    assert minutes["steps"].to_list() == [11, 12, 12, 12, 2]
+    assert minutes["ofi"].to_list() == [float(steps[12 * at : 12 * at + 12].sum()) for at in range(5)]
+
+
+async def test_a_side_that_empties_is_flow_too(ch: ClickHouseManager) -> None:
+    names = ("bid_prices", "bid_quantities", "ask_prices", "ask_quantities")
+    nothing: dict[str, Any] = {name: [] for name in names}
+    bid, ask = {"bid_prices": [10.0], "bid_quantities": [3.0]}, {"ask_prices": [11.0], "ask_quantities": [2.0]}
+    rows = [
+        nothing | book | {"ts": NOON + timedelta(minutes=seq), "symbol": "AAPL", "seq": seq}
+        for seq, book in enumerate((nothing, bid, nothing, ask))
+    ]
+    await ch.insert_order_book_snapshots(rows)
+    assert (await ch.get_quote_flow("AAPL", NOON, NOON + HOUR))["ofi"].to_list() == [3.0, -3.0, -2.0]
+    assert (await ch.get_quote_flow("AAPL", NOON, NOON + timedelta(seconds=1))).height == 0
 
 
 async def test_volatility(ch: ClickHouseManager) -> None:

@@ -172,6 +172,50 @@ async def test_positions_accounts_and_books_over_time(nats: NatsManager, recorde
         assert books["bid_prices"].to_list() == [[99.0]]
 
 
+async def test_what_is_no_message_is_left_out_and_told(nats: NatsManager, recorder: Service, chdb: ChdbServer) -> None:
+    market = Market(nats)
+    async with recorder:
+        await market.trade(10)
+        for subject in ("events.AAPL", "market.trades.AAPL"):
+            for data in (b"", b"{", b'{"type":"fill"}', b'{"type":"trade","symbol":"\xff"}', b"\x00" * 1000):
+                await nats.js.publish(subject, data)
+        await market.trade(10)
+        await stored(chdb, market)
+        assert recorder.text().count(" is left out: event: ") == 5
+        assert recorder.text().count(" is left out: market data: ") == 5
+        assert await recorder.stop() == 0
+
+
+async def test_a_table_that_is_behind_is_filled_and_the_others_have_nothing_twice(
+    nats: NatsManager, recorder: Service, chdb: ChdbServer
+) -> None:
+    market = Market(nats)
+    with chdb.client("cift_analytics") as client:
+        for table in ("trade_executions", "position_history_analytics", "order_events"):
+            async with recorder:
+                await market.trade(20)
+                await stored(chdb, market)
+                assert await recorder.stop() == 0
+            # A copy of the table from before is put back.
+            client.command(f"CREATE TABLE copy AS {table}")
+            client.command(f"INSERT INTO copy SELECT * FROM {table} WHERE stream_seq <= 9")
+            client.command(f"DROP TABLE {table} SYNC")
+            client.command(f"RENAME TABLE copy TO {table}")
+        async with recorder:
+            await stored(chdb, market)
+            wanted = 2 * market.fills + market.fills // 5
+            for _ in range(100):
+                rows, events = client.query("SELECT count(), uniqExact(stream_seq) FROM order_events").result_rows[0]
+                if rows == wanted:
+                    break
+                await asyncio.sleep(0.1)
+            assert (rows, events) == (wanted, market.fills + market.fills // 5)
+            held = client.command(
+                "SELECT argMax(quantity, stream_seq) FROM position_history_analytics WHERE account_id = 1"
+            )
+            assert held == 2.0 * market.fills
+
+
 async def test_of_two_recorders_one_records(
     nats: NatsManager, recorder: Service, chdb: ChdbServer, tmp_path: Path
 ) -> None:

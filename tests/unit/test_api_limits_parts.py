@@ -14,12 +14,8 @@ from cift.api.rates import Rates
 from cift.api.shared import Shared
 from cift.api.signatures import Claim, Nonces
 from cift.core.cache import Cache
-from cift.core.clickhouse.orders import order_events
 from cift.core.config import Settings
-from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, KillSwitchSet, MassCancelled, Modified, Rejected
 from cift.core.signing import key_id, signature, signing_secret
-
-WHO = {"symbol": "AAPL", "ts": 5, "seq": 9, "pos": 0, "user_id": 1, "order_id": 9}
 
 
 @pytest.fixture
@@ -62,31 +58,6 @@ def test_a_signature_is_over_all_of_it_and_its_secret_is_not_the_hash_that_names
         changed = (*asked[:index], other, *asked[index + 1 :])
         assert signature(secret, *changed) != signed  # type: ignore[arg-type]
     assert signature(b"x" * 32, *asked) != signed
-
-
-def test_a_fill_is_a_row_for_each_of_its_orders() -> None:
-    fill = Fill(**WHO, side="buy", price=2.0, quantity=3.0, maker_order_id=4, maker_user_id=7)
-    taker, maker = order_events(fill, 12)
-    assert (taker["account_id"], taker["order_id"], taker["side"], taker["liquidity"]) == (1, 9, "buy", "taker")
-    assert (maker["account_id"], maker["order_id"], maker["side"], maker["liquidity"]) == (7, 4, "sell", "maker")
-    assert {row["stream_seq"] for row in (taker, maker)} == {12}
-
-
-@pytest.mark.parametrize(
-    ("event", "kinds"),
-    [
-        (Accepted(**WHO, side="buy", quantity=3.0), ["accepted"]),
-        (Cancelled(**WHO, quantity=1.0), ["cancelled"]),
-        (Modified(**WHO, quantity=1.0), ["modified"]),
-        (Rejected(**WHO, code="x", reason="y"), ["rejected"]),
-        (Rejected(**WHO | {"order_id": 4}, code="not_owner", reason="of a change"), []),
-        (Rejected(**WHO | {"user_id": 0}, code="unreadable", reason="of nobody"), []),
-        (MassCancelled(**WHO, count=0), []),
-        (KillSwitchSet(**WHO, state="halted"), []),
-    ],
-)
-def test_which_events_are_of_an_order(event: AnyEvent, kinds: list[str]) -> None:
-    assert [row["kind"] for row in order_events(event, 12)] == kinds
 
 
 def test_a_cursor_is_a_place_in_its_own_list_alone() -> None:

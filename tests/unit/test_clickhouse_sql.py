@@ -78,6 +78,7 @@ def test_one_server_s_checksums_are_those_that_it_has_stored() -> None:
         3: "22fdc52f0e9510ac",
         4: "18a7f0d0cf6aad58",
         5: "bdca7d496e9dff4f",
+        6: "7c78956864696712",
     }
 
 

@@ -291,6 +291,22 @@ def test_a_stop_holds_while_it_waits_and_is_booked_when_it_fires(desk: Desk) -> 
     assert desk.exchange.user(1).held == 0.0  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("scope", [{"user_id": 1}, {"symbol": "AAPL", "user_id": 1}])
+def test_a_stop_that_fires_while_its_owner_is_halted_is_cancelled(desk: Desk, scope: dict[str, Any]) -> None:
+    desk.send(Op.STOP, 1, side=0, quantity=4, trigger=11.0)
+    desk.send(Op.STOP, 4, side=0, quantity=3, trigger=11.0)
+    desk.limit(2, 1, 11.0, 1)
+    desk.limit(2, 1, 12.0, 9)
+    desk.exchange.set_state("halted", **scope)
+    assert desk.limit(3, 0, 11.0, 1) == [
+        ("fill", 5, 1.0), ("triggered", 1, 0.0), ("cancelled", 1, 4.0), ("triggered", 2, 0.0), ("fill", 2, 3.0),
+        ("accepted", 5, 0.0),
+    ]  # fmt: skip
+    account = desk.exchange.account(1, "AAPL")
+    assert (account.position, account.open_buy) == (0.0, 0.0)
+    assert desk.exchange.user(1).held == 0.0  # type: ignore[union-attr]
+
+
 def test_a_mass_cancel_by_user_side_and_price(desk: Desk) -> None:
     for price in (8.0, 9.0, 10.0):
         desk.limit(1, 0, price, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -93,6 +94,18 @@ def test_names_and_owners_are_kept_of_live_orders_alone(seed: int) -> None:
         known = {order_id for *_, order_id in matcher._known.names} | dict(matcher._known.owners).keys()
         gone = {order_id for order_id in known - live if not any(book.order(order_id) for book in books)}
         assert not gone, command
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_frozen_stays_as_it_was_while_the_matcher_goes_on(seed: int) -> None:
+    commands, matcher = _commands(900, seed), Matcher()
+    _run(matcher, commands[:600])
+    snapshot, state, frozen = matcher.snapshot(), matcher.state_hash(), matcher.freeze()
+    with ThreadPoolExecutor(1) as thread:
+        encoding = thread.submit(frozen.encode)
+        _run(matcher, commands[600:])
+        assert encoding.result() == frozen.encode() == snapshot
+    assert Matcher.restore(snapshot).state_hash() == state != matcher.state_hash()
 
 
 def test_an_empty_matcher_has_a_snapshot() -> None:

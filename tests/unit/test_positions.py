@@ -7,14 +7,27 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import polars as pl
 import pytest
 
 from cift.core.messages import Fill, Side
-from cift.core.positions import PERIOD_NS, Accounts, Held
+from cift.core.recording.accounts import Accounts
+from tests.property.recording import of_events, stored
+
+PERIOD_NS = 60 * 10**9
 
 
-def accounts() -> Accounts:
-    return Accounts(value=1000.0, max_leverage=4.0, currency="USD")
+class Book(Accounts):
+    """Accounts that are told of one fill at a time."""
+
+    def apply(self, fill: Fill, seq: int) -> list[dict[str, Any]]:
+        rows, told, left_out = of_events(stored([fill], seq), self.positions, self.last)
+        assert (told, left_out) == ([], [])
+        return rows["positions"]
+
+
+def accounts() -> Book:
+    return Book(value=1000.0, max_leverage=4.0, currency="USD")
 
 
 def fill(seq: int, side: Side, price: float, quantity: float, *, taker: int = 1, maker: int = 2, **more: Any) -> Fill:
@@ -23,22 +36,27 @@ def fill(seq: int, side: Side, price: float, quantity: float, *, taker: int = 1,
 
 
 def test_opening_closing_and_turning() -> None:
-    held = Held()
-    for quantity, price, wanted in (
-        (10, 100.0, Held(10.0, 100.0, 0.0)),
-        (10, 120.0, Held(20.0, 110.0, 0.0)),
-        (-5, 130.0, Held(15.0, 110.0, 100.0)),
-        (-20, 100.0, Held(-5.0, 100.0, -50.0)),
-        (-5, 90.0, Held(-10.0, 95.0, -50.0)),
-        (10, 80.0, Held(0.0, 0.0, 100.0)),
+    book = accounts()
+    for seq, (quantity, price, wanted) in enumerate(
+        (
+            (10, 100.0, (10.0, 100.0, 0.0)),
+            (10, 120.0, (20.0, 110.0, 0.0)),
+            (-5, 130.0, (15.0, 110.0, 100.0)),
+            (-20, 100.0, (-5.0, 100.0, -50.0)),
+            (-5, 90.0, (-10.0, 95.0, -50.0)),
+            (10, 80.0, (0.0, 0.0, 100.0)),
+        ),
+        1,
     ):
-        held = held.after(float(quantity), price)
-        assert held == wanted
+        row, _ = book.apply(fill(seq, "buy" if quantity > 0 else "sell", price, float(abs(quantity))), seq)
+        assert (row["quantity"], row["average_price"], row["realized_pnl"]) == wanted
 
 
 def test_what_is_closed_is_nothing() -> None:
-    held = Held().after(0.1, 10.0).after(0.2, 10.0).after(-0.3, 10.0)
-    assert held.quantity == 0.0
+    book = accounts()
+    for seq, (side, quantity) in enumerate((("buy", 0.1), ("buy", 0.2), ("sell", 0.3)), 1):
+        taker, maker = book.apply(fill(seq, side, 10.0, quantity), seq)  # type: ignore[arg-type]
+    assert (taker["quantity"], maker["quantity"]) == (0.0, 0.0)
 
 
 def test_money_is_neither_made_nor_lost() -> None:
@@ -101,15 +119,17 @@ def test_a_restart_goes_on_as_if_there_had_been_none() -> None:
         )
         for seq in range(1, 200)
     ]  # fmt: skip
-    whole, rows, snapshots = accounts(), [], []
+    whole, rows, snapshots = accounts(), list[Any](), list[Any]()
     for seq, each in enumerate(fills, 1):
         snapshots += whole.ended(each.ts)
         rows += whole.apply(each, seq)
     for cut in (0, 1, 37, 120, 198):
         again = accounts()
         latest = {(row["account_id"], row["symbol"]): row for row in rows if row["stream_seq"] <= cut}
-        again.load(sorted(latest.values(), key=lambda row: row["stream_seq"]))
-        more, told = [], []
+        if latest:
+            again.load(pl.DataFrame(sorted(latest.values(), key=lambda row: row["stream_seq"])))
+        assert again.last == cut
+        more, told = list[Any](), list[Any]()
         for seq, each in enumerate(fills[cut:], cut + 1):
             told += again.ended(each.ts)
             more += again.apply(each, seq)

@@ -45,6 +45,8 @@ def test_an_event_survives_the_journey_with_its_id() -> None:
         (b'{"type":"cancel","v":0,"symbol":"A","ts":1,"user_id":1,"order_id":1}', "v"),
         (b'{"type":', ""),
         (b"\xff", ""),
+        (b'{"type":"cancel","symbol":"\xff","ts":1,"user_id":1,"order_id":1}', ""),
+        (b'{"type":"cancel","symbol":"A","ts":1,"user_id":1,"order_id":1,"more":' + b"[" * 100_000, ""),
     ],
 )
 def test_an_error_names_the_field(data: bytes, field: str) -> None:

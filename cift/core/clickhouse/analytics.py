@@ -47,10 +47,11 @@ SELECT account_id, toString(p.symbol) AS symbol,
        argMax(p.average_price, p.stream_seq) AS average_price,
        argMax(p.realized_pnl, p.stream_seq) AS realized_pnl,
        argMax(p.mark_price, p.stream_seq) AS mark_price,
-       toUnixTimestamp64Nano(argMax(p.ts, p.stream_seq)) AS ts
+       toUnixTimestamp64Nano(argMax(p.ts, p.stream_seq)) AS ts,
+       max(p.stream_seq) AS stream_seq
 FROM position_history_analytics AS p
 GROUP BY account_id, symbol
-ORDER BY max(p.stream_seq)
+ORDER BY stream_seq
 """
 
 # What was realized in a bucket is what the last fill in it left, less what the last fill before it had.
@@ -111,6 +112,33 @@ _FLOW_COLUMNS = """sumIf(t.quantity, t.side = 'buy') AS buy_volume,
        if(buy_volume + sell_volume = 0, 0., (buy_volume - sell_volume) / (buy_volume + sell_volume)) AS imbalance,
        count() AS trades"""
 
+# A side that is empty has no quantity, at a price beyond all others.
+_QUOTES = """
+SELECT {bucket} AS ts, any(book_symbol) AS symbol,
+       sum(if(bid >= bid_before, bid_quantity, 0) - if(bid <= bid_before, bid_quantity_before, 0)
+           - if(ask <= ask_before, ask_quantity, 0) + if(ask >= ask_before, ask_quantity_before, 0)) AS ofi,
+       count() AS steps
+FROM (
+    SELECT at, book_symbol, bid, bid_quantity, ask, ask_quantity,
+           lagInFrame(bid) OVER w AS bid_before, lagInFrame(bid_quantity) OVER w AS bid_quantity_before,
+           lagInFrame(ask) OVER w AS ask_before, lagInFrame(ask_quantity) OVER w AS ask_quantity_before,
+           row_number() OVER w AS place
+    FROM (
+        SELECT b.ts AS at, b.seq AS seq, toString(b.symbol) AS book_symbol,
+               if(empty(b.bid_prices), -inf, b.bid_prices[1]) AS bid, b.bid_quantities[1] AS bid_quantity,
+               if(empty(b.ask_prices), inf, b.ask_prices[1]) AS ask, b.ask_quantities[1] AS ask_quantity
+        FROM order_book_snapshots AS b FINAL
+        WHERE b.symbol = {symbol:String}
+          AND b.ts >= fromUnixTimestamp64Nano({first:Int64}, 'UTC')
+          AND b.ts < fromUnixTimestamp64Nano({last:Int64}, 'UTC')
+    )
+    WINDOW w AS (ORDER BY at, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+)
+WHERE place > 1
+GROUP BY ts
+ORDER BY ts
+"""
+
 _VOLATILITY = """
 SELECT any(bar_symbol) AS symbol,
        count() AS bars,
@@ -155,7 +183,8 @@ class Analytics(Asking):
     async def get_last_positions(self) -> pl.DataFrame:
         """Return the last stored row of every position of every account, oldest first, for who goes on from there.
 
-        Columns: account_id, symbol, quantity, average_price, realized_pnl, mark_price and ts (nanoseconds since 1970).
+        Columns: account_id, symbol, quantity, average_price, realized_pnl, mark_price, ts (nanoseconds since 1970) and
+        stream_seq.
         """
         return await self._ask(Query(_LAST_POSITIONS, {}))
 
@@ -202,6 +231,18 @@ class Analytics(Asking):
         """
         return await self._ask(_traded(_FLOW_COLUMNS, symbol, start, end, interval))
 
+    async def get_quote_flow(
+        self, symbol: str, start: Instant, end: Instant, *, interval: str | None = "1m"
+    ) -> pl.DataFrame:
+        """Return the order flow imbalance of the stored books by `interval`, or in the whole period (None).
+
+        Columns: ts (Datetime ms UTC, start), symbol, ofi (a quantity, greater than 0 where more came to the bid) and
+        steps (from one book of the period to the next; each counts where its second book is). `ofi` sums the e_n of
+        Cont, Kukanov, Stoikov (2014, arXiv 1011.6402), which `cift_core.FastMarketData` has for every change; here
+        they are of books that the recorder stores CIFT_RECORDER_BOOK_S apart.
+        """
+        return await self._ask(_bucketed(_QUOTES, "at", symbol, start, end, interval))
+
     async def get_volatility(
         self, symbol: str, start: Instant, end: Instant, *, interval: str = "1m", year_s: float = YEAR_S
     ) -> pl.DataFrame:
@@ -227,10 +268,15 @@ def _or_any(symbol: str | None) -> str:
 
 
 def _traded(columns: str, symbol: str, start: Instant, end: Instant, interval: str | None) -> Query:
+    return _bucketed(_TRADED.replace("{columns}", columns), "t.ts", symbol, start, end, interval)
+
+
+def _bucketed(sql: str, moment: str, symbol: str, start: Instant, end: Instant, interval: str | None) -> Query:
+    """Return a question of a symbol whose rows, each of a `moment`, are put together by interval."""
     first, last = period(start, end)
     params: dict[str, int | str | float] = {"symbol": check_symbol(symbol), "first": first, "last": last}
     bucket = _ONE_BUCKET
     if interval is not None:
-        bucket = _BUCKET.replace("h.ts", "t.ts")
+        bucket = _BUCKET.replace("h.ts", moment)
         params["seconds"] = seconds_of(interval)
-    return Query(_TRADED.replace("{bucket}", bucket).replace("{columns}", columns), params)
+    return Query(sql.replace("{bucket}", bucket), params)

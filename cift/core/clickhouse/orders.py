@@ -1,11 +1,8 @@
-"""The table order_events: rows made of the engine's events, and the queries for an account's orders and fills."""
+"""The queries for an account's orders and fills in the table order_events."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from cift.core.clickhouse.bars import Query
-from cift.core.messages import Accepted, AnyEvent, Cancelled, Fill, Modified, Reduced, Rejected
 
 # An order is first accepted or rejected; `set` events say what is left of it, `gone` ones what was taken off since.
 _ORDERS = """
@@ -46,48 +43,6 @@ LIMIT {limit:UInt64}
 _SPECK = 1e-12
 NEWEST = 2**63 - 1
 Bound = dict[str, int | float | str]
-
-
-def order_events(event: AnyEvent, stream_seq: int) -> list[dict[str, Any]]:
-    """Return the rows of an event: none, one, or one for each side of a fill."""
-    row: dict[str, Any] = {
-        "stream_seq": stream_seq,
-        "command_seq": event.seq,
-        "pos": event.pos,
-        "ts": event.ts,
-        "account_id": event.user_id,
-        "order_id": event.order_id,
-        "symbol": event.symbol,
-        "side": "unknown",
-        "liquidity": "none",
-        "price": None,
-        "quantity": 0.0,
-        "client_order_id": "",
-        "reason": "",
-    }
-    match event:
-        case Accepted():
-            name = event.client_order_id or ""
-            said = {"side": event.side, "price": event.price, "quantity": event.quantity, "client_order_id": name}
-            return [row | said | {"kind": "accepted"}]
-        case Fill():
-            row |= {"kind": "fill", "price": event.price, "quantity": event.quantity}
-            other = "sell" if event.side == "buy" else "buy"
-            whose = {"account_id": event.maker_user_id, "order_id": event.maker_order_id}
-            return [
-                row | {"side": event.side, "liquidity": "taker"},
-                row | whose | {"side": other, "liquidity": "maker"},
-            ]
-        case Cancelled():
-            return [row | {"kind": "cancelled", "quantity": event.quantity, "reason": event.reason}]
-        case Reduced():
-            return [row | {"kind": "reduced", "quantity": event.remaining}]
-        case Modified():
-            return [row | {"kind": "modified", "price": event.price, "quantity": event.quantity}]
-        case Rejected() if event.seq == event.order_id and event.user_id:
-            return [row | {"kind": "rejected", "reason": event.code}]
-        case _:
-            return []  # a change refused, which left the order as it was, or nothing that happened to an order
 
 
 def orders_query(account_id: int, *, symbol: str = "", open_only: bool, before: int, limit: int) -> Query:

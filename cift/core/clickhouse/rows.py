@@ -32,7 +32,7 @@ TICKS = _schema(
 
 ORDER_EVENTS = _schema(
     "price",
-    stream_seq=pa.uint64(), command_seq=pa.uint64(), pos=pa.uint16(), ts=_TIME, account_id=pa.uint64(),
+    stream_seq=pa.uint64(), command_seq=pa.uint64(), pos=pa.uint32(), ts=_TIME, account_id=pa.uint64(),
     order_id=pa.uint64(), symbol=_WORD, kind=_WORD, side=_WORD, liquidity=_WORD, price=_NUMBER, quantity=_NUMBER,
     client_order_id=_WORD, reason=_WORD,
 )  # fmt: skip

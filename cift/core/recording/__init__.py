@@ -1,1 +1,1 @@
-"""What the recorder's taps have in common, and those of them that keep a state."""
+"""What the recorder is made of: streams in batches, the rows of messages, storing that goes on until it is done."""

@@ -37,7 +37,12 @@ class BookTap:
         self._nats, self._cache, self._clickhouse, self._history_s = nats, cache, clickhouse, history_s
         self._books: dict[str, BookUpdate] = {}
         self._changed: dict[str, BookUpdate] = {}
-        self.reader: StreamReader | None = None
+        self._reader: StreamReader | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """Return how many books are not in the cache yet, as far as heard; None before the first question."""
+        return None if self._reader is None else self._reader.lag
 
     async def run(self, stop: asyncio.Event) -> None:
         """Begin with the last book of each symbol that the stream keeps, go on until `stop`."""
@@ -45,8 +50,8 @@ class BookTap:
         await beside(self._read(stop), self._refresh(), *history)
 
     async def _read(self, stop: asyncio.Event) -> None:
-        self.reader = StreamReader(self._nats, MARKET_DATA.name, subject="market.book.>", newest=True)
-        async with self.reader as reader:
+        self._reader = StreamReader(self._nats, MARKET_DATA.name, subject="market.book.>", newest=True)
+        async with self._reader as reader:
             watch = asyncio.create_task(finish(reader, stop))
             while batch := await reader.next(BATCH):
                 await self._put(batch)

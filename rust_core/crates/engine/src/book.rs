@@ -11,6 +11,7 @@ use crate::orders::{Limit, Market, PostOnly, Terms};
 use crate::rare::{Class, Rare, Rares};
 use crate::special::Special;
 use crate::stops::Stops;
+use crate::triggering::Barred;
 use crate::types::{Lots, Nanos, OrderId, Phase, SelfTrade, Side, Ticks, TimeInForce};
 
 /// One instrument's resting orders.
@@ -28,6 +29,7 @@ pub struct Book {
     pub(crate) self_trade: SelfTrade,
     pub(crate) trades: u64,
     pub(crate) changes: u64,
+    pub(crate) barred: Barred,
     /// What few books have; one without it pays a test for it, and no more.
     pub(crate) special: Option<Box<Special>>,
 }
@@ -53,6 +55,7 @@ impl Book {
             self_trade,
             trades: 0,
             changes: 0,
+            barred: Barred::default(),
             special: None,
         }
     }

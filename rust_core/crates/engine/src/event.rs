@@ -38,6 +38,8 @@ pub enum CancelReason {
     Refused = 4,
     /// It was more than there is to reduce.
     ReduceOnly = 5,
+    /// It fired while its owner may not trade.
+    KillSwitch = 6,
 }
 
 /// Quantity that left without a trade.
@@ -81,6 +83,12 @@ pub enum Event {
 pub trait Sink {
     /// Something happened.
     fn emit(&mut self, event: Event);
+
+    /// Whether a user's stop that has fired may be carried out; it is cancelled otherwise.
+    #[inline]
+    fn may_fire(&self, _user: UserId) -> bool {
+        true
+    }
 
     /// Whether to be told of changes, too. Where this is a constant, the telling costs nothing.
     #[inline]

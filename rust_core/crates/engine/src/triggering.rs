@@ -1,12 +1,35 @@
 //! Stops in a book: entering them, and carrying out what fired.
 
+use std::collections::BTreeSet;
+
 use crate::book::Book;
 use crate::error::BookError;
 use crate::event::{CancelReason, Event, Sink, Trigger};
 use crate::orders::{Incoming, Stop};
-use crate::types::{Lots, OrderId, Side};
+use crate::types::{Lots, OrderId, Side, UserId};
+
+/// Who may not trade at the moment. No order of theirs should come in; a stop that waits already doesn't ask anybody.
+#[derive(Clone, Debug, Default)]
+pub struct Barred {
+    /// Nobody may.
+    pub everybody: bool,
+    /// These may not.
+    pub users: BTreeSet<UserId>,
+}
+
+impl Barred {
+    fn has(&self, user: UserId) -> bool {
+        self.everybody || self.users.contains(&user)
+    }
+}
 
 impl Book {
+    /// From now on a stop of those who are barred is cancelled when it fires; all other orders are left alone. This is
+    /// no part of a snapshot: who decides it says it again.
+    pub fn set_barred(&mut self, barred: Barred) {
+        self.barred = barred;
+    }
+
     /// Let an order wait until a trade reaches its trigger; one that the last trade has reached already does not wait.
     /// Returns what rests of it in the book.
     ///
@@ -68,6 +91,10 @@ impl Book {
             let order = parked.order;
             self.rares.unwatch(order.id(), order.end_of_life());
             sink.emit(Event::Trigger(Trigger { order: order.id(), user: order.user(), side: order.side() }));
+            if self.barred.has(order.user()) || !sink.may_fire(order.user()) {
+                order.tell_cancel(CancelReason::KillSwitch, sink);
+                continue;
+            }
             let outcome = match &order {
                 Incoming::Market(market) => self.enter_market(market, sink),
                 Incoming::Limit(limit) => self.enter_limit(limit, sink).map(|_| ()),

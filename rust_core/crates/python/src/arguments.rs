@@ -119,6 +119,7 @@ pub const fn reason_name(reason: CancelReason) -> &'static str {
         CancelReason::Expired => "expired",
         CancelReason::Refused => "refused",
         CancelReason::ReduceOnly => "reduce_only",
+        CancelReason::KillSwitch => "kill_switch",
     }
 }
 

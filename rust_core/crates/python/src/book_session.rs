@@ -126,6 +126,12 @@ impl FastOrderBook {
         state.instrument.restore(&self.symbol, snapshot).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
+    /// The `state_hash` of the book that a snapshot was taken of, from its bytes alone and without the GIL.
+    #[staticmethod]
+    fn hash_of(py: Python<'_>, snapshot: &[u8]) -> u64 {
+        py.detach(|| Instrument::hash_of(snapshot))
+    }
+
     /// A number that two books share exactly when they hold the same instrument, orders and queues.
     fn state_hash(&self, py: Python<'_>) -> u64 {
         self.lock(py).instrument.state_hash(&self.symbol)

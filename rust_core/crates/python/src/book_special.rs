@@ -3,6 +3,7 @@
 use bytemuck::allocation::cast_vec;
 use cift_engine::change::ChangeRow;
 use cift_engine::special::Class;
+use cift_engine::triggering::Barred;
 use cift_engine::types::OrderId;
 use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
@@ -87,6 +88,15 @@ impl FastOrderBook {
             if position < 0 { -lots } else { lots }
         };
         Ok(state.instrument.book.position(user).map(lots))
+    }
+
+    /// From now on a stop of these users, or of `everybody`, is cancelled when it fires ("kill_switch"); all other orders
+    /// are left alone. It is no part of a snapshot: say it again after `restore`.
+    #[pyo3(signature = (user_ids, *, everybody=false))]
+    fn set_barred(&self, py: Python<'_>, user_ids: Vec<Bound<'_, PyAny>>, everybody: bool) -> PyResult<()> {
+        let users = user_ids.iter().map(|user| unsigned("user_ids", user)).collect::<PyResult<_>>()?;
+        self.lock(py).instrument.book.set_barred(Barred { everybody, users });
+        Ok(())
     }
 
     /// The orders of a side that don't show, hidden and pegged ones in the order in which they would trade, then

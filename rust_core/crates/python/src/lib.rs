@@ -17,6 +17,7 @@ mod feeds;
 mod fill;
 mod market_data;
 mod nats;
+mod recording;
 mod risk;
 mod rows;
 mod state;
@@ -49,6 +50,8 @@ mod _native {
     };
     #[pymodule_export]
     use crate::nats::{NatsParser, NatsProtocolError, Stored, publish_burst};
+    #[pymodule_export]
+    use crate::recording::{Positions, record_events, record_trades};
     #[pymodule_export]
     use crate::risk::FastRiskEngine;
     #[pymodule_export]

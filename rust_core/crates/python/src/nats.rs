@@ -14,11 +14,11 @@ create_exception!(cift_core, NatsProtocolError, PyValueError, "Bytes that NATS' 
 #[pyclass(frozen, get_all, module = "cift_core")]
 pub struct Stored {
     /// Its place in the stream.
-    seq: u64,
+    pub seq: u64,
     /// Where it was published to.
     subject: Py<PyString>,
     /// What it says.
-    data: Py<PyBytes>,
+    pub data: Py<PyBytes>,
 }
 
 #[pymethods]

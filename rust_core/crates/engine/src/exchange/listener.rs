@@ -5,7 +5,7 @@ use crate::event::{Cancel, Event, Fill, Sink, Trigger};
 use crate::grid::Grid;
 use crate::instrument::Instrument;
 use crate::risk::Risk;
-use crate::types::{Lots, OrderId, Side, Ticks};
+use crate::types::{Lots, OrderId, Side, Ticks, UserId};
 
 /// The order that a command is about, while it is carried out. Its hold is laid or changed at the end.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,10 @@ impl<'a> Listener<'a> {
 }
 
 impl Sink for Listener<'_> {
+    fn may_fire(&self, user: UserId) -> bool {
+        !self.risk.is_halted(user, self.symbol)
+    }
+
     #[inline]
     fn emit(&mut self, event: Event) {
         let symbol = self.symbol;

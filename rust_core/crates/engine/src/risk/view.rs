@@ -83,6 +83,21 @@ impl Risk {
         })
     }
 
+    /// Whether a halt or the kill switch forbids a user all trading in a symbol.
+    #[must_use]
+    pub fn is_halted(&self, user: UserId, symbol: u32) -> bool {
+        let parts = &self.parts;
+        let known = parts.symbols.get(symbol as usize);
+        let account = known.and_then(|symbol| symbol.accounts.get(user));
+        let gates = [
+            Some(self.gate),
+            known.map(|symbol| symbol.gate),
+            parts.user_index.get(user).map(|slot| parts.users[slot as usize].gate),
+            account.map(|slot| parts.accounts[slot as usize].gate),
+        ];
+        gates.into_iter().flatten().any(|gate| gate.has(Gate::HALTED.and(Gate::KILLED)))
+    }
+
     /// Whether there is such a symbol.
     #[must_use]
     pub fn has_symbol(&self, symbol: u32) -> bool {

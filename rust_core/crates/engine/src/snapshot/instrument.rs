@@ -1,6 +1,6 @@
 //! An instrument's bytes: its own description, then its book's.
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::SnapshotError;
 use crate::book::Book;
@@ -11,8 +11,15 @@ impl Instrument {
     #[must_use]
     pub fn snapshot(&self, symbol: &str) -> Vec<u8> {
         let mut bytes = self.description(symbol);
-        bytes.extend_from_slice(&self.book.snapshot());
+        self.book.write_snapshot(&mut bytes);
         bytes
+    }
+
+    /// The `state_hash` of the instrument that `snapshot` was taken of; any number for other bytes.
+    #[must_use]
+    pub fn hash_of(snapshot: &[u8]) -> u64 {
+        // All but the book's checksum, which covers only a part of it.
+        xxh3_64(&snapshot[..snapshot.len().saturating_sub(8)])
     }
 
     /// A number that two instruments share exactly when they would behave the same from here on.

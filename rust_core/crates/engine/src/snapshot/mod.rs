@@ -13,7 +13,7 @@ mod reader;
 mod special;
 mod writer;
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use self::reader::Reader;
 use crate::arena::Order;
@@ -65,11 +65,18 @@ impl Book {
     /// Everything, as bytes.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(160 + self.len() * PLAIN_BYTES);
-        self.write_state(&mut |part| bytes.extend_from_slice(part));
-        let checksum = self.state_hash();
-        bytes.extend_from_slice(&checksum.to_le_bytes());
+        let mut bytes = Vec::new();
+        self.write_snapshot(&mut bytes);
         bytes
+    }
+
+    /// Append everything to `bytes`. The orders are walked through once: they lie all over memory, their bytes do not.
+    fn write_snapshot(&self, bytes: &mut Vec<u8>) {
+        let start = bytes.len();
+        bytes.reserve(160 + self.len() * PLAIN_BYTES);
+        self.write_state(&mut |part| bytes.extend_from_slice(part));
+        let checksum = xxh3_64(&bytes[start..]);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
     }
 
     /// A number that two books share exactly when they would behave the same from here on.
@@ -91,7 +98,7 @@ impl Book {
         }
         let split = bytes.len().saturating_sub(8);
         let (state, checksum) = bytes.split_at(split);
-        if xxhash_rust::xxh3::xxh3_64(state).to_le_bytes() != checksum {
+        if xxh3_64(state).to_le_bytes() != checksum {
             return Err(SnapshotError::Checksum);
         }
         let mut book = Self::new(reader.code(SelfTrade::from_code, "an unknown self-trade mode")?);

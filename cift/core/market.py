@@ -1,0 +1,32 @@
+"""One symbol as the matcher keeps it: its book and its lots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cift_core import FastOrderBook
+
+
+@dataclass(slots=True)
+class Market:
+    """A book, and its lots: positions are counted in whole lots, so that no sum ever drifts."""
+
+    book: FastOrderBook
+    lot_size: float
+    special: bool = False
+    """Whether any order was more than plain: others' orders may trade, shrink or expire in its commands."""
+    _decimals: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find out how many decimals a quantity has."""
+        exponent = Decimal(repr(self.lot_size)).normalize().as_tuple().exponent
+        self._decimals = max(0, -int(exponent))
+
+    def lots(self, quantity: float) -> int:
+        """Return a quantity as whole lots."""
+        return round(quantity / self.lot_size)
+
+    def quantity(self, lots: int) -> float:
+        """Return whole lots as a quantity."""
+        return round(lots * self.lot_size, self._decimals)
