@@ -18,6 +18,7 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
+from cift.core import tracing
 from cift.core.cache import Cache
 from cift.core.clickhouse.orders import order_events
 from cift.core.clickhouse_manager import ClickHouseManager
@@ -153,7 +154,8 @@ class TableTap(ABC):
             while batch := await reader.next(BATCH):
                 await _gather(reader, batch, stop)
                 rows = self._rows(batch)
-                await self._store(rows)
+                with tracing.batch(f"insert {self._table}", "client", (each.trace for each in batch)):
+                    await self._store(rows)
                 ROWS.labels(self._table).inc(len(rows))
                 LAG.labels(self._table).set(reader.lag)
             watch.cancel()
