@@ -9,7 +9,7 @@ compile() {
         --no-header --no-emit-index-url --no-emit-find-links "$@"
 }
 compile pyproject.toml --all-extras --no-emit-package cift -o requirements/dev.lock
-compile pyproject.toml -c requirements/dev.lock -o requirements/cift.lock
+compile pyproject.toml --extra tracing -c requirements/dev.lock -o requirements/cift.lock
 python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["chdb"], sep="\n")' |
     compile - -c requirements/dev.lock -o requirements/chdb.lock
 compile requirements/bench.in -o requirements/bench.lock

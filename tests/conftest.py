@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.servers.chdb",
     "tests.servers.questdb",
     "tests.servers.api",
+    "tests.servers.otlp",
     "tests.servers.stack",
     "tests.servers.lab",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,9 @@ import uvicorn
 from cift.api.certificate import renewable
 from cift.api.live.protocol import MAX_FRAME, LiveProtocol
 from cift.api.worker import Farewell, Worker, inherited
+from cift.core import logs, tracing
+from cift.core.config import get_settings
+from cift.core.notify import WATCHDOG_SIGNS, alive, watchdog_s
 
 
 def main(
@@ -27,7 +31,14 @@ def main(
     """
     if key and not certificate:
         raise typer.BadParameter("a key without --certificate", param_hint="--key")
-    from cift.api.main import app  # reads the environment, which --help does without
+    settings = get_settings()
+    logs.configure("api", form=settings.log_format, level=settings.log_level)
+    try:
+        tracing.start("api", settings)
+    except tracing.TracingError as error:
+        logs.complain("api", error)
+        sys.exit(2)
+    from cift.api.main import app  # made of the settings, and of what traces it
 
     farewell = Farewell(app)
     config = uvicorn.Config(
@@ -40,17 +51,22 @@ def main(
         ws_max_size=MAX_FRAME,
         ws_per_message_deflate=False,
         access_log=False,
+        log_config=None,
         timeout_graceful_shutdown=10,
+        callback_notify=alive if watchdog_s() else None,
+        timeout_notify=max(1, int(watchdog_s() / WATCHDOG_SIGNS)),
         ssl_certfile=certificate,
         ssl_keyfile=key,
         ssl_context_factory=renewable if certificate else None,
     )
     worker = Worker(config, farewell)
+    faulthandler.enable()  # what systemd's watchdog ends (SIGABRT) says where it hung
     sockets = inherited()
     if not sockets:
         sockets = [config.bind_socket()]
         sockets[0].listen(config.backlog)
     worker.run(sockets=sockets)
+    tracing.stop()
     if not worker.started:
         sys.exit(3)
 

@@ -18,8 +18,9 @@ from contextvars import ContextVar
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cift.api.metrics import AUDIT_LOST
+from cift.api.metrics import AUDIT_LOST, AUDIT_WAITING
 from cift.api.problems import MEDIA_TYPE
+from cift.core.correlation import current
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import Outbox, Outgoing
 from cift.core.serialization import encode
@@ -49,6 +50,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     code: str = ""
     commands: list[int] = []
+    correlation_id: str = ""
 
 
 class _Refusal(msgspec.Struct):
@@ -86,6 +88,7 @@ class AuditLog:
         """Queue an entry."""
         try:
             self._queue.put_nowait(entry)
+            AUDIT_WAITING.inc()
         except asyncio.QueueFull:
             AUDIT_LOST.inc()
             log.error("audit: %d entries wait for NATS; lost: %s", WAITING, encode(entry).decode())
@@ -96,6 +99,7 @@ class AuditLog:
             while not self._queue.empty():
                 entries.append(self._queue.get_nowait())
             await self._outbox.send(self._outgoing(entry) for entry in entries)
+            AUDIT_WAITING.dec(len(entries))
             for _ in entries:
                 self._queue.task_done()
 
@@ -146,5 +150,6 @@ class Audited:
                     status=status,
                     code=code,
                     commands=commands,
+                    correlation_id=current().correlation,
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from nats.errors import Error as NatsError
@@ -12,10 +13,14 @@ from cift.api.admission import Admission
 from cift.api.audit import COMMANDS
 from cift.api.outcomes import Outcomes
 from cift.api.problems import Problem, unavailable
+from cift.core import tracing
+from cift.core.correlation import current, origin
 from cift.core.messages import AnyCommand, AnyEvent, RiskCommand, UserCommand
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.serialization import decode_command, decode_event
 from cift.core.streams import EVENTS, ORDERS
+
+log = logging.getLogger(__name__)
 
 ACK_TIMEOUT_S = 1.0
 
@@ -48,9 +53,14 @@ class Journal:
 
     async def _append(self, command: UserCommand | RiskCommand, msg_id: str | None) -> Receipt:
         try:
-            ack = await self._nats.publish_acked(
-                f"orders.{command.symbol}", command, msg_id=msg_id, timeout_s=ACK_TIMEOUT_S
-            )
+            with tracing.span("publish orders", "producer", {"cift.symbol": command.symbol}):
+                ack = await self._nats.publish_acked(
+                    f"orders.{command.symbol}",
+                    command,
+                    msg_id=msg_id,
+                    timeout_s=ACK_TIMEOUT_S,
+                    headers=origin(current().correlation, tracing.traceparent()),
+                )
         except NatsUnavailableError:
             raise _unreachable("nothing was placed") from None
         except NoStreamResponseError:
@@ -60,12 +70,16 @@ class Journal:
             detail = f"The journal refused the command ({error.description}); nothing was placed"
             raise unavailable("The order journal", detail, code="journal_refused") from None
         except NatsError:
+            log.warning("%s: the journal did not confirm it in time", command.symbol, extra={"symbol": command.symbol})
             detail = "The journal did not confirm in time: the command may or may not have been placed. " + (
                 "Repeat it with the same client_order_id" if msg_id else "Ask for its state before you repeat it"
             )
             raise unavailable("The order journal", detail, code="unconfirmed") from None
         if (commands := COMMANDS.get()) is not None:
             commands.append(ack.seq)
+        if log.isEnabledFor(logging.DEBUG):
+            about = {"seq": ack.seq, "symbol": command.symbol}
+            log.debug("command %d: %s", ack.seq, "there already" if ack.duplicate else "in the journal", extra=about)
         return Receipt(ack.seq, bool(ack.duplicate))
 
     async def read(self, seq: int) -> AnyCommand | None:

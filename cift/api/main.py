@@ -25,9 +25,11 @@ from cift.api import (
 from cift.api.audit import Audited
 from cift.api.auth import Authentication
 from cift.api.backend import opened
+from cift.api.correlated import Correlated
 from cift.api.limits import BodyLimit
 from cift.api.rates import RateLimit
 from cift.api.signatures import Signatures
+from cift.core import tracing
 from cift.core.config import Settings, get_settings
 
 
@@ -48,6 +50,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Place orders, watch books.",
         description="Every refusal is an RFC 9457 problem with a stable `code`, and names the field at fault.",
         lifespan=lifespan,
+        telemetry={
+            "tracing": tracing.provider() is not None,
+            "tracer_provider": tracing.provider(),
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+        },
         redoc_url=None,
     )
     problems.install(app)
@@ -63,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Authentication, reference=lambda: app.state.backend.reference, window_s=settings.signature_window_s
     )
     app.add_middleware(metrics.Measured)
+    app.add_middleware(Correlated)
     return app
 
 

@@ -42,6 +42,9 @@ CACHE_AWAY = Counter(
 )
 RATE_LIMITED = Counter("cift_api_rate_limited_total", "Requests refused because their key asked too often")
 AUDIT_LOST = Counter("cift_api_audit_lost_total", "Entries of the audit log that were not stored")
+AUDIT_WAITING = Gauge(
+    "cift_api_audit_waiting", "Entries of the audit log on their way to NATS", multiprocess_mode="livesum"
+)
 IN_FLIGHT = Gauge("cift_api_in_flight", "Commands that wait for the journal or the engine", multiprocess_mode="livesum")
 ENGINE_LAG = Gauge(
     "cift_api_engine_lag", "Commands that the engine was behind when last asked", multiprocess_mode="max"

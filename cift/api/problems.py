@@ -18,6 +18,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from cift.core.correlation import current
+
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -41,6 +43,9 @@ class ProblemDetails(BaseModel):
     code: str = Field(examples=["invalid_request"], description="Stable, for programs.")
     errors: list[FieldError] = Field(default_factory=list)
     order_id: int | None = Field(None, description="The order that it is about, where there is one.")
+    correlation_id: str = Field(
+        "", examples=["0af7651916cd43dd8448eb211c80319c"], description="The request's name, also in `X-Request-ID`."
+    )
 
 
 class Problem(Exception):
@@ -73,6 +78,7 @@ class Problem(Exception):
             code=self.code,
             errors=list(self.errors),
             order_id=self.order_id,
+            correlation_id=current().correlation,
         )
 
     def response(self) -> Response:
@@ -124,7 +130,10 @@ def _on_problem(_: Request, error: Exception) -> Response:
 
 def _on_any_error(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return Problem(500, "internal", "Internal error", "The request failed; the log of the server says why").response()
+    # This answer is made outside of every middleware, so `Correlated` doesn't see it.
+    headers = {"X-Request-ID": current().correlation}
+    detail = "The request failed; the log of the server says why"
+    return Problem(500, "internal", "Internal error", detail, headers=headers).response()
 
 
 def install(app: FastAPI) -> None:

@@ -14,7 +14,7 @@ import uvicorn
 
 from cift.chdb.app import Limits, Service
 from cift.chdb.engine import Engine, FolderError
-from cift.chdb.notify import notify
+from cift.chdb.notify import alive, notify, sign_every_s
 from cift.chdb.users import UsersError, load_users
 
 _DEFAULT_CONFIG = Path(__file__).parent / "defaults" / "config.xml"
@@ -122,6 +122,8 @@ def main() -> int:
         server_header=False,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=arguments.stop_timeout,
+        callback_notify=alive if sign_every_s() else None,
+        timeout_notify=sign_every_s(),
     )
     try:
         _Server(config, service, arguments.users).run(sockets=[listener])

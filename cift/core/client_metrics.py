@@ -16,6 +16,7 @@ SECONDS = Histogram(
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 ERRORS = Counter("cift_client_errors", "Calls of a data service's client that failed", ["system", "call"])
+LOSSES = Counter("cift_client_losses", "Connections of a data service's client that were lost", ["system"])
 CONNECTIONS = Gauge("cift_client_connections", "Connections of a pool", ["system", "state"], multiprocess_mode="sum")
 
 

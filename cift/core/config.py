@@ -13,11 +13,22 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cift.core.logs import LogFormat, LogLevel
+
 
 class Settings(BaseSettings):
     """Where each system is and how to sign in. Every field has its environment variable as alias."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+
+    # Lines of the log: a JSON object each, or words; empty: JSON into systemd's journal, words on a terminal. At level
+    # debug each request, command and fill has its line, with the correlation id that they share.
+    log_format: LogFormat = Field("", alias="CIFT_LOG_FORMAT")
+    log_level: LogLevel = Field("info", alias="CIFT_LOG_LEVEL")
+    # Where an OpenTelemetry collector takes OTLP over HTTP (http://127.0.0.1:4318), empty: no traces; and which part of
+    # the requests is traced whose caller doesn't say.
+    otlp_endpoint: str = Field("", alias="CIFT_OTLP_ENDPOINT", pattern=r"^(https?://\S+)?$")
+    otlp_sample: float = Field(0.01, alias="CIFT_OTLP_SAMPLE", ge=0, le=1)
 
     # All servers of the cluster, comma separated: a client that loses one goes to another. tls:// insists on TLS.
     nats_url: str = Field("nats://127.0.0.1:4222", alias="NATS_URL")

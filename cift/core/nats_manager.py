@@ -21,7 +21,7 @@ from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, KeyValueConfig, ObjectStoreConfig, PubAck
 
-from cift.core.client_metrics import timed
+from cift.core.client_metrics import LOSSES, timed
 from cift.core.config import Settings, get_settings
 from cift.core.nats_client import SteadyClient, public_key, sign_in
 from cift.core.nats_stores import KeyValues, Objects, Payload, to_bytes
@@ -133,6 +133,7 @@ class NatsManager:
 
     async def _on_disconnect(self) -> None:
         self.losses += 1
+        LOSSES.labels("nats").inc()
         if not self.client.is_closed:
             self.client.forget_pending()
             log.warning("nats: connection lost, reconnecting")
@@ -170,7 +171,13 @@ class NatsManager:
         await self.client.publish(subject, to_bytes(payload), headers=headers)
 
     async def publish_acked(
-        self, subject: str, payload: Payload, *, msg_id: str | None = None, timeout_s: float = 2.0
+        self,
+        subject: str,
+        payload: Payload,
+        *,
+        msg_id: str | None = None,
+        timeout_s: float = 2.0,
+        headers: dict[str, str] | None = None,
     ) -> PubAck:
         """Publish to a stream and wait until it is stored; the same `msg_id` again is stored once.
 
@@ -179,9 +186,10 @@ class NatsManager:
             nats.errors.Error: no acknowledgement in `timeout_s` seconds, no such stream, or the stream is full.
         """
         self._require()
-        headers = {"Nats-Msg-Id": msg_id} if msg_id else None
+        if msg_id:
+            headers = {"Nats-Msg-Id": msg_id, **(headers or {})}
         with timed("nats", "publish"):
-            return await self.js.publish(subject, to_bytes(payload), timeout=timeout_s, headers=headers)
+            return await self.js.publish(subject, to_bytes(payload), timeout=timeout_s, headers=headers or None)
 
     async def publish_batch(
         self, messages: Iterable[tuple[str, Payload, str | None]], *, timeout_s: float = 5.0

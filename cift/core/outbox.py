@@ -22,6 +22,8 @@ from cift_core.nats import publish_burst
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from cift.core.client_metrics import SECONDS
+from cift.core.correlation import origin
 from cift.core.nats_manager import NatsManager
 
 log = logging.getLogger(__name__)
@@ -41,12 +43,17 @@ class ForeignWriterError(RuntimeError):
 
 
 class Outgoing(NamedTuple):
-    """One message: `number` counts without gaps; chained, it is the sequence in the stream."""
+    """One message: `number` counts without gaps; chained, it is the sequence in the stream.
+
+    `correlation` and `trace` name the request that it goes back to (see `cift.core.correlation`).
+    """
 
     number: int
     subject: str
     message_id: str
     data: bytes
+    correlation: str = ""
+    trace: str = ""
 
 
 class _Problem(msgspec.Struct):
@@ -78,6 +85,7 @@ class Outbox:
         self._asked, self._asked_at = 0, 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._mending = False
+        self._seconds = SECONDS.labels("nats", "burst")  # until its last message is known to be stored
         self._forget: Callable[[], None] = lambda: None
         self.failure: BaseException | None = None
 
@@ -155,7 +163,7 @@ class Outbox:
                 client.send_burst(publish_burst(part, reply, self._chained))
                 return
             for message in part:
-                headers = {"Nats-Msg-Id": message.message_id}
+                headers = {"Nats-Msg-Id": message.message_id} | origin(message.correlation, message.trace)
                 if self._chained:
                     headers["Nats-Expected-Last-Sequence"] = str(message.number - 1)
                 to = reply if message.number == last else ""
@@ -171,8 +179,9 @@ class Outbox:
         epoch, number = map(int, subject.split(b".")[-2:])
         if epoch != self._epoch or self._doubt.is_set():
             return
-        if number >= self._asked:
+        if self._asked and number >= self._asked:
             self._asked = 0
+            self._seconds.observe(asyncio.get_running_loop().time() - self._asked_at)
         try:
             ack = _ack(data or b"{}")
         except msgspec.DecodeError:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from questdb import Protocol, QuestDBError, QuestDBErrorCode, Sender, TimestampNanos
 
+from cift.core.client_metrics import timed
 from cift.core.config import Settings
 
 TABLES = ("trades", "book_top")
@@ -70,7 +71,8 @@ class QuestDB:
         if self._http is None:
             raise QuestDBUnavailableError(f"{self.where}: not connected; use async with")
         try:
-            answer = await self._http.get("/exec", params={"query": sql})
+            with timed("questdb", "query"):
+                answer = await self._http.get("/exec", params={"query": sql})
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 raise QuestDBRefusedError(f"{self.where}: found no such user and password; check QUESTDB_*")
             said = answer.json()
@@ -90,7 +92,8 @@ class QuestDB:
     async def insert(self, table: str, rows: Rows) -> None:
         """Store rows, all in one request; `ts` is in nanoseconds since 1970, an entry of None is left empty."""
         if rows:
-            await asyncio.to_thread(self._send, table, rows)
+            with timed("questdb", "insert"):
+                await asyncio.to_thread(self._send, table, rows)
 
     def _send(self, table: str, rows: Rows) -> None:
         try:

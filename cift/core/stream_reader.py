@@ -19,6 +19,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from cift.core.correlation import CORRELATION, TRACE
 from cift.core.nats_manager import NatsManager
 
 __all__ = ["BATCH", "Stored", "StreamReader"]
@@ -61,6 +62,11 @@ class StreamReader:
     def lag(self) -> int:
         """Return how many messages the stream had behind the last one handed out, as far as heard."""
         return len(self._queue) + self.waiting
+
+    @property
+    def queued(self) -> int:
+        """Return how many of them are here already."""
+        return len(self._queue)
 
     async def __aenter__(self) -> StreamReader:
         self._last_queued = self.position
@@ -209,7 +215,9 @@ class StreamReader:
         # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.<time>.<pending>
         tokens = message.reply.split(".")
         at = 5 if len(tokens) == 9 else 7
-        stored = Stored(int(tokens[at]), message.subject, message.data)
+        headers = message.headers or {}
+        origin = headers.get(CORRELATION, ""), headers.get(TRACE, "")
+        stored = Stored(int(tokens[at]), message.subject, message.data, *origin)
         self.on_stored(message.sid, int(tokens[at + 1]), int(tokens[at + 3]), [stored])
 
     def on_stored(self, sid: int, first: int, waiting: int, messages: list[Stored]) -> None:

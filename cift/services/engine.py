@@ -21,17 +21,26 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import NamedTuple
 
 from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js.errors import NotFoundError
-from prometheus_client import Counter, Gauge
 
 from cift.core.books import Books
 from cift.core.config import Settings
 from cift.core.database import Database
 from cift.core.engine_memory import EngineMemory
+from cift.core.engine_metrics import (
+    ACTIVE,
+    COMMANDS,
+    FILLS,
+    LAG,
+    MATCHING,
+    POSITION,
+    QUEUED,
+    REJECTS,
+    UNPROVEN,
+)
 from cift.core.lease import Lease
 from cift.core.matching import Matcher
 from cift.core.messages import (
@@ -41,18 +50,17 @@ from cift.core.messages import (
     ServiceStatus,
     SetInstrument,
     SetLimits,
-    Trade,
     status_subject,
 )
 from cift.core.nats_manager import NatsManager
 from cift.core.notify import ready, working
 from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
 from cift.core.public_trades import PublicTrades
-from cift.core.runtime import ServiceError, calm_collector, run
+from cift.core.runtime import ServiceError, Standstill, calm_collector, run, watch
+from cift.core.said import Decided, decide, event_message, is_told, origin_of, tell, trade_message
 from cift.core.serialization import MessageError, decode_command, decode_event, encode
 from cift.core.stream_reader import Stored, StreamReader
 from cift.core.streams import CONFIGURATION, EVENTS, MARKET_DATA, ORDERS
-from cift.core.tally import Tally
 
 log = logging.getLogger("engine")
 
@@ -62,26 +70,6 @@ PROGRESS_S = 2.0
 TRIM_S = 0.5
 # It also answers questions, but never before the one that has the lease.
 POLITE_S = 0.1
-
-MATCHING = Tally(
-    "order_matching_latency_microseconds",
-    "Risk check and matching of one command",
-    (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 5000),
-)
-COMMANDS = Counter("cift_engine_commands", "Commands decided")
-REJECTS = Counter("cift_engine_rejects", "Commands refused", ["code"])
-FILLS = Counter("cift_engine_fills", "Matches")
-POSITION = Gauge("cift_engine_position", "Sequence of the last command decided")
-LAG = Gauge("cift_engine_lag", "Commands in the journal behind it")
-UNPROVEN = Gauge("cift_engine_unproven", "Messages sent and not known to be stored", ["stream"])
-
-
-class _Decided(NamedTuple):
-    """The n-th event ever decided; `trade` where the market is to see it too."""
-
-    number: int
-    event: AnyEvent
-    trade: bool
 
 
 class Engine:
@@ -103,9 +91,11 @@ class Engine:
         self._trades = 0
         self._replaying = True
         self._saying = False
-        self._unsaid: deque[_Decided] = deque()
+        self._unsaid: deque[Decided] = deque()
         self._reading: asyncio.Task[list[Stored]] | None = None
         POSITION.set_function(lambda: self.matcher.sequence)
+        ACTIVE.set_function(lambda: self._saying)
+        QUEUED.set_function(lambda: self.reader.queued)
         LAG.set_function(lambda: self.reader.lag)
         UNPROVEN.labels(EVENTS.name).set_function(lambda: self._events.unproven)
         UNPROVEN.labels(MARKET_DATA.name).set_function(lambda: self._market.unproven)
@@ -147,6 +137,11 @@ class Engine:
             ending.cancel()
             self._books.close()
         log.info("stopped at %s%s", self._where(), "" if settled else "; the rest is published at the next start")
+
+    def has_to_decide(self) -> bool:
+        """Return whether commands are here that nothing keeps it from deciding."""
+        unproven = self._events.unproven or self._market.unproven
+        return self.nats.connected and self.reader.queued > 0 and not unproven
 
     def _where(self) -> str:
         return f"command {self.matcher.sequence}, event {self._decided}, state {self.matcher.state_hash():016x}"
@@ -287,7 +282,7 @@ class Engine:
 
     async def _decide_again(self, batch: list[Stored]) -> None:
         """Decide what may have been decided and said before, by ourselves or another one."""
-        decided: list[_Decided] = []
+        decided: list[Decided] = []
         for stored in batch:
             if stored.seq <= self.matcher.sequence:
                 continue
@@ -296,7 +291,7 @@ class Engine:
                 self._books.ts = event.ts
                 stored_too = self._decided <= self._stored
                 trade = isinstance(event, Fill) and not await self._public.has(event, stored=stored_too)
-                decided.append(_Decided(self._decided, event, trade))
+                decided.append(Decided(self._decided, event, trade, origin_of(stored)))
                 if self._decided == self._looked_at and event != self._last_stored:
                     raise ServiceError(
                         f"stream {EVENTS.name} says at {self._stored}: {self._last_stored}; this release decides "
@@ -312,16 +307,20 @@ class Engine:
     async def _decide_and_say(self, batch: list[Stored]) -> None:
         events: list[Outgoing] = []
         trades: list[Outgoing] = []
+        telling = is_told()
         for stored in batch:
             if stored.seq <= self.matcher.sequence:
                 continue
-            for event in self._apply(stored):
+            origin, decided = origin_of(stored), decide(stored, self._apply)
+            if telling:
+                tell(stored, decided)
+            for event in decided:
                 self._decided += 1
                 self._books.ts = event.ts
-                events.append(_event(self._decided, event))
+                events.append(event_message(self._decided, event, origin))
                 if isinstance(event, Fill):
                     self._trades += 1
-                    trades.append(_trade(self._trades, event))
+                    trades.append(trade_message(self._trades, event))
         await self._send(events, trades)
         await self._books.show(self.matcher)
         if batch:
@@ -331,13 +330,14 @@ class Engine:
             if self._memory.due(self.matcher.sequence):
                 self._memory.take(self.matcher, self._last_command, self._decided, self._events.stored)
 
-    async def _say(self, decided: list[_Decided]) -> None:
+    async def _say(self, decided: list[Decided]) -> None:
         trades: list[Outgoing] = []
         for each in decided:
             if each.trade and isinstance(each.event, Fill):
                 self._trades += 1
-                trades.append(_trade(self._trades, each.event))
-        await self._send([_event(each.number, each.event) for each in decided if each.number > self._stored], trades)
+                trades.append(trade_message(self._trades, each.event))
+        unsaid = [event_message(each.number, each.event, each.origin) for each in decided if each.number > self._stored]
+        await self._send(unsaid, trades)
 
     async def _send(self, events: list[Outgoing], trades: list[Outgoing]) -> None:
         # Trades first: whatever EVENTS holds, the server had read its trade before.
@@ -356,6 +356,8 @@ class Engine:
             symbol = stored.subject.removeprefix("orders.")
             self.matcher.sequence = stored.seq
             REJECTS.labels("unreadable").inc()
+            if not self._replaying:
+                log.warning("command %d: %s", stored.seq, error, extra={"correlation_id": stored.correlation})
             return [self.matcher.unreadable(stored.seq, symbol, str(error))]
         started = time.perf_counter_ns()
         events = self.matcher.apply(stored.seq, command)
@@ -368,18 +370,6 @@ class Engine:
 
 def _values(limits: SetLimits) -> tuple[float, ...]:
     return (limits.max_position, limits.max_notional, limits.max_leverage, limits.account_value)
-
-
-def _event(number: int, event: AnyEvent) -> Outgoing:
-    return Outgoing(number, f"events.{event.symbol}", event.message_id, encode(event))
-
-
-def _trade(number: int, fill: Fill) -> Outgoing:
-    trade = Trade(
-        symbol=fill.symbol, ts=fill.ts, seq=fill.seq, pos=fill.pos,
-        side=fill.side, price=fill.price, quantity=fill.quantity,
-    )  # fmt: skip
-    return Outgoing(number, f"market.trades.{fill.symbol}", f"trade.{fill.message_id}", encode(trade))
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -400,7 +390,9 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         account_value=settings.risk_account_value,
     )
     async with NatsManager(settings, name="cift-engine") as nats:
-        await Engine(nats, snapshot_every=settings.engine_snapshot_every).serve(instruments, limits, stop)
+        engine = Engine(nats, snapshot_every=settings.engine_snapshot_every)
+        watch(Standstill(lambda: engine.matcher.sequence, engine.has_to_decide))
+        await engine.serve(instruments, limits, stop)
 
 
 if __name__ == "__main__":

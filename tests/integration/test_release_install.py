@@ -102,6 +102,16 @@ def test_only_the_newest_releases_stay(tmp_path: Path, root: Path) -> None:
     assert sorted(path.name for path in (root / "releases").iterdir()) == ["2.0", "3.0"]
 
 
+def test_the_release_before_stays_whatever_its_age(tmp_path: Path, root: Path) -> None:
+    """After a rollback it is older than others, and still the one that a next rollback leads to."""
+    first = archive_of(tmp_path, root, "1.0")
+    run(first, keep=1)
+    run(archive_of(tmp_path, root, "2.0"), keep=1)
+    run(first, archive=None, sha256=None, keep=1)
+    assert run(archive_of(tmp_path, root, "3.0"), keep=1)["pruned"] == ["2.0"]
+    assert sorted(path.name for path in (root / "releases").iterdir()) == ["1.0", "3.0"]
+
+
 def test_a_damaged_archive_changes_nothing(tmp_path: Path, root: Path) -> None:
     run(archive_of(tmp_path, root, "1.0"))
     asked = archive_of(tmp_path, root, "2.0")

@@ -17,6 +17,7 @@ from cift.core.config import Settings
 from cift.core.messages import Accepted, BookUpdate, Cancelled, Fill, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import encode
+from cift.core.stream_reader import Stored
 
 levels = st.dictionaries(st.integers(1, 30).map(float), st.integers(1, 5).map(float), max_size=20).map(
     lambda side: tuple(sorted(side.items()))
@@ -121,7 +122,7 @@ class _Hub(Hub):
         pass
 
     def speak(self, channel: str, message: object) -> None:
-        self._take[channel](encode(message))  # type: ignore[index]
+        self._take[channel](Stored(1, "", encode(message)))  # type: ignore[index]
 
 
 @pytest.fixture

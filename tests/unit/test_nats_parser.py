@@ -13,8 +13,13 @@ from cift.core.nats_parser import QuickParser
 ACK = "$JS.ACK.ORDERS.c1.1.{seq}.{number}.1700000000000000000.{pending}"
 
 
-def delivered(seq: int, number: int, pending: int = 0, sid: int = 7, payload: bytes = b"{}") -> bytes:
+def delivered(
+    seq: int, number: int, pending: int = 0, sid: int = 7, payload: bytes = b"{}", headers: bytes = b""
+) -> bytes:
     reply = ACK.format(seq=seq, number=number, pending=pending)
+    if headers:
+        whole = headers + payload
+        return f"HMSG orders.AAPL {sid} {reply} {len(headers)} {len(whole)}\r\n".encode() + whole + b"\r\n"
     return f"MSG orders.AAPL {sid} {reply} {len(payload)}\r\n".encode() + payload + b"\r\n"
 
 
@@ -86,12 +91,25 @@ def test_a_burst_asks_for_one_acknowledgement_and_chains_its_messages() -> None:
         b"HPUB events.A %d %d\r\n%bx\r\n" % (len(first), len(first) + 1, first)
         + b"HPUB events.B _INBOX.r %d %d\r\n%byz\r\n" % (len(second), len(second) + 2, second)
     )
+    traced = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    third = b"NATS/1.0\r\nNats-Msg-Id:4.0\r\nCift-Correlation-Id:desk-7\r\ntraceparent:%b\r\n\r\n" % traced.encode()
+    assert publish_burst([(7, "events.A", "4.0", b"z", "desk-7", traced)], "", False) == (
+        b"HPUB events.A %d %d\r\n%bz\r\n" % (len(third), len(third) + 1, third)
+    )
     assert publish_burst([(0, "market.book.A", "", b"b")], "", False) == b"PUB market.book.A 1\r\nb\r\n"
     assert publish_burst([], "r", True) == b""
 
 
 @pytest.mark.parametrize(
-    "bad", [(1, "a b", "", b""), (1, "a\r\nPUB x 0", "", b""), (1, "a", "i d", b""), (1, "", "", b"")]
+    "bad",
+    [
+        (1, "a b", "", b""),
+        (1, "a\r\nPUB x 0", "", b""),
+        (1, "a", "i d", b""),
+        (1, "", "", b""),
+        (1, "a", "", b"", "x\r\nNats-Rollup:all", ""),
+        (1, "a", "", b"", "", "x" * 65),
+    ],
 )
 def test_what_would_end_a_line_is_refused(bad: tuple[int, str, str, bytes]) -> None:
     with pytest.raises(NatsProtocolError, match="expected a "):
@@ -111,3 +129,12 @@ def test_stored_says_what_it_is() -> None:
     stored = Stored(7, "orders.AAPL", b"{}")
     assert (stored.seq, stored.subject, stored.data) == (7, "orders.AAPL", b"{}")
     assert repr(stored) == "Stored(seq=7, subject='orders.AAPL', 2 bytes)"
+    assert (stored.correlation, stored.trace) == ("", "")
+    assert Stored(7, "orders.AAPL", b"{}", "desk-7", "00-a").correlation == "desk-7"
+
+
+def test_stored_names_its_request() -> None:
+    headers = b"NATS/1.0\r\nNats-Msg-Id: order:1:x\r\nCift-Correlation-Id: desk-7\r\n\r\n"
+    (said,) = parser().feed(delivered(10, 1, payload=b"{}", headers=headers))
+    (stored,) = said[4]
+    assert (stored.seq, stored.data, stored.correlation, stored.trace) == (10, b"{}", "desk-7", "")

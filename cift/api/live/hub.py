@@ -24,7 +24,7 @@ from cift.core.cache import Cache, CacheUnavailableError
 from cift.core.messages import BookUpdate, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
-from cift.core.stream_reader import StreamReader
+from cift.core.stream_reader import Stored, StreamReader
 from cift.core.streams import EVENTS, MARKET_DATA
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Hub:
         self._opening = asyncio.Lock()
         self._books: dict[str, BookUpdate] = {}
         self._losses = nats.losses
-        self._take: dict[Channel, Callable[[bytes], None]] = {
+        self._take: dict[Channel, Callable[[Stored], None]] = {
             "book": self._on_book,
             "trades": self._on_trade,
             "orders": self._on_event,
@@ -169,7 +169,7 @@ class Hub:
                         self._doubt()
                     for stored in batch:
                         try:
-                            self._take[channel](stored.data)
+                            self._take[channel](stored)
                         except MessageError as error:
                             log.error("%s %d: %s", stored.subject, stored.seq, error)
                     await asyncio.sleep(0)
@@ -186,8 +186,8 @@ class Hub:
             self._losses = self._nats.losses
             self._books.clear()
 
-    def _on_book(self, data: bytes) -> None:
-        book = decode_market_data(data)
+    def _on_book(self, stored: Stored) -> None:
+        book = decode_market_data(stored.data)
         if not isinstance(book, BookUpdate):
             return
         before = self._books.get(book.symbol)
@@ -200,12 +200,14 @@ class Hub:
         else:
             room.tell(partial(delta_of, before, book))
 
-    def _on_trade(self, data: bytes) -> None:
-        trade = decode_market_data(data)
+    def _on_trade(self, stored: Stored) -> None:
+        trade = decode_market_data(stored.data)
         if isinstance(trade, Trade) and (room := self._rooms.get(("trades", trade.symbol))) is not None:
             room.tell(partial(trade_of, trade))
 
-    def _on_event(self, data: bytes) -> None:
-        for account, event in shown_to(decode_event(data)):
+    def _on_event(self, stored: Stored) -> None:
+        for account, event in shown_to(decode_event(stored.data)):
             if (room := self._rooms.get(("orders", account))) is not None:
-                room.tell(partial(OwnOrder, event=event))
+                # What a request of somebody else did to the account's orders doesn't name that request.
+                correlation = stored.correlation if event.order_id == event.seq else ""
+                room.tell(partial(OwnOrder, event=event, correlation_id=correlation))

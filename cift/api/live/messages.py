@@ -140,11 +140,15 @@ OwnEvent = (
 )
 
 
-class OwnOrder(_Told, frozen=True, kw_only=True, tag="order"):
-    """What became of one of the account's own orders: an event as on EVENTS, or one side of a fill."""
+class OwnOrder(_Told, frozen=True, kw_only=True, tag="order", omit_defaults=True):
+    """What became of one of the account's own orders: an event as on EVENTS, or one side of a fill.
+
+    `correlation_id` names the request that brought the order, where the event is of its arrival.
+    """
 
     number: int
     event: OwnEvent
+    correlation_id: str = ""
 
 
 Asked = Auth | Subscribe | Unsubscribe | Ping

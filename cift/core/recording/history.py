@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cift_core.recording import record_events, record_trades
 
+from cift.core import tracing
 from cift.core.clickhouse import rows as schemas
 from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.nats_manager import NatsManager
@@ -100,11 +101,16 @@ class HistoryTap(ABC):
 
     async def _store(self, batch: Sequence[Stored], rows: Mapping[str, pa.Table]) -> None:
         """Return when ClickHouse has the rows of a batch: those of each table in their order."""
-        await asyncio.gather(*(self._insert(table, rows[table]) for table in rows))
+        traces = [each.trace for each in batch if each.trace]
+        await asyncio.gather(*(self._traced(table, rows[table], traces) for table in rows))
         self._in_hand -= len(batch)
         self.position = batch[-1].seq
         for table in self.tables:
             LAG.labels(table).set(self.lag or 0)
+
+    async def _traced(self, table: str, rows: pa.Table, traces: Sequence[str]) -> None:
+        with tracing.batch(f"insert {table}", "client", traces):
+            await self._insert(table, rows)
 
     async def _insert(self, table: str, rows: pa.Table) -> None:
         for each in by_day(rows):

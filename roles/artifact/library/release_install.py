@@ -126,10 +126,10 @@ def make_live(link: Path, version: str) -> None:
     part.rename(link)
 
 
-def superseded(releases: Path, live: str, keep: int) -> list[str]:
-    """Return the versions to remove: all but the live one and the `keep` newest others."""
+def superseded(releases: Path, live: str, previous: str, keep: int) -> list[str]:
+    """Return the versions to remove: all but the live one and `keep` others, the one before it and then the newest."""
     others = [path for path in releases.iterdir() if path.is_dir() and path.name != live]
-    newest_first = sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
+    newest_first = sorted(others, key=lambda path: (path.name == previous, path.stat().st_mtime), reverse=True)
     return sorted(path.name for path in newest_first[keep:])
 
 
@@ -153,7 +153,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         result["changed"] = True
         if not check_mode:
             make_live(link, version)
-    result["pruned"] = superseded(releases, version, params["keep"])
+    result["pruned"] = superseded(releases, version, result["previous"], params["keep"])
     result["changed"] = result["changed"] or bool(result["pruned"])
     if not check_mode:
         for name in result["pruned"]:

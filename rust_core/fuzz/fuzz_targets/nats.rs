@@ -1,7 +1,7 @@
 //! Any bytes as a NATS server's: cut in two or read whole, they say the same, and what is no message ends it.
 #![no_main]
 
-use cift_engine::nats::{Delivery, Operation, ProtocolError, Splitter, status};
+use cift_engine::nats::{Burst, Condition, Delivery, Operation, Origin, ProtocolError, Splitter, status};
 use libfuzzer_sys::fuzz_target;
 
 fn read(parts: &[&[u8]]) -> (Vec<String>, bool) {
@@ -11,6 +11,8 @@ fn read(parts: &[&[u8]]) -> (Vec<String>, bool) {
         splitter.feed(part, |operation| {
             if let Operation::Message(message) = operation {
                 let _ = (Delivery::of(message.reply), status(message.headers));
+                let origin = Origin::of(message.headers);
+                assert!(Burst::default().publish("events.A", "", Condition::default(), origin, b"").is_ok());
             }
             said.push(format!("{operation:?}"));
             Ok::<(), ProtocolError>(())

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cift_engine::nats::{Burst, Condition, Delivery, Message, Operation, ProtocolError, Splitter, status};
+use cift_engine::nats::{Burst, Condition, Delivery, Message, Operation, Origin, ProtocolError, Splitter, status};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
@@ -10,7 +10,7 @@ use pyo3::{create_exception, intern};
 
 create_exception!(cift_core, NatsProtocolError, PyValueError, "Bytes that NATS' protocol has no place for.");
 
-/// One message of a stream: its sequence there, its subject and its bytes.
+/// One message of a stream: its sequence there, its subject and its bytes, and which request it goes back to.
 #[pyclass(frozen, get_all, module = "cift_core")]
 pub struct Stored {
     /// Its place in the stream.
@@ -19,18 +19,36 @@ pub struct Stored {
     subject: Py<PyString>,
     /// What it says.
     pub data: Py<PyBytes>,
+    /// The request that it goes back to (`Cift-Correlation-Id`); empty where it names none.
+    correlation: Py<PyString>,
+    /// Its place in a trace (`traceparent`); empty where it isn't traced.
+    trace: Py<PyString>,
 }
 
 #[pymethods]
 impl Stored {
     #[new]
-    fn new(seq: u64, subject: Py<PyString>, data: Py<PyBytes>) -> Self {
-        Self { seq, subject, data }
+    #[pyo3(signature = (seq, subject, data, correlation=None, trace=None))]
+    fn new(
+        py: Python<'_>,
+        seq: u64,
+        subject: Py<PyString>,
+        data: Py<PyBytes>,
+        correlation: Option<Py<PyString>>,
+        trace: Option<Py<PyString>>,
+    ) -> Self {
+        let or_none = |text: Option<Py<PyString>>| text.unwrap_or_else(|| said(py, ""));
+        Self { seq, subject, data, correlation: or_none(correlation), trace: or_none(trace) }
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
         format!("Stored(seq={}, subject={:?}, {} bytes)", self.seq, self.subject.bind(py), self.data.as_bytes(py).len())
     }
+}
+
+/// A header's text; most messages lack most of them, and share one empty string.
+fn said(py: Python<'_>, text: &str) -> Py<PyString> {
+    if text.is_empty() { intern!(py, "").clone().unbind() } else { PyString::new(py, text).unbind() }
 }
 
 /// Messages of one stream whose numbers follow each other.
@@ -87,7 +105,9 @@ impl<'py> Said<'py> {
             run.pending = delivery.pending;
             let subject = PyString::new(self.py, message.subject).unbind();
             let data = PyBytes::new(self.py, message.payload).unbind();
-            run.messages.append(Stored { seq: delivery.stream, subject, data })?;
+            let origin = Origin::of(message.headers);
+            let (correlation, trace) = (said(self.py, origin.correlation), said(self.py, origin.trace));
+            run.messages.append(Stored { seq: delivery.stream, subject, data, correlation, trace })?;
         }
         Ok(())
     }
@@ -167,10 +187,11 @@ impl NatsParser {
     }
 }
 
-/// The bytes that publish messages, tuples of (number, subject, message id, data), in order. The acknowledgement of the
-/// last one goes to `reply`; `chained`, each asks for a stream that ends right before its number.
+/// The bytes that publish messages, tuples of (number, subject, message id, data) and perhaps (..., correlation id,
+/// traceparent), in order. The acknowledgement of the last one goes to `reply`; `chained`, each asks for a stream that
+/// ends right before its number.
 ///
-/// NatsProtocolError names a subject or an id that would break the protocol.
+/// NatsProtocolError names a subject, an id or a traceparent that would break the protocol.
 #[pyfunction]
 pub fn publish_burst<'py>(messages: &Bound<'py, PyList>, reply: &str, chained: bool) -> PyResult<Bound<'py, PyBytes>> {
     const ROOM: usize = 512; // for most messages
@@ -184,9 +205,17 @@ pub fn publish_burst<'py>(messages: &Bound<'py, PyList>, reply: &str, chained: b
             message_id: id.cast::<PyString>()?.to_str()?,
             after: chained.then(|| number.saturating_sub(1)),
         };
+        let named = if message.len() > 4 { Some((message.get_item(4)?, message.get_item(5)?)) } else { None };
+        let origin = match &named {
+            Some((correlation, trace)) => Origin {
+                correlation: correlation.cast::<PyString>()?.to_str()?,
+                trace: trace.cast::<PyString>()?.to_str()?,
+            },
+            None => Origin::default(),
+        };
         let reply = if index == last { reply } else { "" };
-        let published =
-            burst.publish(subject.cast::<PyString>()?.to_str()?, reply, condition, data.cast::<PyBytes>()?.as_bytes());
+        let (subject, data) = (subject.cast::<PyString>()?.to_str()?, data.cast::<PyBytes>()?.as_bytes());
+        let published = burst.publish(subject, reply, condition, origin, data);
         published.map_err(|error| NatsProtocolError::new_err(error.to_string()))?;
     }
     Ok(PyBytes::new(messages.py(), burst.as_bytes()))

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::ProtocolError;
+use super::{Origin, ProtocolError};
 
 /// What a stream is to hold against a message before it stores it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +24,7 @@ impl Burst {
     /// An empty one with room for so many bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), headers: Vec::with_capacity(128) }
+        Self { bytes: Vec::with_capacity(bytes), headers: Vec::with_capacity(256) }
     }
 
     /// What there is to send.
@@ -33,10 +33,10 @@ impl Burst {
         &self.bytes
     }
 
-    /// Publish `payload`; the acknowledgement goes to `reply`, if that isn't empty.
+    /// Publish `payload`, which goes back to `origin`; the acknowledgement goes to `reply`, if that isn't empty.
     ///
     /// # Errors
-    /// A subject, the reply or the name holds what would end it: a space, a line's end, any control character. Nothing
+    /// A subject, the reply or a name holds what would end it: a space, a line's end, any control character. Nothing
     /// is added then.
     ///
     /// # Panics
@@ -46,6 +46,7 @@ impl Burst {
         subject: &str,
         reply: &str,
         condition: Condition<'_>,
+        origin: Origin<'_>,
         payload: &[u8],
     ) -> Result<(), ProtocolError> {
         if subject.is_empty() {
@@ -56,6 +57,11 @@ impl Burst {
                 return Err(ProtocolError(format!("expected a {what} without spaces and controls, found {text:?}")));
             }
         }
+        for (what, text) in origin.headers() {
+            if !Origin::can_be(text) {
+                return Err(ProtocolError(format!("expected a {what} of up to 64 visible characters, found {text:?}")));
+            }
+        }
         let space = if reply.is_empty() { "" } else { " " };
         self.headers.clear();
         let mut write = |line: std::fmt::Arguments<'_>| self.headers.write_fmt(line).expect("memory takes it");
@@ -64,6 +70,11 @@ impl Burst {
         }
         if let Some(after) = condition.after {
             write(format_args!("Nats-Expected-Last-Sequence:{after}\r\n"));
+        }
+        for (name, value) in origin.headers() {
+            if !value.is_empty() {
+                write(format_args!("{name}:{value}\r\n"));
+            }
         }
         let bytes = &mut self.bytes;
         let mut write = |line: std::fmt::Arguments<'_>| bytes.write_fmt(line).expect("memory takes it");

@@ -5,8 +5,10 @@
 
 mod burst;
 mod delivery;
+mod origin;
 mod split;
 
 pub use burst::{Burst, Condition};
 pub use delivery::{Delivery, status};
+pub use origin::Origin;
 pub use split::{Message, Operation, ProtocolError, Splitter};
