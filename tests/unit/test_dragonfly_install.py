@@ -67,7 +67,7 @@ def test_the_unit_starts_what_the_mirror_serves(mirror: tuple[str, Path], archit
     target = install(item, path, tmp_path / "opt")
     assert target == tmp_path / "opt/dragonfly/1.40.1"
     assert sorted(str(file.relative_to(target)) for file in target.rglob("[!.]*")) == [
-        "LICENSE.md", "bin", "bin/dragonfly"
+        "LICENSE.md", "artifact.json", "bin", "bin/dragonfly"
     ]  # fmt: skip
     if architecture == "x86_64":  # the unit is the same one
         unit = {"dragonfly_password": "secret", "ansible_managed": "ours"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from nats.js.api import DiscardPolicy, StorageType
 
@@ -57,8 +59,9 @@ async def test_the_guides_calls(nats_server: NatsServer, monkeypatch: pytest.Mon
         assert await get_nats_manager() is nats
         await ensure_streams(nats.js)
         await nats.publish("market.ticks.AAPL", {"price": 150.0, "volume": 100})
-        await nats.client.flush()
-        assert (await nats.js.stream_info("MARKET_DATA")).state.messages == 1
+        async with asyncio.timeout(10):  # nobody says when a message without an acknowledgement is stored
+            while (await nats.js.stream_info("MARKET_DATA")).state.messages == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     finally:
         await close_nats_manager()
         get_settings.cache_clear()
