@@ -198,7 +198,7 @@ async def test_risk_refuses_with_a_stable_code_and_a_retry_hears_the_same(tradin
         assert first.status_code == 422
         assert first.json()["code"] == "max_notional"
         again = await client.post(ORDERS, json=order)
-        same = [{**answer.json(), "correlation_id": ""} for answer in (first, again)]  # each request has a name of its own
+        same = [{**answer.json(), "correlation_id": ""} for answer in (first, again)]
         assert (again.status_code, same[1]) == (422, same[0])
 
 
