@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cift.api.metrics import AUDIT_LOST, AUDIT_WAITING
 from cift.api.problems import MEDIA_TYPE
 from cift.core.correlation import current
+from cift.core.ending import end
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import Outbox, Outgoing
 from cift.core.serialization import encode
@@ -78,8 +79,7 @@ class AuditLog:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._queue.join(), timeout_s)
-        self._sending.cancel()
-        await asyncio.gather(self._sending, return_exceptions=True)
+        await end(self._sending)
         if not await self._outbox.close(timeout_s):
             AUDIT_LOST.inc(self._outbox.unproven)
             log.error("audit: %d entries may not have been stored", self._outbox.unproven)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -30,6 +30,7 @@ from cift.core.cache import Cache
 from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
 from cift.core.database import Database
+from cift.core.ending import end
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
         limits = {"max_in_flight": settings.api_max_in_flight, "max_lag": settings.api_max_lag}
         admission = Admission(nats, **limits)
         for work in (reference.keep_fresh(), _connect(nats, outcomes, audit), admission.watch()):
-            stack.push_async_callback(_stop, asyncio.create_task(work))
+            stack.push_async_callback(end, asyncio.create_task(work))
         for _ in range(100):
             if reference.loaded and nats.connected:
                 break
@@ -119,12 +120,6 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
             seats=Seats(shared, settings.stream_connections),
             audit=audit,
         )
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def _of(request: Request) -> Backend:

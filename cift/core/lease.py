@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js.errors import APIError, NotFoundError
 
+from cift.core.ending import end
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.streams import LEASE_BUCKET, LEASES
 
@@ -82,8 +83,7 @@ class Lease:
     async def __aexit__(self, *_: object) -> None:
         held = self._renewing is not None and not self.lost.is_set()
         if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+            await end(self._renewing)
         try:
             await self._listening.unsubscribe()
             if held:
@@ -184,7 +184,5 @@ async def acquired(lease: Lease, stop: asyncio.Event) -> bool:
     taking, stopping = asyncio.create_task(lease.acquired()), asyncio.create_task(stop.wait())
     await asyncio.wait((taking, stopping), return_when=asyncio.FIRST_COMPLETED)
     ours = taking.done()
-    for task in (taking, stopping):
-        task.cancel()
-    await asyncio.gather(taking, stopping, return_exceptions=True)
+    await end(taking, stopping)
     return ours

@@ -24,6 +24,7 @@ from nats.errors import Error
 
 from cift.core.client_metrics import SECONDS
 from cift.core.correlation import origin
+from cift.core.ending import end
 from cift.core.nats_manager import NatsManager
 
 log = logging.getLogger(__name__)
@@ -112,9 +113,7 @@ class Outbox:
         self._forget()
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         return not self._unproven
 
     async def send(self, messages: Iterable[Outgoing]) -> None:

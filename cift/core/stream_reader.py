@@ -20,6 +20,7 @@ from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from cift.core.correlation import CORRELATION, TRACE
+from cift.core.ending import end
 from cift.core.nats_manager import NatsManager
 
 __all__ = ["BATCH", "Stored", "StreamReader"]
@@ -79,8 +80,7 @@ class StreamReader:
     async def __aexit__(self, *_: object) -> None:
         self._forget()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
         await self._leave()
 
     def finish(self) -> None:
@@ -158,9 +158,7 @@ class StreamReader:
             if beginning.done():
                 beginning.result()
         finally:
-            for task in (beginning, doubting):
-                task.cancel()
-            await asyncio.gather(beginning, doubting, return_exceptions=True)
+            await end(beginning, doubting)
 
     async def _leave(self) -> None:
         old, self._subscription = self._subscription, None

@@ -29,6 +29,7 @@ from nats.js.errors import NotFoundError
 from cift.core.books import Books
 from cift.core.config import Settings
 from cift.core.database import Database
+from cift.core.ending import end
 from cift.core.engine_memory import EngineMemory
 from cift.core.engine_metrics import (
     ACTIVE,
@@ -175,9 +176,7 @@ class Engine:
                 else:
                     await self._trim()
         finally:
-            for task in (taking, stopped):
-                task.cancel()
-            await asyncio.gather(taking, stopped, return_exceptions=True)
+            await end(taking, stopped)
 
     async def _trim(self) -> None:
         """Forget what another engine has said."""

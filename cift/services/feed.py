@@ -19,6 +19,7 @@ from contextlib import suppress
 from nats.aio.msg import Msg
 
 from cift.core.config import Settings
+from cift.core.ending import end
 from cift.core.feeds.metrics import LAG
 from cift.core.feeds.opening import open_source
 from cift.core.feeds.pace import Pace
@@ -164,9 +165,7 @@ async def _until(changes: AsyncIterator[Change], stop: asyncio.Event) -> AsyncIt
             else:
                 yield None
     finally:
-        for task in (upcoming, stopping):
-            task.cancel()
-        await asyncio.gather(upcoming, stopping, return_exceptions=True)
+        await end(upcoming, stopping)
 
 
 class _Stopped(Exception):
@@ -229,11 +228,11 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 async def _play(feed: Feed, publisher: Publisher, lease: Lease, stop: asyncio.Event) -> None:
     ending = asyncio.Event()
 
-    async def end(reason: asyncio.Event) -> None:
+    async def pass_on(reason: asyncio.Event) -> None:
         await reason.wait()
         ending.set()
 
-    watching = [asyncio.create_task(end(reason)) for reason in (stop, lease.lost)]
+    watching = [asyncio.create_task(pass_on(reason)) for reason in (stop, lease.lost)]
     try:
         await publisher.open()
         ready("playing")
@@ -243,9 +242,7 @@ async def _play(feed: Feed, publisher: Publisher, lease: Lease, stop: asyncio.Ev
     except ValueError as error:
         raise InputError(str(error)) from None
     finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await end(*watching)
     if lease.lost.is_set():
         raise ServiceError("another feed has taken over; this one stands by when it is started again")
     log.info("%s: %s", "played to the end" if ended else "stopped on the way", feed.where())

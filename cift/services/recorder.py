@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from cift.core.cache import Cache
 from cift.core.clickhouse_manager import ClickHouseManager
 from cift.core.config import Settings
+from cift.core.ending import end
 from cift.core.lease import SLOW, Lease, LeaseLostError, acquired, this_process
 from cift.core.messages import ServiceStatus, status_subject
 from cift.core.nats_manager import NatsManager
@@ -98,9 +99,7 @@ async def _record(taps: Sequence[Tap], lease: Lease, stop: asyncio.Event) -> Non
     except LeaseLostError:
         pass
     finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await end(*watching)
     if lease.lost.is_set():
         raise ServiceError("another recorder has taken over; this one stands by when it is started again")
 
@@ -120,11 +119,10 @@ async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event, g
     waiting.cancel()
     stop.set()
     await asyncio.wait(tasks, timeout=grace_s)
+    await end(*tasks)
     for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome
+        if not task.cancelled():
+            task.result()
 
 
 if __name__ == "__main__":

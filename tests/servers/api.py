@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -101,6 +102,10 @@ class ApiServer:
         process.terminate()
         try:
             return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # it says then where it hangs
+            process.wait(10)
+            raise AssertionError(self.log(number).read_text()[-4000:]) from None
         finally:
             process.kill()
 

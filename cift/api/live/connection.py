@@ -14,6 +14,7 @@ from cift.api.live.messages import Auth, Channel, Ping, Pong, RefusedError, Subs
 from cift.api.metrics import STREAM_CUT_OFF, STREAM_MESSAGES
 from cift.api.problems import Problem
 from cift.api.reference import REFRESH_S, Principal
+from cift.core.ending import end
 from cift.core.serialization import encode
 
 # What waits for a reader, in messages, above what the kernel holds. One that is further behind is cut off.
@@ -45,9 +46,7 @@ class Connection:
                 await self._heed(message.get("text"))
         finally:
             self._leave()
-            for task in (sending, watching):
-                task.cancel()
-            await asyncio.gather(sending, watching, return_exceptions=True)
+            await end(sending, watching)
 
     def offer(self, text: str) -> None:
         """Queue a message; cut off a client that is too far behind."""

@@ -21,6 +21,7 @@ from cift.api.live.depth import delta_of
 from cift.api.live.messages import Channel, OwnOrder, RefusedError, Subscribed, snapshot_of, trade_of
 from cift.api.live.own import shown_to
 from cift.core.cache import Cache, CacheUnavailableError
+from cift.core.ending import end
 from cift.core.messages import BookUpdate, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
@@ -122,7 +123,7 @@ class Hub:
         """Read no more."""
         for channel in list(self._reading):
             self._stop(channel)
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await end(*self._leaving)
 
     def _stop(self, channel: Channel) -> None:
         reading = self._reading.pop(channel, None)

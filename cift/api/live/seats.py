@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from cift.api.problems import Problem
 from cift.api.shared import Shared
+from cift.core.ending import end
 
 # A worker that was killed gives its seats back by saying nothing for so long.
 LASTS_S = 15.0
@@ -48,7 +49,7 @@ class Seats:
             yield
         finally:
             self._here[account_id] -= 1
-            keeping.cancel()
+            await end(keeping)
             await self._shared.ask("seats", lambda redis: redis.zrem(name, seat))
 
     async def _take(self, name: str, seat: str) -> bool:

@@ -20,6 +20,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from cift.core.ending import end
 from cift.core.feeds.binance import Market, head_of
 from cift.core.feeds.metrics import BAD, GAPS, RECONNECTS, REPEATED, SNAPSHOTS
 from cift.core.feeds.source import Change, FeedError, Levels, LiveSource
@@ -86,9 +87,7 @@ class BinanceLive(LiveSource):
 
     async def _forget(self) -> None:
         """Nothing is known of what happens while nobody listens."""
-        for task in self._asking.values():
-            task.cancel()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await end(*self._asking.values())
         self._asking.clear()
         self._snapshots = asyncio.Queue()
         for market in self._markets.values():
@@ -115,9 +114,7 @@ class BinanceLive(LiveSource):
                 if change is not None:
                     yield change if change.ts else change._replace(ts=time.time_ns())
         finally:
-            for task in (message, snapshot):
-                task.cancel()
-            await asyncio.gather(message, snapshot, return_exceptions=True)
+            await end(message, snapshot)
 
     def _take(self, data: bytes, rest: httpx.AsyncClient, symbol: str = "") -> Change | None:
         """Take one message; a bad one is counted and changes nothing."""

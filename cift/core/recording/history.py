@@ -21,6 +21,7 @@ from cift_core.recording import record_events, record_trades
 from cift.core import tracing
 from cift.core.clickhouse import rows as schemas
 from cift.core.clickhouse_manager import ClickHouseManager
+from cift.core.ending import end
 from cift.core.nats_manager import NatsManager
 from cift.core.recording.accounts import Accounts
 from cift.core.recording.batches import batches
@@ -80,8 +81,7 @@ class HistoryTap(ABC):
                     await storing
             finally:
                 if storing is not None:
-                    storing.cancel()
-                    await asyncio.gather(storing, return_exceptions=True)
+                    await end(storing)
 
     async def _find(self) -> None:
         await self._clickhouse.connect()

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from cift.core.cache import CacheUnavailableError
 from cift.core.clickhouse.connection import ClickHouseError, ClickHouseUnavailableError
+from cift.core.ending import end
 from cift.core.questdb import QuestDBRefusedError, QuestDBUnavailableError
 from cift.core.stream_reader import StreamReader
 
@@ -60,6 +61,4 @@ async def beside(work: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, N
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
