@@ -7,6 +7,7 @@ from itertools import groupby
 
 from cift.benchmarks.change import Change
 from cift.benchmarks.measure import Result, Row
+from cift.benchmarks.pages import machine
 
 _RULE = "=" * 44
 _UNITS = {"us": "μs", "ms": "ms"}
@@ -17,7 +18,7 @@ def lines(result: Result) -> Iterator[str]:
     """Yield the report line by line."""
     hardware = result.hardware
     yield from (_RULE, "CIFT Markets - Phase 7 Performance Benchmark", _RULE)
-    yield f"{result.host}: {hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB"
+    yield f"{result.host}: {machine(hardware)}"
     yield f"Linux {hardware['kernel']}, " + ", ".join(f"{name} {version}" for name, version in result.versions.items())
     for section, rows in groupby(result.rows, key=lambda row: row.section):
         yield from ("", f"{section}:")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from time import perf_counter_ns
 
 import numpy as np
@@ -88,16 +88,29 @@ async def _core(publisher: Client, subscriber: Client, subject: str, profile: Pr
 
     subscription = await subscriber.subscribe(subject, cb=on_message)
     await _until_heard(publisher, subject, arrived)
-    repetitions = []
-    for _ in range(profile.repetitions + 1):
-        samples = np.empty(profile.messages, dtype=np.int64)
-        for index in range(profile.messages):
-            start = perf_counter_ns()
-            await publisher.publish(subject, _PAYLOAD)
-            samples[index] = await asyncio.wait_for(arrived.get(), _PATIENCE_S) - start
-        repetitions.append(samples)
+
+    async def once() -> int:
+        await publisher.publish(subject, _PAYLOAD)
+        return await asyncio.wait_for(arrived.get(), _PATIENCE_S)
+
+    samples = await _repeated(profile.repetitions, profile.messages, once)
     await subscription.unsubscribe()
-    return repetitions[1:]
+    return samples
+
+
+async def _repeated(repetitions: int, count: int, once: Callable[[], Awaitable[int]]) -> list[Samples]:
+    """Return the nanoseconds that `once`, which says when it was done, takes `count` times, per repetition.
+
+    One repetition more goes before them, unmeasured.
+    """
+    measured = []
+    for _ in range(repetitions + 1):
+        samples = np.empty(count, dtype=np.int64)
+        for index in range(count):
+            start = perf_counter_ns()
+            samples[index] = await once() - start
+        measured.append(samples)
+    return measured[1:]
 
 
 async def _until_heard(publisher: Client, subject: str, arrived: asyncio.Queue[int]) -> None:
@@ -122,16 +135,14 @@ async def _requests(asking: Client, answering: Client, subject: str, profile: Pr
 
     subscription = await answering.subscribe(subject, cb=answer)
     await _until_heard(asking, subject, heard)
-    repetitions = []
-    for _ in range(profile.repetitions + 1):
-        samples = np.empty(profile.messages, dtype=np.int64)
-        for index in range(profile.messages):
-            start = perf_counter_ns()
-            await asking.request(subject, _PAYLOAD, timeout=_PATIENCE_S)
-            samples[index] = perf_counter_ns() - start
-        repetitions.append(samples)
+
+    async def once() -> int:
+        await asking.request(subject, _PAYLOAD, timeout=_PATIENCE_S)
+        return perf_counter_ns()
+
+    samples = await _repeated(profile.repetitions, profile.messages, once)
     await subscription.unsubscribe()
-    return repetitions[1:]
+    return samples
 
 
 async def _copied(client: Client, subject: str, profile: Profile) -> Row:
@@ -153,15 +164,12 @@ async def _journal(client: Client, subject: str, profile: Profile, *, copies: in
     stream = client.jetstream(timeout=_PATIENCE_S)
     name = subject.replace(".", "_").upper()
     await stream.add_stream(StreamConfig(name=name, subjects=[subject], storage=StorageType.FILE, num_replicas=copies))
+
+    async def once() -> int:
+        await stream.publish(subject, _PAYLOAD)
+        return perf_counter_ns()
+
     try:
-        repetitions = []
-        for _ in range(profile.repetitions + 1):
-            samples = np.empty(profile.journal_messages, dtype=np.int64)
-            for index in range(profile.journal_messages):
-                start = perf_counter_ns()
-                await stream.publish(subject, _PAYLOAD)
-                samples[index] = perf_counter_ns() - start
-            repetitions.append(samples)
+        return await _repeated(profile.repetitions, profile.journal_messages, once)
     finally:
         await stream.delete_stream(name)
-    return repetitions[1:]

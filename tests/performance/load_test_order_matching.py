@@ -27,6 +27,7 @@ from cift.benchmarks.journal.http import HttpLoad
 from cift.benchmarks.journal.load import Loaded, load
 from cift.benchmarks.matching import mixed_flow, time_calls
 from cift.benchmarks.measure import Row, Samples, latency_row
+from cift.benchmarks.pages import machine
 from tests.performance.host import SYMBOLS, Host, host
 
 TARGET_US = 10.0
@@ -81,7 +82,7 @@ def _options() -> argparse.Namespace:
 
 async def _on_a_host(options: argparse.Namespace) -> int:
     hardware, versions = environment.hardware(), environment.versions()
-    print(f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB, Linux {hardware['kernel']}")
+    print(f"{machine(hardware)}, Linux {hardware['kernel']}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
     found: dict[tuple[str, float], list[Loaded]] = {}
     for _ in range(options.repeat if options.rate else 0):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from cift.benchmarks import pages
 from cift.benchmarks.core import words
 from cift.benchmarks.core.result import Part, Result
 
@@ -13,10 +14,7 @@ _COLOURS = {"met": "green", "missed": "red", "no target": "default", "not measur
 
 def show(result: Result, console: Console) -> None:
     """Print every section, then the targets."""
-    hardware = result.hardware
-    console.print(
-        f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB, Linux {hardware['kernel']}"
-    )
+    console.print(f"{pages.machine(result.hardware)}, Linux {result.hardware['kernel']}")
     for part in result.parts:
         console.print(_table(part))
     asked = [(row, target) for row in result.rows for target in row.targets]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from cift.benchmarks import pages
 from cift.benchmarks.core import plot, words
 from cift.benchmarks.core.result import Part, Result
 from cift.benchmarks.core.rows import Row
@@ -37,14 +38,11 @@ def write(result: Result, folder: Path) -> list[Path]:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    hardware = result.hardware
     yield "# Performance of the Rust core"
     yield ""
     yield "Written by `make bench-core`; edit nothing here, run it again."
     yield ""
-    yield f"* Measured: {result.when}; load average {result.load[0]:.1f} at the start, {result.load[1]:.1f} at the end"
-    yield f"* Hardware: {hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB"
-    yield "* Versions: " + ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    yield from pages.measured_on(result.when, result.load, result.hardware, result.versions)
     yield "* Settings: " + ", ".join(f"{name} {value}" for name, value in result.settings.items())
     yield ""
     yield "The mixed flow is 60 % passive adds, 30 % cancels of resting orders and 10 % orders that take and are filled"

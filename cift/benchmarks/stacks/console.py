@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cift.benchmarks import pages
 from cift.benchmarks.stacks import words
 from cift.benchmarks.stacks.result import Part, Result
 
@@ -14,10 +15,7 @@ _COLOURS = {"holds": "green", "holds in part": "yellow", "does not hold": "red",
 
 def show(result: Result, console: Console) -> None:
     """Print every section, then what became of the guide's claims."""
-    hardware = result.hardware
-    console.print(
-        f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB, Linux {hardware['kernel']}"
-    )
+    console.print(f"{pages.machine(result.hardware)}, Linux {result.hardware['kernel']}")
     for part in result.parts:
         console.print(_table(part))
         for row in part.rows:

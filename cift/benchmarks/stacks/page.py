@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from cift.benchmarks import pages
 from cift.benchmarks.stacks import words
 from cift.benchmarks.stacks.claims import Verdict
 from cift.benchmarks.stacks.result import Part, Result
@@ -23,7 +24,6 @@ def write(result: Result, folder: Path) -> Path:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    hardware = result.hardware
     yield "# The old stack beside the new one"
     yield ""
     yield "Written by `make bench`; edit nothing here, run it again. It takes the machine for itself, for half an"
@@ -33,9 +33,7 @@ def _lines(result: Result) -> Iterator[str]:
     if result.quick:
         yield "**These are figures of `--quick`: they show that everything works, and measure nothing.**"
         yield ""
-    yield f"* Measured: {result.when}; load average {result.load[0]:.1f} at the start, {result.load[1]:.1f} at the end"
-    yield f"* Hardware: {hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB"
-    yield "* Versions: " + ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    yield from pages.measured_on(result.when, result.load, result.hardware, result.versions)
     yield "* Sizes: " + ", ".join(f"{name} {size}" for name, size in result.settings.items())
     yield ""
     yield "Both sides run on this one machine and do the same work in turns, a run of one and a run of the other, so"

@@ -5,11 +5,11 @@ They are measured, and shown, in the order of their modules' names.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Iterator
 from typing import Protocol, cast
 
+from cift.benchmarks.pages import numbered
 from cift.benchmarks.stacks.rows import Found
 from cift.benchmarks.stacks.setting import Setting
 
@@ -26,5 +26,4 @@ class Section(Protocol):
 
 def all_sections() -> dict[str, Section]:
     """Return the sections by the names of their modules, without the number that orders them."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return {name.split("_", 1)[1]: cast(Section, importlib.import_module(f"{__name__}.{name}")) for name in names}
+    return cast(dict[str, Section], numbered(sys.modules[__name__]))
