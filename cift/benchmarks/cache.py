@@ -59,7 +59,7 @@ def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, 
                     _run(pool, processes, settings, loads, profile.cache_seconds)
                     for _ in range(profile.repetitions + 1)
                 ]
-                rows.append(rate_row(key, f"{SECTION} ({engine})", f"{name}, {processes} processes", runs[1:]))
+                rows.append(rate_row(key, f"{SECTION} ({engine})", f"{name}, {processes} process{'' if processes == 1 else 'es'}", runs[1:]))
         return rows, {engine.lower(): version}
     finally:
         with suppress(redis.RedisError):  # what went wrong before says more

@@ -25,6 +25,9 @@ _NAMES = {
     "end_to_end": "order to fill",
     "jitter_wakeup": "thread woken",
     "jitter_busy": "busy thread",
+    "market_vwap": "VWAP",
+    "market_ofi": "imbalance",
+    "market_microprice": "weighted mid",
 }
 
 
@@ -84,7 +87,7 @@ def curves(rows: Sequence[Row]) -> Markup:
     ends = _spread([y(line[-1][1]) for line in lines], 17)
     for index, (row, line) in enumerate(zip(rows, lines, strict=True)):
         path = " ".join(f"{x(nines):.1f},{y(value):.1f}" for nines, value in line)
-        colour = f"line c{index % 6}"
+        colour = f"line c{index % 6}" + (" again" if index >= 6 else "")  # a colour's second line is dashed
         parts.append(f'<polyline class="{colour}" points="{path}"><title>{escape(row.section)}</title></polyline>')
         parts.append(text(x(line[-1][0]) + 10, ends[index] + 4, _short(row), f"name c{index % 6}"))
     return svg(bottom + 28, "Latency by percentile", parts)
