@@ -42,6 +42,7 @@ def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, 
     keys = [f"benchmark:{secrets.token_hex(4)}:{index}".encode() for index in range(_NAMES)]
     processes = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
     pipelined = f"{_PIPELINE} in a pipeline"
+    told = "1 process" if processes == 1 else f"{processes} processes"
     wanted = {
         "cache": (f"GET and SET, {pipelined}", [load(keys, "GS", _PIPELINE)]),
         "cache_get": (f"GET, {pipelined}", [load(keys, "G", _PIPELINE)]),
@@ -59,7 +60,7 @@ def measure(settings: Settings, profile: Profile) -> tuple[list[Row], dict[str, 
                     _run(pool, processes, settings, loads, profile.cache_seconds)
                     for _ in range(profile.repetitions + 1)
                 ]
-                rows.append(rate_row(key, f"{SECTION} ({engine})", f"{name}, {processes} process{'' if processes == 1 else 'es'}", runs[1:]))
+                rows.append(rate_row(key, f"{SECTION} ({engine})", f"{name}, {told}", runs[1:]))
         return rows, {engine.lower(): version}
     finally:
         with suppress(redis.RedisError):  # what went wrong before says more
