@@ -60,8 +60,6 @@ def _against_type(order: NewOrder) -> Iterator[tuple[str, str]]:
         yield "expires", "a GTD order needs the time of its end"
     if order.expires is not None and order.tif != "GTD":
         yield "expires", f"goes with tif GTD, not {order.tif}"
-    if order.expires is not None and order.expires <= order.ts:
-        yield "expires", f"must be after now, {order.ts}"
     for field, part in (("display_quantity", order.display_quantity), ("min_quantity", order.min_quantity)):
         if part is not None and part > order.quantity:
             yield field, f"must be at most the quantity {order.quantity:g}"

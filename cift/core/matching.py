@@ -311,6 +311,8 @@ class Matcher:
         book, user_id = market.book, command.user_id
         if command.reduce_only:
             book.set_position(user_id, self.position(user_id, command.symbol))
+        if command.tif == "GTD":  # a book without special orders was told no time yet
+            book.advance_time(max(0, command.ts))
         fills = enter(book, seq, command)
         market.special = True
         order = book.order(seq)

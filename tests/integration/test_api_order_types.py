@@ -120,11 +120,17 @@ async def test_minimum_quantity_all_or_none_reduce_only_and_reprice(both: Both) 
 async def test_a_gtd_order_is_gone_after_its_time(both: Both) -> None:
     one, other = both
     soon = time.time_ns() + 300_000_000
-    order = await place(one, "sell", 10, price=70.0, tif="GTD", expires=soon)
+    named = {"symbol": SYMBOL, "side": "sell", "quantity": 10, "price": 70.0, "tif": "GTD", "expires": soon}
+    named |= {"client_order_id": "until-soon"}
+    order = (await one.post(ORDERS, json=named)).json()
     assert (order["status"], order["terms"]["expires"]) == ("accepted", soon)
     await asyncio.sleep(0.4)
     nobody = await place(other, "buy", 10, price=70.0, tif="IOC")
     assert (nobody["status"], nobody["filled_quantity"]) == ("cancelled", 0)
+    again = await one.post(ORDERS, json=named)
+    assert (again.status_code, again.json()) == (201, order), "a repetition hears of its order, also after that's end"
+    late = await one.post(ORDERS, json=named | {"client_order_id": "late"})
+    assert (late.status_code, late.json()["code"]) == (422, "expired")
 
 
 def wrong() -> Iterator[tuple[dict[str, Any], set[str]]]:
@@ -142,7 +148,6 @@ def wrong() -> Iterator[tuple[dict[str, Any], set[str]]]:
     yield {"price": 1.0, "display_quantity": 11}, {"display_quantity"}
     yield {"price": 1.0, "display_quantity": 0.5}, {"display_quantity"}
     yield {"price": 1.0, "tif": "GTD"}, {"expires"}
-    yield {"price": 1.0, "tif": "GTD", "expires": 5}, {"expires"}
     yield {"price": 1.0, "expires": 2**62}, {"expires"}
     yield {"price": 1.0, "reprice": True}, {"reprice"}
     yield {"price": 1.0, "post_only": True, "tif": "IOC"}, {"post_only"}

@@ -222,3 +222,11 @@ def test_each_command_has_one_last_event_and_shares_balance() -> None:
         assert [event.pos for event in events] == list(range(len(events)))
         assert [event.last for event in events] == [False] * (len(events) - 1) + [True] * bool(events)
     assert sum(matcher.position(user, "AAPL") for user in range(1, 5)) == 0.0
+
+
+def test_an_order_whose_time_is_over_is_refused_in_a_book_without_others_of_its_kind() -> None:
+    bench = Bench()
+    assert bench.code(order("buy", 10, tif="GTD", expires=5)) == "expired"
+    (accepted,) = bench(order("buy", 10, tif="GTD", expires=6))
+    assert isinstance(accepted, Accepted)
+    assert accepted.resting == 10
