@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
 import tarfile
 import zipfile
@@ -116,3 +117,21 @@ def test_chosen_files_of_a_wheel(tmp_path: Path) -> None:
     target = install.install(item, wheel, tmp_path / "opt")
     assert (target / "bin/tool").stat().st_mode & 0o777 == 0o755
     assert not (target / "tool.dist-info").exists()
+
+
+def test_what_would_leave_the_folder_is_not_unpacked(tmp_path: Path) -> None:
+    archive, folder = tmp_path / "bad.tar.gz", tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("good", "../out"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(OSError, match=r"\.\."):
+        install.unpack_all(archive, folder)
+    assert not (tmp_path / "a" / "out").exists()
+
+
+def test_a_truncated_archive_says_so(mirror: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "short.tar.gz"
+    archive.write_bytes((mirror / "tool-1.0.tar.gz").read_bytes()[:-20])
+    with pytest.raises(OSError, match=r"(?i)unexpected|not recoverable|error"):
+        install.unpack_all(archive, tmp_path)
