@@ -176,6 +176,8 @@ class Store:
             raise SecretsError(f"{self.folder}: {error.strerror}, expected a folder of this user's") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            for left in self.folder.glob(f".{self.file.name}.*"):  # of a run that was killed
+                left.unlink()
             yield self._take_over(self._load())
         finally:
             os.close(handle)
@@ -271,8 +273,6 @@ class Store:
             {"inventory": content.inventory, "secrets": content.secrets, "previous": content.previous}, sort_keys=False
         )
         encrypted = VaultLib(keys).encrypt(shown, key, vault_id=name)
-        for left in self.folder.glob(f".{self.file.name}.*"):  # of a run that was killed
-            left.unlink()
         write(self.file, encrypted, os.replace)
 
     def _keys(self) -> list[tuple[str, VaultSecret]]:
