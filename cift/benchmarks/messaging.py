@@ -12,8 +12,9 @@ import numpy as np
 import uvloop
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NoStreamResponseError
 
 from cift.benchmarks.measure import Row, Samples, latency_row, skipped_row
 from cift.benchmarks.profile import Profile
@@ -170,6 +171,17 @@ async def _journal(client: Client, subject: str, profile: Profile, *, copies: in
         return perf_counter_ns()
 
     try:
+        await _until_kept(stream, subject)
         return await _repeated(profile.repetitions, profile.journal_messages, once)
     finally:
         await stream.delete_stream(name)
+
+
+async def _until_kept(stream: JetStreamContext, subject: str) -> None:
+    """Publish until the first message is acknowledged: the servers of a new stream may still be choosing its leader."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while True:
+            with contextlib.suppress(NoStreamResponseError):
+                await stream.publish(subject, _PAYLOAD)
+                return
+            await asyncio.sleep(0.05)

@@ -16,6 +16,7 @@ import nats
 from backup_tar import Reader, Writer
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig
 from pydantic import SecretStr
@@ -44,7 +45,16 @@ async def _client(order: dict[str, Any]) -> AsyncIterator[Client]:
 
 
 async def _ask(client: Client, subject: str, content: Any) -> dict[str, Any]:
-    answer = json.loads((await client.request(subject, json.dumps(content).encode(), timeout=WAIT_S)).data)
+    """Ask JetStream; of servers that were just started, none may answer yet."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while True:
+        try:
+            answer = json.loads((await client.request(subject, json.dumps(content).encode(), timeout=WAIT_S)).data)
+            break
+        except NoRespondersError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.5)
     if "error" in answer:
         raise OSError(f"{subject}: {answer['error'].get('description')}")
     return dict(answer)
