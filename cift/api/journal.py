@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.errors import Error as NatsError
@@ -150,8 +151,11 @@ class Journal:
         return None if message is None or message.data is None else decode_event(message.data)
 
     async def _get(self, stream: str, seq: int | None = None, subject: str | None = None) -> RawStreamMsg | None:
+        """Ask any server that has a copy; what it lacks it may not have got yet, and then the stream's leader knows."""
         try:
-            return await self._nats.js.get_msg(stream, seq, subject, direct=True)
+            with suppress(NotFoundError):
+                return await self._nats.js.get_msg(stream, seq, subject, direct=True)
+            return await self._nats.js.get_msg(stream, seq, subject)
         except NotFoundError:
             return None
         except (NatsError, NatsUnavailableError):

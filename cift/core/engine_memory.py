@@ -81,7 +81,7 @@ class EngineMemory:
         if remembered.decided > events:
             raise SnapshotError(f"it knows of {remembered.decided} events, {events} are published")
         try:
-            command = await self._nats.js.get_msg(ORDERS.name, remembered.sequence, direct=True)
+            command = await self._nats.js.get_msg(ORDERS.name, remembered.sequence)
         except NotFoundError:
             raise SnapshotError(f"the journal has no command {remembered.sequence}") from None
         if hashlib.sha256(command.data or b"").digest() != remembered.command:

@@ -30,7 +30,7 @@ class PublicTrades:
 
     async def _look(self, symbol: str) -> tuple[int, int] | None:
         try:
-            message = await self._nats.js.get_msg(MARKET_DATA.name, None, f"market.trades.{symbol}", direct=True)
+            message = await self._nats.js.get_msg(MARKET_DATA.name, None, f"market.trades.{symbol}")
         except NotFoundError:
             return None
         last = decode_market_data(message.data or b"")

@@ -237,7 +237,7 @@ class Engine:
                 "command, or from a snapshot; restore it from a backup"
             )
         if events.messages:
-            last = await self.nats.js.get_msg(EVENTS.name, self._stored, direct=True)
+            last = await self.nats.js.get_msg(EVENTS.name, self._stored)
             self._last_stored = decode_event(last.data or b"")
         log.info("journal: %d commands, %d events already published", orders.last_seq, self._stored)
         return int(orders.last_seq)

@@ -119,7 +119,7 @@ async def test_a_service_may_hold_its_lease(nats_cluster: NatsCluster, admin: Na
 async def test_the_feed_may_find_what_it_has_published(nats_cluster: NatsCluster, admin: NatsManager) -> None:
     async with NatsManager(nats_cluster.settings("feed")) as manager:
         await manager.publish_acked("market.trades.A", b"{}", msg_id="x:A:trades:1:0")
-        last = await manager.js.get_last_msg("MARKET_DATA", "market.trades.A", direct=True)
+        last = await manager.js.get_last_msg("MARKET_DATA", "market.trades.A")
         assert (last.headers or {})["Nats-Msg-Id"] == "x:A:trades:1:0"
 
 

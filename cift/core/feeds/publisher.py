@@ -181,7 +181,7 @@ class Publisher:
         ours: int | None = None
         for kind in _KINDS:
             try:
-                last = await self._nats.js.get_last_msg(MARKET_DATA.name, f"market.{kind}.{symbol}", direct=True)
+                last = await self._nats.js.get_last_msg(MARKET_DATA.name, f"market.{kind}.{symbol}")
             except NotFoundError:
                 continue
             try:
