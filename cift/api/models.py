@@ -143,6 +143,9 @@ class ChangeView(BaseModel):
     average_price: float | None = Field(None, examples=[187.29])
     remaining_quantity: float | None = Field(None, examples=[0])
     fills: list[FillView] | None = None
+    seq: int | None = Field(
+        None, examples=[44], description="The journal's position of the change: a book of this `seq` or more shows it."
+    )
 
 
 class CancelledOrder(BaseModel):

@@ -78,6 +78,7 @@ def change_view(order_id: int, events: Sequence[AnyEvent]) -> ChangeView:
 
     Others' orders may have moved with it: their events are not told here.
     """
+    seq = events[0].seq
     own = [event for event in events if order_id in (event.order_id, getattr(event, "maker_order_id", None))]
     cancelled = _total(event.quantity for event in own if isinstance(event, Cancelled)) or None
     for event in own:
@@ -94,10 +95,13 @@ def change_view(order_id: int, events: Sequence[AnyEvent]) -> ChangeView:
                     average_price=_average(fills, filled),
                     remaining_quantity=event.resting,
                     fills=_views(fills),
+                    seq=seq,
                 )
             case Reduced():
-                return ChangeView(order_id=order_id, status="reduced", remaining_quantity=event.remaining)
-    return ChangeView(order_id=order_id, status="cancelled", cancelled_quantity=cancelled, remaining_quantity=0)
+                return ChangeView(order_id=order_id, status="reduced", remaining_quantity=event.remaining, seq=seq)
+    return ChangeView(
+        order_id=order_id, status="cancelled", cancelled_quantity=cancelled, remaining_quantity=0, seq=seq
+    )
 
 
 def mass_cancel_view(symbol: str, events: Sequence[AnyEvent]) -> MassCancelView:

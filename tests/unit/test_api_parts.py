@@ -211,6 +211,7 @@ def test_a_change_is_a_cancel_when_nothing_remains() -> None:
     cancelled = Cancelled(symbol="AAPL", ts=1, seq=9, pos=0, user_id=1, order_id=5, quantity=3)
     assert change_view(5, [cancelled]).model_dump(exclude_none=True) == {
         "order_id": 5, "status": "cancelled", "cancelled_quantity": 3.0, "remaining_quantity": 0.0,
+        "seq": 9,
     }  # fmt: skip
     reduced = Reduced(symbol="AAPL", ts=1, seq=9, pos=0, user_id=1, order_id=5, remaining=2)
     assert change_view(5, [reduced]).remaining_quantity == 2
@@ -225,7 +226,7 @@ def test_a_modification_tells_its_own_fills_and_nobody_elses() -> None:
     ]
     assert change_view(5, events).model_dump(exclude_none=True) == {
         "order_id": 5, "status": "modified", "price": 10.5, "filled_quantity": 4.0, "average_price": 10.1,
-        "remaining_quantity": 5.0, "fills": [
+        "remaining_quantity": 5.0, "seq": 9, "fills": [
             {"price": 10.0, "quantity": 3.0, "maker_order_id": 2}, {"price": 10.4, "quantity": 1.0, "maker_order_id": 3}
         ],
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -33,6 +34,7 @@ class ApiTarget:
             raise ReplayError(str(error)) from error
         self.symbol = symbol
         self._patience_s = _SETTLE_S
+        self._decided = 0
         headers = {"Authorization": f"Bearer {key}"}
         # No proxy from the environment: hosts are reached directly.
         self._http = httpx.Client(base_url=url, headers=headers, verify=verify, timeout=_TIMEOUT_S, trust_env=False)
@@ -74,22 +76,23 @@ class ApiTarget:
 
     def reduce(self, order_id: int, by: float) -> None:
         """Take `by` off a resting order."""
-        self._settled(self._call("PATCH", f"{_ORDERS}/{order_id}", {"reduce_by": by}))
+        self._change("PATCH", order_id, {"reduce_by": by})
 
     def cancel(self, order_id: int) -> None:
         """Cancel a resting order."""
-        self._settled(self._call("DELETE", f"{_ORDERS}/{order_id}"))
+        self._change("DELETE", order_id)
 
     def book(self, depth: int, wanted: Callable[[Book], bool]) -> Book:
-        """Return the book, which follows the engine by a moment: waits a while for the wanted one.
+        """Return the book, which follows the engine by a moment: waits a while for one that shows all of our commands.
 
-        Once that was in vain the patience is less, so that a stack that is wrong everywhere does not take for ever.
+        Of those it waits for the wanted one. Once that was in vain the patience is less, so that a stack that is wrong
+        everywhere does not take for ever.
         """
         until = time.monotonic() + self._patience_s
         while True:
             view = self._call("GET", f"/api/v1/book/{self.symbol}?depth={depth}")
             book = _levels(view["bids"]), _levels(view["asks"])
-            if wanted(book):
+            if view["seq"] >= self._decided and wanted(book):
                 return book
             if time.monotonic() > until:
                 self._patience_s = _LESS_S
@@ -105,16 +108,25 @@ class ApiTarget:
                 )
             time.sleep(_POLL_S)
             view = self._call("GET", f"{_ORDERS}/{view['order_id']}")
+        self._decided = view["order_id"]  # the journal's position of the command
         fills = (Taken(fill["maker_order_id"], fill["price"], fill["quantity"]) for fill in view["fills"])
         return Placed(view["order_id"], tuple(fills))
 
-    def _settled(self, view: dict[str, Any]) -> None:
-        if view["status"] == "pending":
-            raise RefusedError(f"the change of order {view['order_id']} has no outcome yet")
+    def _change(self, method: str, order_id: int, body: dict[str, Any] | None = None) -> None:
+        """Change an order; the same request under the same key asks what became of it."""
+        until, key = time.monotonic() + _TIMEOUT_S, secrets.token_hex(8)
+        while (view := self._call(method, f"{_ORDERS}/{order_id}", body, key=key))["status"] == "pending":
+            if time.monotonic() > until:
+                raise RefusedError(f"the change of order {order_id} has no outcome after {_TIMEOUT_S:g} s")
+            time.sleep(_POLL_S)
+        self._decided = view["seq"]
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        headers = {"Idempotency-Key": key} if key else None
         try:
-            answer = self._http.request(method, path, json=body)
+            answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             what = str(error) or type(error).__name__
             raise ReplayError(f"{self._http.base_url}: {what}: see that the API runs and --url and --ca fit") from error
