@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 BACK_S = 60.0
+WATCHDOG_S = 30.0
 
 
 @pytest.mark.parametrize(
@@ -22,10 +23,29 @@ def test_after_a_kill_it_is_back_and_health_is_green(
         unit = request.getfixturevalue(unit)
     killed = _main_pid(host, unit)
     host.check_output(f"kill -9 {killed}")
-    deadline = time.monotonic() + BACK_S
-    while not (_main_pid(host, unit) not in ("0", killed) and _is_green(api)):
-        assert time.monotonic() < deadline, host.run(f"systemctl status --no-pager --lines 20 {unit}").stdout
+    _await(host, api, {unit: killed}, BACK_S)
+    _trade(host, api, key)
+
+
+def test_what_hangs_is_ended_by_its_watchdog_and_is_back(host: Any, api: httpx.Client, key: dict[str, str]) -> None:
+    hung = {unit: _main_pid(host, unit) for unit in ("cift-api@1", "cift-engine", "cift-recorder")}
+    host.check_output(f"kill -STOP {' '.join(hung.values())}")
+    _await(host, api, hung, WATCHDOG_S + BACK_S)
+    for unit in hung:
+        assert "Watchdog timeout" in host.check_output(f"journalctl --no-pager --lines 100 --unit {unit}")
+    _trade(host, api, key)
+
+
+def _await(host: Any, api: httpx.Client, gone: dict[str, str], patience_s: float) -> None:
+    """Wait until units run as other processes than those `gone`, and health is green."""
+    deadline = time.monotonic() + patience_s
+    while any(_main_pid(host, unit) in ("0", pid) for unit, pid in gone.items()) or not _is_green(api):
+        status = f"systemctl status --no-pager --lines 20 {' '.join(gone)}"
+        assert time.monotonic() < deadline, host.run(status).stdout
         time.sleep(0.25)
+
+
+def _trade(host: Any, api: httpx.Client, key: dict[str, str]) -> None:
     order = {"symbol": "AAPL", "side": "buy", "order_type": "limit", "price": 1.0, "quantity": 1}
     assert api.post("/api/v1/orders", json=order, headers=key).status_code == 201
     assert host.run("systemctl --failed --no-legend --plain").stdout == ""
