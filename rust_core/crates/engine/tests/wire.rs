@@ -2,7 +2,7 @@
 
 use cift_engine::wire::{
     Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames,
-    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Side, TickColumns, TickLayout,
+    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Phase, Side, TickColumns, TickLayout,
     TimeInForce, Trade, WireError,
 };
 
@@ -100,7 +100,7 @@ fn ticks() -> Vec<u8> {
 }
 
 fn market() -> Vec<u8> {
-    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![] };
+    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![], phase: Phase::Continuous, indication: None };
     bytes(Market { version: 1, symbol: "A", ts: 1, seq: 2, body }.encode())
 }
 
@@ -139,7 +139,7 @@ fn everything_survives_the_journey() {
     let trade = MarketBody::Trade(Trade { pos: 1, side: Side::Sell, price: 2.0, quantity: 3.0 });
     let sent = Market { version: 1, symbol: "A", ts: 1, seq: 2, body: trade };
     Market::read(&bytes(sent.encode()), |got| same(&got, &sent)).expect("a trade");
-    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![] };
+    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![], phase: Phase::Continuous, indication: None };
     Market::read(&market(), |got| same(&got.body, &body)).expect("a book");
 }
 

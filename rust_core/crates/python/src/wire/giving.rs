@@ -1,7 +1,7 @@
 //! The engine's messages as fields for Python: all of them for a whole message, or the one that somebody wants.
 
 use cift_engine::wire::{
-    Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, OrderType, Peg, Side, TimeInForce,
+    Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, OrderType, Peg, Phase, Side, TimeInForce,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -296,8 +296,25 @@ pub fn market(market: &Market<'_>, fields: &mut impl Fields) -> Kind {
         "seq": Value::Unsigned(market.seq),
     );
     match &market.body {
-        MarketBody::Book { bids, asks } => {
+        MarketBody::Book { bids, asks, phase, indication } => {
             put!(fields, "bids": Value::Levels(bids), "asks": Value::Levels(asks));
+            // A message leaves out what is not said.
+            if *phase != Phase::Continuous {
+                put!(fields, "phase": Value::Text(match phase {
+                    Phase::Continuous => "continuous",
+                    Phase::Halted => "halted",
+                    Phase::OpeningAuction => "opening_auction",
+                    Phase::ClosingAuction => "closing_auction",
+                    Phase::VolatilityAuction => "volatility_auction",
+                }));
+            }
+            if let Some(indication) = indication {
+                put!(fields,
+                    "indicative_price": Value::Float(indication.price),
+                    "indicative_volume": Value::Float(indication.volume),
+                    "imbalance": Value::Float(indication.imbalance),
+                );
+            }
             Kind::Book
         }
         MarketBody::Trade(trade) => {

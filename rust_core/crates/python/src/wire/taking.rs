@@ -1,8 +1,8 @@
 //! The fields of a Python message as the engine's types.
 
 use cift_engine::wire::{
-    Accepted, Command, CommandBody, Event, EventBody, Fill, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg,
-    Side, TimeInForce, Trade,
+    Accepted, Command, CommandBody, Event, EventBody, Fill, Indication, Market, MarketBody, NewOrder, OrderOptions,
+    OrderType, Peg, Phase, Side, TimeInForce, Trade,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -293,12 +293,37 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
     }))
 }
 
+/// A book's phase; messages of a class without one trade continuously.
+fn phase(message: &Bound<'_, PyAny>) -> PyResult<Phase> {
+    if !message.hasattr(intern!(message.py(), "phase"))? {
+        return Ok(Phase::Continuous);
+    }
+    Ok(word!(message, "phase", "one of continuous, halted, opening_auction, closing_auction, volatility_auction",
+        "continuous" => Phase::Continuous, "halted" => Phase::Halted, "opening_auction" => Phase::OpeningAuction,
+        "closing_auction" => Phase::ClosingAuction, "volatility_auction" => Phase::VolatilityAuction))
+}
+
+/// What a book's auction would do if it ended now.
+fn indication(message: &Bound<'_, PyAny>) -> PyResult<Option<Indication>> {
+    if !message.hasattr(intern!(message.py(), "indicative_price"))? {
+        return Ok(None);
+    }
+    let Some(price) = maybe_float!(message, "indicative_price") else { return Ok(None) };
+    Ok(Some(Indication {
+        price,
+        volume: float!(message, "indicative_volume"),
+        imbalance: float!(message, "imbalance"),
+    }))
+}
+
 /// A market data message, or none if `kind` is none.
 pub fn market<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Market<'a>>> {
     let body = match kind {
         Kind::Book => MarketBody::Book {
             bids: take!(message, "bids", Vec<[f64; 2]>, "pairs of price and quantity"),
             asks: take!(message, "asks", Vec<[f64; 2]>, "pairs of price and quantity"),
+            phase: phase(message)?,
+            indication: indication(message)?,
         },
         Kind::Trade => MarketBody::Trade(Trade {
             pos: small!(message, "pos"),
