@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-# What changes an account's limits or a state is rare, and has no schema: it travels as JSON alone.
+# What the staff change (limits, states, the course of a day) is rare, and has no schema: it travels as JSON alone.
 _CLASSES = (*get_args(UserCommand), SetInstrument, SetLimits, *get_args(OrderEvent), *get_args(AnyMarketData))
 _codec = MessageCodec({message.__struct_config__.tag: message for message in _CLASSES})
 

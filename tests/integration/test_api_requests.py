@@ -42,7 +42,7 @@ BAD_ORDERS: dict[str, tuple[str, str]] = {
     "endless symbol": (json.dumps(GOOD | {"symbol": "A" * 1000}), "symbol"),
     "subject as symbol": (json.dumps(GOOD | {"symbol": "AAPL.>"}), "symbol"),
     "unknown type": (json.dumps(GOOD | {"order_type": "auction"}), "order_type"),
-    "unknown tif": (json.dumps(GOOD | {"tif": "DAY"}), "tif"),
+    "unknown tif": (json.dumps(GOOD | {"tif": "WEEK"}), "tif"),
     "post-only IOC": (json.dumps(GOOD | {"post_only": True, "tif": "IOC"}), "post_only"),
     "line break in id": (json.dumps(GOOD | {"client_order_id": "a\nb"}), "client_order_id"),
     "long id": (json.dumps(GOOD | {"client_order_id": "a" * 65}), "client_order_id"),
