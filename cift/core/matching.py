@@ -53,7 +53,7 @@ from cift.core.messages import (
 )
 from cift.core.refusing import numbered, rejected, staff_rejected
 from cift.core.risk_control import RiskControl, Wanted
-from cift.core.sessions import carry_out, is_auction, settle
+from cift.core.sessions import carry_out, settle
 
 
 class Matcher:
@@ -177,14 +177,7 @@ class Matcher:
 
     def book(self, symbol: str, ts: int, levels: int) -> BookUpdate:
         """Return the depth of `symbol` as of the last command."""
-        book = self._markets[symbol].book
-        bids, asks = book.depth(levels)
-        phase = book.phase
-        price, volume, imbalance = (book.indication() if is_auction(phase) else None) or (None, 0.0, 0.0)
-        return BookUpdate(
-            symbol=symbol, ts=ts, seq=self.sequence, bids=tuple(bids), asks=tuple(asks),
-            phase=phase, indicative_price=price, indicative_volume=volume, imbalance=imbalance,
-        )  # fmt: skip
+        return self._markets[symbol].shown(symbol, ts, self.sequence, levels)
 
     def state_hash(self) -> int:
         """Return 64 bits that are equal exactly when books, positions and limits are equal."""

@@ -67,6 +67,14 @@ struct Command {
       minPrice :union { none @29 :Void; some @30 :Float64; }
       maxPrice :union { none @31 :Void; some @32 :Float64; }
     }
+    setPhase :group { instrument @33 :Text; phase @34 :Phase; by @35 :UInt64; }
+    uncross :group {
+      instrument @36 :Text;
+      reference :union { none @37 :Void; some @38 :Float64; }
+      then @39 :Phase;
+      by @40 :UInt64;
+    }
+    endOfDay :group { instrument @41 :Text; by @42 :UInt64; }
   }
 }
 
@@ -103,6 +111,15 @@ struct Event {
       resting @27 :Float64;
     }
     massCancelled :group { count @28 :UInt32; }
+    phaseSet :group { instrument @29 :Text; phase @30 :Phase; }
+    uncrossed :group {
+      instrument @31 :Text;
+      phase @32 :Phase;
+      price :union { none @33 :Void; some @34 :Float64; }
+      volume @35 :Float64;
+      imbalance @36 :Float64;
+    }
+    dayEnded :group { instrument @37 :Text; phase @38 :Phase; count @39 :UInt32; }
   }
 }
 

@@ -118,6 +118,16 @@ const fn side(side: Side) -> Value<'static> {
     })
 }
 
+const fn phase_name(phase: Phase) -> Value<'static> {
+    Value::Text(match phase {
+        Phase::Continuous => "continuous",
+        Phase::Halted => "halted",
+        Phase::OpeningAuction => "opening_auction",
+        Phase::ClosingAuction => "closing_auction",
+        Phase::VolatilityAuction => "volatility_auction",
+    })
+}
+
 fn maybe<'a, T>(value: Option<T>, present: impl FnOnce(T) -> Value<'a>) -> Value<'a> {
     value.map_or(Value::Absent, present)
 }
@@ -200,6 +210,25 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
             );
             Kind::Limits
         }
+        CommandBody::SetPhase { instrument, phase, by } => {
+            put!(fields,
+                "instrument": Value::Text(instrument), "phase": phase_name(phase), "by": Value::Unsigned(by),
+            );
+            Kind::SetPhase
+        }
+        CommandBody::Uncross { instrument, reference, then, by } => {
+            put!(fields,
+                "instrument": Value::Text(instrument),
+                "reference": maybe(reference, Value::Float),
+                "then": phase_name(then),
+                "by": Value::Unsigned(by),
+            );
+            Kind::Uncross
+        }
+        CommandBody::EndOfDay { instrument, by } => {
+            put!(fields, "instrument": Value::Text(instrument), "by": Value::Unsigned(by));
+            Kind::EndOfDay
+        }
     }
 }
 
@@ -279,6 +308,28 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields, "count": Value::Unsigned(count.into()));
             Kind::MassCancelled
         }
+        EventBody::PhaseSet { instrument, phase } => {
+            put!(fields, "instrument": Value::Text(instrument), "phase": phase_name(phase));
+            Kind::PhaseSet
+        }
+        EventBody::Uncrossed { instrument, phase, price, volume, imbalance } => {
+            put!(fields,
+                "instrument": Value::Text(instrument),
+                "phase": phase_name(phase),
+                "price": maybe(price, Value::Float),
+                "volume": Value::Float(volume),
+                "imbalance": Value::Float(imbalance),
+            );
+            Kind::Uncrossed
+        }
+        EventBody::DayEnded { instrument, phase, count } => {
+            put!(fields,
+                "instrument": Value::Text(instrument),
+                "phase": phase_name(phase),
+                "count": Value::Unsigned(count.into()),
+            );
+            Kind::DayEnded
+        }
         EventBody::Rejected { code, reason } => {
             put!(fields, "code": Value::Text(code), "reason": Value::Text(reason));
             Kind::Rejected
@@ -300,13 +351,7 @@ pub fn market(market: &Market<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields, "bids": Value::Levels(bids), "asks": Value::Levels(asks));
             // A message leaves out what is not said.
             if *phase != Phase::Continuous {
-                put!(fields, "phase": Value::Text(match phase {
-                    Phase::Continuous => "continuous",
-                    Phase::Halted => "halted",
-                    Phase::OpeningAuction => "opening_auction",
-                    Phase::ClosingAuction => "closing_auction",
-                    Phase::VolatilityAuction => "volatility_auction",
-                }));
+                put!(fields, "phase": phase_name(*phase));
             }
             if let Some(indication) = indication {
                 put!(fields,
