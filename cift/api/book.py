@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from cift.api.asked import known
 from cift.api.auth import Reader
 from cift.api.backend import Behind
-from cift.api.models import BookView, Level
+from cift.api.models import BookView, IndicationView, Level
 from cift.api.problems import described, unavailable
 from cift.core.cache import CacheUnavailableError
 
@@ -37,4 +37,6 @@ async def get_book(symbol: str, behind: Behind, reader: Reader, depth: Depth = 1
         ts=book.ts,
         bids=[Level(price=price, quantity=quantity) for price, quantity in book.bids[:depth]],
         asks=[Level(price=price, quantity=quantity) for price, quantity in book.asks[:depth]],
+        phase=book.phase,
+        indication=IndicationView.of(book),
     )

@@ -11,7 +11,7 @@ from cift.core.entering import misplaced
 from cift.core.messages import NewOrder
 
 _UNPRICED = ("market", "market_to_limit", "notional")
-_RESTS = ("GTC", "GTD")
+_RESTS = ("GTC", "DAY", "GTD")
 
 
 def check_order(order: NewOrder, instrument: Instrument | None) -> list[FieldError]:
@@ -53,7 +53,7 @@ def _against_type(order: NewOrder) -> Iterator[tuple[str, str]]:
     if kind == "pegged" and order.peg is None:
         yield "peg", "a pegged order needs a peg: primary, mid or market"
     if order.post_only and (kind not in ("limit", "stop") or order.price is None or order.tif not in _RESTS):
-        yield "post_only", "only an order with a price that may rest (GTC, GTD) can be post-only"
+        yield "post_only", "only an order with a price that may rest (GTC, DAY, GTD) can be post-only"
     if order.reprice and not order.post_only:
         yield "reprice", "goes with post_only"
     if order.tif == "GTD" and order.expires is None:

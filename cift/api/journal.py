@@ -16,7 +16,7 @@ from cift.api.outcomes import Outcomes
 from cift.api.problems import Problem, unavailable
 from cift.core import tracing
 from cift.core.correlation import current, origin
-from cift.core.messages import AnyCommand, AnyEvent, RiskCommand, UserCommand
+from cift.core.messages import AnyCommand, AnyEvent, RiskCommand, SessionCommand, UserCommand
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.serialization import decode_command, decode_event
 from cift.core.streams import EVENTS, ORDERS
@@ -46,13 +46,15 @@ class Journal:
         self._outcomes = outcomes
         self._admission = admission
 
-    async def append(self, command: UserCommand | RiskCommand, *, msg_id: str | None = None) -> Receipt:
+    async def append(
+        self, command: UserCommand | RiskCommand | SessionCommand, *, msg_id: str | None = None
+    ) -> Receipt:
         """Store `command` and return where; 503 when there is no room for it, or NATS is away, full or too slow."""
         self._admission.check(command)
         with self._admission.waiting():
             return await self._append(command, msg_id)
 
-    async def _append(self, command: UserCommand | RiskCommand, msg_id: str | None) -> Receipt:
+    async def _append(self, command: UserCommand | RiskCommand | SessionCommand, msg_id: str | None) -> Receipt:
         try:
             with tracing.span("publish orders", "producer", {"cift.symbol": command.symbol}):
                 ack = await self._nats.publish_acked(

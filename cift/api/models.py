@@ -8,10 +8,10 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from cift.api.terms import STRICT, Terms
-from cift.core.messages import Side
+from cift.core.messages import BookUpdate, Phase, Side
 
 OrderType = Literal["limit", "market", "market_to_limit", "stop", "pegged", "notional"]
-TimeInForce = Literal["GTC", "IOC", "FOK", "GTD"]
+TimeInForce = Literal["GTC", "IOC", "FOK", "DAY", "GTD", "ATO", "ATC"]
 Status = Literal["accepted", "partially_filled", "filled", "cancelled", "rejected", "pending"]
 OrderId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The id that placing the order returned.", examples=[42])]
 
@@ -52,8 +52,9 @@ class OrderRequest(Terms):
     )
     tif: TimeInForce = Field(
         "GTC",
-        description="GTC rests until cancelled, GTD until `expires`; IOC cancels what does not trade at once; FOK "
-        "trades whole or not.",
+        description="GTC rests until cancelled, DAY until the day's end, GTD until `expires`; IOC cancels what does "
+        "not trade at once; FOK trades whole or not. ATO and ATC are for the opening and the closing auction: they "
+        "come in while it gathers orders, and leave when it ends.",
     )
     post_only: bool = Field(False, description="Refuse the order rather than let it trade on arrival.")
     client_order_id: str | None = Field(
@@ -171,14 +172,36 @@ class Level(BaseModel):
     quantity: float = Field(examples=[300])
 
 
+class IndicationView(BaseModel):
+    """What an auction would do if it ended now."""
+
+    price: float = Field(examples=[187.25], description="The one price of all its trades.")
+    volume: float = Field(examples=[1200], description="How much would trade.")
+    imbalance: float = Field(
+        examples=[-300], description="How much more would be bought at that price; negative when more would be sold."
+    )
+
+    @classmethod
+    def of(cls, book: BookUpdate) -> IndicationView | None:
+        """Return what a book's auction would do; None when nothing would trade, or none is on."""
+        if book.indicative_price is None:
+            return None
+        return cls(price=book.indicative_price, volume=book.indicative_volume, imbalance=book.imbalance)
+
+
 class BookView(BaseModel):
-    """Depth, best price first; `seq` is the journal's position that it shows (0 before the first order)."""
+    """Depth, best price first; `seq` is the journal's position that it shows (0 before the first order).
+
+    While an auction gathers orders both sides may cross.
+    """
 
     symbol: str = Field(examples=["AAPL"])
     seq: int
     ts: int = Field(description="Nanoseconds since 1970 of the command behind `seq`.")
     bids: list[Level]
     asks: list[Level]
+    phase: Phase = Field("continuous", description="What may happen to it.")
+    indication: IndicationView | None = Field(None, description="Null when nothing would trade in an auction now.")
 
 
 class DependencyView(BaseModel):

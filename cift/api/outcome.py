@@ -12,7 +12,7 @@ from fastapi import Header, Response
 from cift.api.backend import Backend
 from cift.api.metrics import OUTCOME_SECONDS
 from cift.api.problems import Problem
-from cift.core.messages import AnyEvent, Rejected, RiskCommand, UserCommand
+from cift.core.messages import AnyEvent, Rejected, RiskCommand, SessionCommand, UserCommand
 
 Idempotency = Annotated[
     str | None,
@@ -31,7 +31,7 @@ _STATUS_OF_CODE = {"not_owner": 403, "duplicate_client_order_id": 409}
 
 
 async def decided(
-    behind: Backend, command: UserCommand | RiskCommand, response: Response, key: str | None = None
+    behind: Backend, command: UserCommand | RiskCommand | SessionCommand, response: Response, key: str | None = None
 ) -> list[AnyEvent] | None:
     """Append a command and return what the engine decided; None, with status 202, when that is not known yet.
 

@@ -11,7 +11,8 @@ from cift_core import FastOrderBook, Fill
 from cift.core.messages import NewOrder, Side
 
 _TYPES_WITH_OPTIONS = ("limit", "stop")
-_UNSUPPORTED = ("DAY", "ATO", "ATC")
+_UNPRICED = ("market", "market_to_limit", "notional")
+_OF_SESSIONS = ("DAY", "ATO", "ATC")
 
 
 class Refused(Exception):
@@ -26,7 +27,7 @@ def is_special(order: NewOrder) -> bool:
     """Return whether the order is more than a plain limit or market order."""
     return order.order_type not in ("limit", "market") or any(
         (
-            order.tif == "GTD",
+            order.tif == "GTD" or order.tif in _OF_SESSIONS,
             order.display_quantity,
             order.min_quantity,
             order.reprice,
@@ -38,9 +39,7 @@ def is_special(order: NewOrder) -> bool:
 
 
 def check_special(order: NewOrder) -> None:
-    """Refuse what the stream of commands has no room for, and what would be ignored."""
-    if order.tif in _UNSUPPORTED:
-        raise Refused("unsupported_tif", f"tif {order.tif} needs a day or an auction, which no command begins or ends")
+    """Refuse what would be ignored."""
     for field, why in misplaced(order):
         raise Refused("not_for_type", f"{field} {why}")
 
@@ -60,9 +59,16 @@ def misplaced(order: NewOrder) -> Iterator[tuple[str, str]]:
         given |= {"trigger_price": order.trigger_price, "trail": order.trail}
     if order.order_type != "pegged":
         given |= {"peg": order.peg, "offset": order.offset}
+    if order.tif in _OF_SESSIONS and (order.order_type in _UNPRICED or _becomes_market(order)):
+        given["tif"] = order.tif
     for field, value in given.items():
         if value:
             yield field, f"{value!r} is not possible for a {order.order_type} order"
+
+
+def _becomes_market(order: NewOrder) -> bool:
+    """Return whether the order is a stop that has no end of life: the book keeps one of its limit order alone."""
+    return order.order_type == "stop" and order.price is None
 
 
 def check_numbers(quantity: float | None, price: float | None) -> None:

@@ -7,6 +7,9 @@ from decimal import Decimal
 
 from cift_core import FastOrderBook
 
+from cift.core.messages import BookUpdate
+from cift.core.sessions import is_auction
+
 
 @dataclass(slots=True)
 class Market:
@@ -30,3 +33,13 @@ class Market:
     def quantity(self, lots: int) -> float:
         """Return whole lots as a quantity."""
         return round(lots * self.lot_size, self._decimals)
+
+    def shown(self, symbol: str, ts: int, seq: int, levels: int) -> BookUpdate:
+        """Return the book as everybody may see it, after command `seq`."""
+        bids, asks = self.book.depth(levels)
+        phase = self.book.phase
+        price, volume, imbalance = (self.book.indication() if is_auction(phase) else None) or (None, 0.0, 0.0)
+        return BookUpdate(
+            symbol=symbol, ts=ts, seq=seq, bids=tuple(bids), asks=tuple(asks),
+            phase=phase, indicative_price=price, indicative_volume=volume, imbalance=imbalance,
+        )  # fmt: skip

@@ -20,6 +20,7 @@ from cift.core.entering import (
     market_price,
     price_to_judge,
 )
+from cift.core.following import followed
 from cift.core.known_orders import KnownOrders
 from cift.core.market import Market
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
@@ -30,6 +31,7 @@ from cift.core.messages import (
     BookUpdate,
     Cancelled,
     CancelOrder,
+    EndOfDay,
     Fill,
     KillSwitch,
     MassCancel,
@@ -40,13 +42,18 @@ from cift.core.messages import (
     ReduceOrder,
     Rejected,
     RiskCommand,
+    SessionCommand,
     SetAccountLimits,
     SetInstrument,
     SetLimits,
+    SetPhase,
     Side,
+    Uncross,
     UserCommand,
 )
+from cift.core.refusing import numbered, rejected, staff_rejected
 from cift.core.risk_control import RiskControl, Wanted
+from cift.core.sessions import carry_out, settle
 
 
 class Matcher:
@@ -91,14 +98,13 @@ class Matcher:
                 return []
             case SetAccountLimits() | KillSwitch():
                 return [self._control(seq, command)]
+            case SetPhase() | Uncross() | EndOfDay():
+                return self._session(seq, command)
         expired: list[AnyEvent] = []
         try:
-            market = self._markets.get(command.symbol)
-            if market is None:
-                raise Refused("unknown_symbol", f"{command.symbol} is not open for trading")
+            market = self._market(command.symbol)
             if market.special:
-                market.book.advance_time(max(0, command.ts))
-                expired = self._followed(seq, command, market, [])
+                expired = self._expired(seq, command, market)
             match command:
                 case NewOrder():
                     events = self._new(seq, command, market)
@@ -107,13 +113,42 @@ class Matcher:
                 case _:
                     events = self._change(seq, command, market)
         except (Refused, OrderError) as refusal:
-            return _numbered([*expired, self._rejected(seq, command, refusal.code, str(refusal))])
+            return numbered([*expired, rejected(seq, command, refusal.code, str(refusal))])
         except ValueError as error:  # a number that the core cannot even hold
-            return _numbered([*expired, self._rejected(seq, command, "out_of_range", str(error))])
+            return numbered([*expired, rejected(seq, command, "out_of_range", str(error))])
         self.touched.add(command.symbol)
         if isinstance(command, NewOrder) and not market.special:
             return events  # numbered as they were made: most commands are such orders
-        return _numbered(expired + events)
+        return numbered(expired + events)
+
+    def _market(self, symbol: str) -> Market:
+        market = self._markets.get(symbol)
+        if market is None:
+            raise Refused("unknown_symbol", f"{symbol} is not open for trading")
+        return market
+
+    def _expired(self, seq: int, command: UserCommand | SessionCommand, market: Market) -> list[AnyEvent]:
+        market.book.advance_time(max(0, command.ts))
+        return self._followed(seq, command, market, [])
+
+    def _session(self, seq: int, command: SessionCommand) -> list[AnyEvent]:
+        """Let an instrument's day go on: what happens to orders is told as the instrument's own, last what it was."""
+        there = msgspec.structs.replace(command, symbol=command.instrument)
+        events: list[AnyEvent] = []
+        try:
+            market = self._market(command.instrument)
+            if market.special:
+                events += self._expired(seq, there, market)
+            fills, said = carry_out(seq, command, market.book)
+            events += [*self._followed(seq, there, market, fills), said]
+            settle(command, market.book)
+        except (Refused, OrderError) as refusal:
+            events.append(staff_rejected(seq, command, refusal.code, str(refusal)))
+        except ValueError as error:
+            events.append(staff_rejected(seq, command, "out_of_range", str(error)))
+        if command.instrument in self._markets:
+            self.touched.add(command.instrument)
+        return numbered(events)
 
     def _control(self, seq: int, command: RiskCommand) -> AnyEvent:
         try:
@@ -124,11 +159,9 @@ class Matcher:
                 return event
             return self._risk.limit_account(seq, command)
         except Refused as refusal:
-            refused = self._rejected(seq, command, refusal.code, str(refusal))
+            return staff_rejected(seq, command, refusal.code, str(refusal))
         except ValueError as error:
-            refused = self._rejected(seq, command, "out_of_range", str(error))
-        # Under a name of its own: the newest event of a name is what holds.
-        return msgspec.structs.replace(refused, symbol=f"{command.symbol}.refused")
+            return staff_rejected(seq, command, "out_of_range", str(error))
 
     def _bar(self, symbol: str, book: FastOrderBook) -> None:
         """Have the stops cancelled that fire for whom the kill switch has halted: they ask nobody else."""
@@ -144,8 +177,7 @@ class Matcher:
 
     def book(self, symbol: str, ts: int, levels: int) -> BookUpdate:
         """Return the depth of `symbol` as of the last command."""
-        bids, asks = self._markets[symbol].book.depth(levels)
-        return BookUpdate(symbol=symbol, ts=ts, seq=self.sequence, bids=tuple(bids), asks=tuple(asks))
+        return self._markets[symbol].shown(symbol, ts, self.sequence, levels)
 
     def state_hash(self) -> int:
         """Return 64 bits that are equal exactly when books, positions and limits are equal."""
@@ -204,14 +236,6 @@ class Matcher:
             raise SnapshotError(f"state {matcher.state_hash():016x}, taken of {state.hash:016x}")
         return matcher
 
-    @staticmethod
-    def _rejected(seq: int, command: UserCommand | RiskCommand, code: str, reason: str) -> Rejected:
-        order_id = command.order_id if isinstance(command, CancelOrder | ReduceOrder | ModifyOrder) else seq
-        return Rejected(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=order_id,
-            last=True, code=code, reason=reason,
-        )  # fmt: skip
-
     def _open(self, command: SetInstrument) -> None:
         market = self._markets.get(command.symbol)
         if market is not None and len(market.book):
@@ -224,6 +248,8 @@ class Matcher:
             for key in [key for key in self._positions if key[1] == command.symbol]:
                 self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
         self._bar(command.symbol, book)
+        if market is not None and market.book.phase != "continuous":
+            book.set_phase(market.book.phase)
         self._markets[command.symbol] = Market(book, command.lot_size)
         self.touched.add(command.symbol)
 
@@ -327,38 +353,10 @@ class Matcher:
         )  # fmt: skip
         return [accepted, *self._followed(seq, command, market, fills)]
 
-    def _followed(self, seq: int, command: UserCommand, market: Market, fills: list[CoreFill]) -> list[AnyEvent]:
-        """Return what the last command of the book caused, whoever's orders; what a user asked for is told apart."""
-        book, symbol, ts = market.book, command.symbol, command.ts
-        events: list[AnyEvent] = []
-        gone: set[int] = set()
-        for fill in fills:
-            taker, maker, side = fill.taker_user_id, fill.maker_user_id, fill.taker_side
-            events.append(
-                Fill(
-                    symbol=symbol, ts=ts, seq=seq, pos=0, user_id=taker, order_id=fill.taker_order_id, side=side,
-                    price=fill.price, quantity=fill.quantity,
-                    maker_order_id=fill.maker_order_id, maker_user_id=maker,
-                )
-            )  # fmt: skip
-            lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
-            self._move(taker, symbol, lots)
-            self._move(maker, symbol, -lots)
-            gone |= {fill.taker_order_id, fill.maker_order_id}
-        for order_id, quantity, reason in book.cancelled():
-            gone.add(order_id)
-            if reason != "user":
-                owner = self._known.owner(order_id, command.user_id)
-                events.append(
-                    Cancelled(
-                        symbol=symbol, ts=ts, seq=seq, pos=0, user_id=owner, order_id=order_id,
-                        quantity=quantity, reason=reason,
-                    )
-                )  # fmt: skip
-        for order_id in gone:
-            if book.order(order_id) is None:
-                self._known.forget(order_id)
-        return events
+    def _followed(
+        self, seq: int, command: UserCommand | SessionCommand, market: Market, fills: list[CoreFill]
+    ) -> list[AnyEvent]:
+        return followed(seq, command, market, fills, self._known, self._move)
 
     def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: Market) -> list[AnyEvent]:
         match command:
@@ -398,11 +396,3 @@ class Matcher:
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)
         self._positions[key] = self._positions.get(key, 0) + lots
-
-
-def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:
-    """Return a command's events with their positions among each other; one alone was made as first and last."""
-    if len(events) == 1:
-        return events
-    last = len(events) - 1
-    return [msgspec.structs.replace(event, pos=pos, last=pos == last) for pos, event in enumerate(events)]

@@ -16,6 +16,7 @@ import msgspec
 
 Side = Literal["buy", "sell"]
 TradingState = Literal["active", "reducing", "halted"]
+Phase = Literal["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"]
 SCHEMA_VERSION = 1
 
 
@@ -37,7 +38,8 @@ class NewOrder(Command, frozen=True, kw_only=True, tag="new"):
     """Open an order; `price` is None for a market order, and for a stop or a pegged order without a limit.
 
     A stop has `trigger_price` or `trail`; a pegged order `peg` and `offset`. `quantity` of a notional order is an
-    amount of money. `expires` is for GTD, in nanoseconds since 1970 (UTC).
+    amount of money. `expires` is for GTD, in nanoseconds since 1970 (UTC). DAY leaves with `EndOfDay`; ATO and ATC come
+    in during the opening and the closing auction alone, and leave when it ends.
     """
 
     side: Side
@@ -137,6 +139,38 @@ class KillSwitch(Command, frozen=True, kw_only=True, tag="kill_switch"):
     by: int = 0
 
 
+class SetPhase(Command, frozen=True, kw_only=True, tag="set_phase"):
+    """Halt an instrument, let its orders gather for an auction, or resume trading where they don't cross.
+
+    As all commands about the course of a day: `symbol` is `_session.<instrument>`, `user_id` 0, and `by` the account
+    whose key asked.
+    """
+
+    instrument: str
+    phase: Phase
+    by: int = 0
+
+
+class Uncross(Command, frozen=True, kw_only=True, tag="uncross"):
+    """End an instrument's auction: what can trade does, at one price; orders for that auction alone leave.
+
+    Among prices that are equally good the one closest to `reference` is taken (None: the last trade's). What the price
+    fires trades first, then the phase is `then`.
+    """
+
+    instrument: str
+    reference: float | None = None
+    then: Literal["continuous", "halted"] = "continuous"
+    by: int = 0
+
+
+class EndOfDay(Command, frozen=True, kw_only=True, tag="end_of_day"):
+    """End an instrument's day: orders that are good for it, or for an auction of it, leave. The phase stays."""
+
+    instrument: str
+    by: int = 0
+
+
 class Event(Message, frozen=True, kw_only=True):
     """Written by the engine on `events.<SYMBOL>`; `ts` is the command's.
 
@@ -225,12 +259,48 @@ class KillSwitchSet(Event, frozen=True, kw_only=True, tag="kill_switch_set"):
     instrument: str | None = None
 
 
+class PhaseSet(Event, frozen=True, kw_only=True, tag="phase_set"):
+    """The instrument has this phase now; what traded because of it was told before. `order_id` is the command's."""
+
+    instrument: str
+    phase: Phase
+
+
+class Uncrossed(Event, frozen=True, kw_only=True, tag="uncrossed"):
+    """The auction is over: `volume` traded at `price` (None: nothing), each fill told before, its taker the buyer.
+
+    `imbalance` would have been bought at that price beyond the volume; negative: sold. `phase` is what follows.
+    """
+
+    instrument: str
+    phase: Phase
+    price: float | None = None
+    volume: float = 0.0
+    imbalance: float = 0.0
+
+
+class DayEnded(Event, frozen=True, kw_only=True, tag="day_ended"):
+    """The instrument's day is over: `count` orders left because of it, each told before. `phase` is as it was."""
+
+    instrument: str
+    phase: Phase
+    count: int
+
+
 class BookUpdate(Message, frozen=True, kw_only=True, tag="book"):
-    """Depth after a command: `(price, quantity)` pairs, best first, on `market.book.<SYMBOL>`."""
+    """Depth after a command: `(price, quantity)` pairs, best first, on `market.book.<SYMBOL>`.
+
+    In an auction both sides may cross. If it ended now, `indicative_volume` would trade at `indicative_price` (None:
+    nothing would), and `imbalance` more be bought; negative: sold.
+    """
 
     seq: int
     bids: tuple[tuple[float, float], ...]
     asks: tuple[tuple[float, float], ...]
+    phase: Phase = "continuous"
+    indicative_price: float | None = None
+    indicative_volume: float = 0.0
+    imbalance: float = 0.0
 
 
 class Quote(Message, frozen=True, kw_only=True, tag="quote"):
@@ -275,7 +345,9 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
 
 UserCommand = NewOrder | CancelOrder | ReduceOrder | ModifyOrder | MassCancel
 RiskCommand = SetAccountLimits | KillSwitch
-AnyCommand = UserCommand | SetInstrument | SetLimits | RiskCommand
+SessionCommand = SetPhase | Uncross | EndOfDay
+AnyCommand = UserCommand | SetInstrument | SetLimits | RiskCommand | SessionCommand
 OrderEvent = Accepted | Fill | Cancelled | Reduced | Modified | MassCancelled | Rejected
-AnyEvent = OrderEvent | AccountLimitsSet | KillSwitchSet
+SessionEvent = PhaseSet | Uncrossed | DayEnded
+AnyEvent = OrderEvent | AccountLimitsSet | KillSwitchSet | SessionEvent
 AnyMarketData = BookUpdate | Trade

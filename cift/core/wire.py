@@ -16,6 +16,8 @@ from cift.core.messages import (
     AnyEvent,
     AnyMarketData,
     OrderEvent,
+    SessionCommand,
+    SessionEvent,
     SetInstrument,
     SetLimits,
     UserCommand,
@@ -39,7 +41,9 @@ __all__ = [
 
 
 # What changes an account's limits or a state is rare, and has no schema: it travels as JSON alone.
-_CLASSES = (*get_args(UserCommand), SetInstrument, SetLimits, *get_args(OrderEvent), *get_args(AnyMarketData))
+_COMMANDS = (*get_args(UserCommand), SetInstrument, SetLimits, *get_args(SessionCommand))
+_EVENTS = (*get_args(OrderEvent), *get_args(SessionEvent))
+_CLASSES = (*_COMMANDS, *_EVENTS, *get_args(AnyMarketData))
 _codec = MessageCodec({message.__struct_config__.tag: message for message in _CLASSES})
 
 

@@ -14,6 +14,7 @@ const schemaVersion :UInt16 = 1;
 enum Side { buy @0; sell @1; }
 enum OrderType { limit @0; market @1; marketToLimit @2; stop @3; pegged @4; notional @5; }
 enum TimeInForce { gtc @0; ioc @1; fok @2; day @3; gtd @4; ato @5; atc @6; }
+enum Phase { continuous @0; halted @1; openingAuction @2; closingAuction @3; volatilityAuction @4; }
 enum Peg { none @0; primary @1; mid @2; market @3; }
 
 # What few orders ask for. Zero, or false, is "not said".
@@ -66,6 +67,14 @@ struct Command {
       minPrice :union { none @29 :Void; some @30 :Float64; }
       maxPrice :union { none @31 :Void; some @32 :Float64; }
     }
+    setPhase :group { instrument @33 :Text; phase @34 :Phase; by @35 :UInt64; }
+    uncross :group {
+      instrument @36 :Text;
+      reference :union { none @37 :Void; some @38 :Float64; }
+      then @39 :Phase;
+      by @40 :UInt64;
+    }
+    endOfDay :group { instrument @41 :Text; by @42 :UInt64; }
   }
 }
 
@@ -102,6 +111,15 @@ struct Event {
       resting @27 :Float64;
     }
     massCancelled :group { count @28 :UInt32; }
+    phaseSet :group { instrument @29 :Text; phase @30 :Phase; }
+    uncrossed :group {
+      instrument @31 :Text;
+      phase @32 :Phase;
+      price :union { none @33 :Void; some @34 :Float64; }
+      volume @35 :Float64;
+      imbalance @36 :Float64;
+    }
+    dayEnded :group { instrument @37 :Text; phase @38 :Phase; count @39 :UInt32; }
   }
 }
 
@@ -113,7 +131,15 @@ struct MarketData {
   ts @2 :Int64;
   seq @3 :UInt64;
   union {
-    book :group { bids @4 :List(Level); asks @5 :List(Level); }
+    book :group {
+      bids @4 :List(Level);
+      asks @5 :List(Level);
+      phase @10 :Phase;
+      indication :union {
+        none @11 :Void;
+        some :group { price @12 :Float64; volume @13 :Float64; imbalance @14 :Float64; }
+      }
+    }
     trade :group { pos @6 :UInt32; side @7 :Side; price @8 :Float64; quantity @9 :Float64; }
   }
 }

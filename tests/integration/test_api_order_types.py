@@ -142,6 +142,8 @@ def wrong() -> Iterator[tuple[dict[str, Any], set[str]]]:
     yield {"order_type": "market", "trail": 1.0}, {"trail"}
     yield {"order_type": "market", "hidden": True, "min_quantity": 5}, {"hidden", "min_quantity"}
     yield {"order_type": "market", "tif": "FOK"}, {"tif"}
+    yield {"order_type": "market", "tif": "DAY"}, {"tif"}
+    yield {"order_type": "stop", "trigger_price": 1.0, "tif": "DAY"}, {"tif"}
     yield {"order_type": "notional", "price": 1.0}, {"price"}
     yield {"order_type": "notional", "reduce_only": True}, {"reduce_only"}
     yield {"price": 1.0, "peg": "mid"}, {"peg"}

@@ -42,7 +42,7 @@ BAD_ORDERS: dict[str, tuple[str, str]] = {
     "endless symbol": (json.dumps(GOOD | {"symbol": "A" * 1000}), "symbol"),
     "subject as symbol": (json.dumps(GOOD | {"symbol": "AAPL.>"}), "symbol"),
     "unknown type": (json.dumps(GOOD | {"order_type": "auction"}), "order_type"),
-    "unknown tif": (json.dumps(GOOD | {"tif": "DAY"}), "tif"),
+    "unknown tif": (json.dumps(GOOD | {"tif": "WEEK"}), "tif"),
     "post-only IOC": (json.dumps(GOOD | {"post_only": True, "tif": "IOC"}), "post_only"),
     "line break in id": (json.dumps(GOOD | {"client_order_id": "a\nb"}), "client_order_id"),
     "long id": (json.dumps(GOOD | {"client_order_id": "a" * 65}), "client_order_id"),
@@ -199,7 +199,8 @@ async def test_a_repeated_request_is_the_same_order(api_server: ApiServer) -> No
 async def test_books_of_unknown_symbols_are_404_and_of_quiet_ones_empty(api_server: ApiServer) -> None:
     async with api_server.client() as client:
         quiet = await client.get("/api/v1/book/AAPL?depth=5")
-        assert quiet.json() == {"symbol": "AAPL", "seq": 0, "ts": 0, "bids": [], "asks": []}
+        nothing = {"symbol": "AAPL", "seq": 0, "ts": 0, "bids": [], "asks": []}
+        assert quiet.json() == nothing | {"phase": "continuous", "indication": None}
         assert (await client.get("/api/v1/book/NOPE")).status_code == 404
         deep = await client.get("/api/v1/book/AAPL?depth=0")
         assert (deep.status_code, deep.json()["errors"][0]["field"]) == (422, "depth")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.property.reference_auction import ReferenceAuction
-from tests.property.reference_orders import AUCTIONS, END_OF_DAY, SHOWN, Fill, Order, Peg, Refused, Stop, Terms
+from tests.property.reference_orders import AUCTIONS, END_OF_AUCTION, SHOWN, Fill, Order, Peg, Refused, Stop, Terms
 
 
 class ReferenceBook(ReferenceAuction):
@@ -275,7 +275,10 @@ class ReferenceBook(ReferenceAuction):
 
     def end_of_day(self) -> None:
         self.begin()
-        self.expire(END_OF_DAY)
+        over = [(order.expires, order.id) for order in (*self.orders(), *self.stops) if order.expires >= END_OF_AUCTION]
+        for _, order_id in sorted(over):
+            self.drop(order_id, "expired")
+        self.followed = self.settle()
 
     def expire(self, until: int) -> None:
         everything = [(order.expires, order.id) for order in (*self.orders(), *self.stops)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from cift_core.recording import Positions
@@ -18,13 +18,17 @@ from cift.core.messages import (
     AnyMarketData,
     BookUpdate,
     Cancelled,
+    DayEnded,
     Fill,
     KillSwitchSet,
     MassCancelled,
     Modified,
+    Phase,
+    PhaseSet,
     Reduced,
     Rejected,
     Trade,
+    Uncrossed,
 )
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
 from tests.property import reference_recording as reference
@@ -36,6 +40,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 MAYBE = st.none() | NUMBERS
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SIDES = st.sampled_from(["buy", "sell"])
+PHASES = st.sampled_from(get_args(Phase))
 HEAD = {"symbol": TEXTS, "ts": st.integers(-(2**63), 2**63 - 1), "seq": UNSIGNED}
 EVENT = HEAD | {"pos": st.integers(0, 2**16 - 1), "user_id": UNSIGNED, "order_id": UNSIGNED, "last": st.booleans()}
 EVENTS: st.SearchStrategy[AnyEvent] = (
@@ -52,11 +57,14 @@ EVENTS: st.SearchStrategy[AnyEvent] = (
     | st.builds(Rejected, **EVENT | {"seq": st.integers(1, 3), "order_id": st.integers(1, 3)}, code=TEXTS, reason=TEXTS)
     | st.builds(AccountLimitsSet, **EVENT, max_position=MAYBE, account_value=MAYBE)
     | st.builds(KillSwitchSet, **EVENT, state=st.sampled_from(["active", "halted"]), instrument=st.none() | TEXTS)
+    | st.builds(PhaseSet, **EVENT, instrument=TEXTS, phase=PHASES)
+    | st.builds(Uncrossed, **EVENT, instrument=TEXTS, phase=PHASES, price=MAYBE, volume=NUMBERS, imbalance=NUMBERS)
+    | st.builds(DayEnded, **EVENT, instrument=TEXTS, phase=PHASES, count=st.integers(0, 2**32))
 )
 LEVELS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=2).map(tuple)
 MARKET: st.SearchStrategy[AnyMarketData] = st.builds(
     Trade, **HEAD, pos=st.integers(0, 2**16 - 1), side=SIDES, price=NUMBERS, quantity=NUMBERS
-) | st.builds(BookUpdate, **HEAD, bids=LEVELS, asks=LEVELS)
+) | st.builds(BookUpdate, **HEAD, bids=LEVELS, asks=LEVELS, phase=PHASES, indicative_price=MAYBE, imbalance=NUMBERS)
 
 
 @given(st.lists(EVENTS, max_size=20))

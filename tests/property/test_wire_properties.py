@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,13 +15,20 @@ from cift.core.messages import (
     Accepted,
     BookUpdate,
     CancelOrder,
+    DayEnded,
+    EndOfDay,
     Fill,
     MassCancel,
     MassCancelled,
     Modified,
     ModifyOrder,
     NewOrder,
+    Phase,
+    PhaseSet,
     Rejected,
+    SetPhase,
+    Uncross,
+    Uncrossed,
 )
 
 UNSIGNED = st.integers(0, 2**64 - 1)
@@ -39,11 +46,16 @@ ORDERS = st.builds(
     client_order_id=st.none() | TEXTS,
 )  # fmt: skip
 MAYBE = st.none() | FLOATS
+PHASES = st.sampled_from(get_args(Phase))
+OF_DAY = {**HEAD, "user_id": UNSIGNED, "instrument": TEXTS, "by": UNSIGNED}
 COMMANDS = (
     ORDERS
     | st.builds(CancelOrder, **HEAD, user_id=UNSIGNED, order_id=UNSIGNED)
     | st.builds(ModifyOrder, **HEAD, user_id=UNSIGNED, order_id=UNSIGNED, price=MAYBE, quantity=MAYBE)
     | st.builds(MassCancel, **HEAD, user_id=UNSIGNED, side=st.none() | SIDES, min_price=MAYBE, max_price=MAYBE)
+    | st.builds(SetPhase, **OF_DAY, phase=PHASES)
+    | st.builds(Uncross, **OF_DAY, reference=MAYBE, then=st.sampled_from(["continuous", "halted"]))
+    | st.builds(EndOfDay, **OF_DAY)
 )
 EVENTS = (
     st.builds(Accepted, **EVENT, side=SIDES, quantity=FLOATS, price=st.none() | FLOATS, resting=FLOATS)
@@ -53,9 +65,15 @@ EVENTS = (
     | st.builds(Modified, **EVENT, price=MAYBE, quantity=FLOATS, resting=FLOATS)
     | st.builds(MassCancelled, **EVENT, count=st.integers(0, 2**32 - 1))
     | st.builds(Rejected, **EVENT, code=TEXTS, reason=TEXTS)
+    | st.builds(PhaseSet, **EVENT, instrument=TEXTS, phase=PHASES)
+    | st.builds(Uncrossed, **EVENT, instrument=TEXTS, phase=PHASES, price=MAYBE, volume=FLOATS, imbalance=FLOATS)
+    | st.builds(DayEnded, **EVENT, instrument=TEXTS, phase=PHASES, count=st.integers(0, 2**32 - 1))
 )
 LEVELS = st.lists(st.tuples(FLOATS, FLOATS), max_size=8).map(tuple)
-BOOKS = st.builds(BookUpdate, **HEAD, seq=UNSIGNED, bids=LEVELS, asks=LEVELS)
+BOOKS = st.builds(BookUpdate, **HEAD, seq=UNSIGNED, bids=LEVELS, asks=LEVELS, phase=PHASES) | st.builds(
+    BookUpdate, **HEAD, seq=UNSIGNED, bids=LEVELS, asks=LEVELS, phase=PHASES, indicative_price=FLOATS,
+    indicative_volume=FLOATS, imbalance=FLOATS,
+)  # fmt: skip
 READERS: list[Callable[[bytes], Any]] = [
     wire.decode_command,
     wire.decode_event,

@@ -138,7 +138,8 @@ def test_stops_and_dated_orders_tell_what_becomes_of_them(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"tif": "DAY"}, "unsupported_tif"),
+        ({"tif": "ATO"}, "no_auction"),
+        ({"order_type": "market", "tif": "DAY"}, "not_for_type"),
         ({"order_type": "pegged"}, "peg_missing"),
         ({"order_type": "market", "hidden": True}, "not_for_type"),
         ({"trail": 1.0}, "not_for_type"),

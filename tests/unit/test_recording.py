@@ -13,11 +13,14 @@ from cift.core.messages import (
     Accepted,
     AnyEvent,
     Cancelled,
+    DayEnded,
     Fill,
     KillSwitchSet,
     MassCancelled,
     Modified,
+    PhaseSet,
     Rejected,
+    Uncrossed,
 )
 from cift.core.recording.inserting import DAY_NS, by_day
 from cift.core.serialization import decode_event
@@ -51,10 +54,20 @@ def test_a_fill_is_a_row_for_each_of_its_orders() -> None:
         (Rejected(**WHO | {"user_id": 0}, code="unreadable", reason="of nobody"), []),
         (MassCancelled(**WHO, count=0), []),
         (KillSwitchSet(**WHO, state="halted"), []),
+        (PhaseSet(**WHO, instrument="AAPL", phase="opening_auction"), []),
+        (Uncrossed(**WHO, instrument="AAPL", phase="halted", price=1.0, volume=2.0, imbalance=-1.0), []),
+        (DayEnded(**WHO, instrument="AAPL", phase="halted", count=2), []),
     ],
 )
 def test_which_events_are_of_an_order(event: AnyEvent, kinds: list[str]) -> None:
     assert [row["kind"] for row in orders(event)] == kinds
+
+
+def test_what_the_staff_are_told_is_read_to_its_last_field() -> None:
+    lines = (GOLDEN / "json-v1-session-events.jsonl").read_bytes().splitlines()
+    assert of_events(stored(lines))[2] == []
+    _, _, left_out = of_events(stored([line.replace(b'"phase":', b'"phase":9,"x":') for line in lines]))
+    assert len(left_out) == len(lines)
 
 
 @pytest.mark.parametrize("name", ["json-v1-events.jsonl", "json-v1-change-events.jsonl"])

@@ -63,6 +63,8 @@ def test_an_error_names_the_field(data: bytes, field: str) -> None:
         ("events", test_wire.EVENTS),
         ("change-commands", test_wire.CHANGE_COMMANDS),
         ("change-events", test_wire.CHANGE_EVENTS),
+        ("session-commands", test_wire.SESSION_COMMANDS),
+        ("session-events", test_wire.SESSION_EVENTS),
     ],
 )
 def test_old_journals_stay_readable(name: str, expected: list[AnyCommand | AnyEvent]) -> None:

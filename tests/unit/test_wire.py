@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -19,18 +19,25 @@ from cift.core.messages import (
     BookUpdate,
     Cancelled,
     CancelOrder,
+    DayEnded,
+    EndOfDay,
     Fill,
     MassCancel,
     MassCancelled,
     Modified,
     ModifyOrder,
     NewOrder,
+    Phase,
+    PhaseSet,
     Reduced,
     ReduceOrder,
     Rejected,
     SetInstrument,
     SetLimits,
+    SetPhase,
     Trade,
+    Uncross,
+    Uncrossed,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,10 +77,29 @@ CHANGE_EVENTS = [
     MassCancelled(**OF, count=0, last=True),
     MassCancelled(**OF, count=2**32 - 1, last=True),
 ]
+DAY = {"symbol": "_session.AAPL", "ts": 1_700_000_000_000_000_001, "user_id": 0, "instrument": "AAPL"}
+TOLD = {**DAY, "seq": 7, "order_id": 7}
+SESSION_COMMANDS = [
+    *(SetPhase(**DAY, phase=phase, by=3) for phase in get_args(Phase)),
+    Uncross(**DAY),
+    Uncross(**DAY, reference=0.1 + 0.2, then="halted", by=2**64 - 1),
+    EndOfDay(**DAY, by=3),
+]
+SESSION_EVENTS = [
+    *(PhaseSet(**TOLD, pos=0, last=True, phase=phase) for phase in get_args(Phase)),
+    Uncrossed(**TOLD, pos=9, last=True, phase="continuous"),
+    Uncrossed(**TOLD, pos=9, last=True, phase="halted", price=0.1 + 0.2, volume=40.0, imbalance=-10.0),
+    DayEnded(**TOLD, pos=2, last=True, phase="halted", count=2**32 - 1),
+]
 MARKET = [
     BookUpdate(symbol="AAPL", ts=1, seq=7, bids=((1.0, 2.0), (0.5, 3.0)), asks=()),
     Trade(symbol="AAPL", ts=1, seq=7, pos=2, side="sell", price=1.0, quantity=2.0),
-]
+    BookUpdate(symbol="AAPL", ts=1, seq=7, bids=(), asks=(), phase="halted"),
+    BookUpdate(
+        symbol="AAPL", ts=1, seq=7, bids=((1.0, 2.0),), asks=((0.5, 3.0),),
+        phase="opening_auction", indicative_price=0.75, indicative_volume=2.0, imbalance=-1.0,
+    ),
+]  # fmt: skip
 SYMBOLS = ["AAPL", "MSFT"]
 
 
@@ -89,12 +115,14 @@ def ticks(rows: int = 5) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS + CHANGE_COMMANDS, ids=lambda command: type(command).__name__)
+@pytest.mark.parametrize(
+    "command", COMMANDS + CHANGE_COMMANDS + SESSION_COMMANDS, ids=lambda command: type(command).__name__
+)
 def test_a_command_survives_the_journey(command: NewOrder) -> None:
     assert wire.decode_command(wire.encode(command)) == command
 
 
-@pytest.mark.parametrize("event", EVENTS + CHANGE_EVENTS, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", EVENTS + CHANGE_EVENTS + SESSION_EVENTS, ids=lambda event: type(event).__name__)
 def test_an_event_survives_the_journey(event: Fill) -> None:
     assert wire.decode_event(wire.encode(event)) == event
 
@@ -341,6 +369,8 @@ def test_pycapnp_reads_what_we_write_and_we_what_it_writes() -> None:
         ("events", EVENTS),
         ("change-commands", CHANGE_COMMANDS),
         ("change-events", CHANGE_EVENTS),
+        ("session-commands", SESSION_COMMANDS),
+        ("session-events", SESSION_EVENTS),
     ],
 )
 def test_old_journals_stay_readable(name: str, expected: list[Any]) -> None:

@@ -6,7 +6,7 @@ the state that the readers were told last to this one.
 
 from __future__ import annotations
 
-from cift.api.live.messages import Delta, Levels
+from cift.api.live.messages import Delta, Levels, indication_of
 from cift.core.messages import BookUpdate
 
 
@@ -26,4 +26,6 @@ def delta_of(before: BookUpdate, after: BookUpdate, number: int) -> Delta:
         ts=after.ts,
         bids=changed(before.bids, after.bids),
         asks=changed(before.asks, after.asks),
+        phase=after.phase,
+        indication=indication_of(after),
     )

@@ -19,6 +19,7 @@ from cift.core.messages import (
     KillSwitchSet,
     MassCancelled,
     Modified,
+    Phase,
     Reduced,
     Rejected,
     Side,
@@ -91,13 +92,24 @@ class Unsubscribed(_Told, frozen=True, kw_only=True, tag="unsubscribed"):
     symbol: str | None
 
 
-class _Depth(_Told, frozen=True, kw_only=True):
+class Indication(msgspec.Struct, frozen=True, kw_only=True):
+    """What an auction would do if it ended now."""
+
+    price: float
+    volume: float
+    imbalance: float
+
+
+class _Depth(_Told, frozen=True, kw_only=True, omit_defaults=True):
     symbol: str
     number: int
     seq: int
     ts: int
     bids: Levels
     asks: Levels
+    phase: Phase = "continuous"
+    """Left out, as is an indication that there is none of."""
+    indication: Indication | None = None
 
 
 class Snapshot(_Depth, frozen=True, kw_only=True, tag="snapshot"):
@@ -193,4 +205,14 @@ def trade_of(trade: Trade, number: int) -> LiveTrade:
 
 def snapshot_of(book: BookUpdate, number: int) -> Snapshot:
     """Return the whole of `book`."""
-    return Snapshot(symbol=book.symbol, number=number, seq=book.seq, ts=book.ts, bids=book.bids, asks=book.asks)
+    return Snapshot(
+        symbol=book.symbol, number=number, seq=book.seq, ts=book.ts, bids=book.bids, asks=book.asks,
+        phase=book.phase, indication=indication_of(book),
+    )  # fmt: skip
+
+
+def indication_of(book: BookUpdate) -> Indication | None:
+    """Return what the book's auction would do, None when nothing would trade."""
+    if book.indicative_price is None:
+        return None
+    return Indication(price=book.indicative_price, volume=book.indicative_volume, imbalance=book.imbalance)

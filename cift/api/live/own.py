@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cift.api.live.messages import OwnEvent, OwnFill
-from cift.core.messages import AnyEvent, Fill
+from cift.core.messages import AnyEvent, DayEnded, Fill, PhaseSet, Uncrossed
 
 
 def shown_to(event: AnyEvent) -> list[tuple[int, OwnEvent]]:
@@ -11,6 +11,8 @@ def shown_to(event: AnyEvent) -> list[tuple[int, OwnEvent]]:
 
     A fill has two sides, and neither learns from it who the other is.
     """
+    if isinstance(event, PhaseSet | Uncrossed | DayEnded):
+        return []
     if not isinstance(event, Fill):
         return [(event.user_id, event)]
     taker = OwnFill(

@@ -3,7 +3,7 @@
 use crate::book::Book;
 use crate::event::{CancelReason, Sink};
 use crate::orders::Filter;
-use crate::rare::{Class, END_OF_AUCTION, END_OF_DAY};
+use crate::rare::{Class, END_OF_AUCTION};
 use crate::types::{Nanos, OrderId, Side};
 
 impl Book {
@@ -40,9 +40,13 @@ impl Book {
         self.expire(self.now.min(END_OF_AUCTION - 1), sink);
     }
 
-    /// The day is over: every order that is good for the day is cancelled.
+    /// The day is over: every order that is good for the day, or for an auction of it, is cancelled. One that has a date
+    /// stays until then.
     pub fn end_of_day(&mut self, sink: &mut impl Sink) {
-        self.expire(END_OF_DAY, sink);
+        while let Some(id) = self.rares.for_today() {
+            self.drop_by_id(id, CancelReason::Expired, sink);
+        }
+        self.carry_out_fired(sink);
     }
 
     fn expire(&mut self, until: Nanos, sink: &mut impl Sink) {

@@ -149,6 +149,11 @@ impl Rares {
         self.expiry.range((END_OF_AUCTION, 0)..(END_OF_DAY, 0)).next().map(|(_, id)| *id)
     }
 
+    /// The next order that is for the present day, or one of its auctions, alone.
+    pub fn for_today(&self) -> Option<OrderId> {
+        self.expiry.range((END_OF_AUCTION, 0)..).next().map(|(_, id)| *id)
+    }
+
     /// The order that expires next, if that is at `now` or before.
     pub fn expired(&self, now: Nanos) -> Option<OrderId> {
         self.expiry.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)

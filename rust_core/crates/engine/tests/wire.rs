@@ -1,9 +1,9 @@
 //! Messages as Cap'n Proto: there and back, and every kind of damage.
 
 use cift_engine::wire::{
-    Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames,
-    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Side, TickColumns, TickLayout,
-    TimeInForce, Trade, WireError,
+    Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames, Indication,
+    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Phase, Side, TickColumns,
+    TickLayout, TimeInForce, Trade, WireError,
 };
 
 fn command(body: CommandBody<'static>) -> Command<'static> {
@@ -48,6 +48,10 @@ fn commands() -> Vec<Command<'static>> {
         CommandBody::MassCancel { side: Some(Side::Sell), min_price: Some(0.0), max_price: None },
         CommandBody::SetInstrument { tick_size: 0.01, lot_size: 1.0 },
         CommandBody::SetLimits { max_position: 1.0, max_notional: 2.0, max_leverage: 3.0, account_value: 4.0 },
+        CommandBody::SetPhase { instrument: "AAPL", phase: Phase::OpeningAuction, by: 9 },
+        CommandBody::Uncross { instrument: "AAPL", reference: Some(0.5), then: Phase::Halted, by: u64::MAX },
+        CommandBody::Uncross { instrument: "", reference: None, then: Phase::Continuous, by: 0 },
+        CommandBody::EndOfDay { instrument: "ünïcode", by: 9 },
     ]
     .map(command)
     .to_vec()
@@ -67,6 +71,16 @@ fn events() -> Vec<Event<'static>> {
         EventBody::Modified { price: None, quantity: 2.0, resting: 0.0 },
         EventBody::MassCancelled { count: u32::MAX },
         EventBody::Rejected { code: "price_collar", reason: "too far away" },
+        EventBody::PhaseSet { instrument: "AAPL", phase: Phase::VolatilityAuction },
+        EventBody::Uncrossed {
+            instrument: "AAPL",
+            phase: Phase::Halted,
+            price: Some(1.5),
+            volume: 2.0,
+            imbalance: -1.0,
+        },
+        EventBody::Uncrossed { instrument: "", phase: Phase::Continuous, price: None, volume: 0.0, imbalance: 0.0 },
+        EventBody::DayEnded { instrument: "ünïcode", phase: Phase::ClosingAuction, count: u32::MAX },
     ]
     .map(|body| Event { version: 1, symbol: "", ts: -1, seq: 7, pos: 2, user_id: 3, order_id: 7, last: true, body })
     .to_vec()
@@ -100,8 +114,16 @@ fn ticks() -> Vec<u8> {
 }
 
 fn market() -> Vec<u8> {
-    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![] };
-    bytes(Market { version: 1, symbol: "A", ts: 1, seq: 2, body }.encode())
+    bytes(Market { version: 1, symbol: "A", ts: 1, seq: 2, body: book() }.encode())
+}
+
+fn book() -> MarketBody {
+    MarketBody::Book {
+        bids: vec![[1.0, 2.0], [0.5, 1.0]],
+        asks: vec![],
+        phase: Phase::ClosingAuction,
+        indication: Some(Indication { price: 0.5, volume: 1.0, imbalance: -2.0 }),
+    }
 }
 
 /// The same message in two segments: the first has only a far pointer to the second, where the whole message lies.
@@ -139,18 +161,17 @@ fn everything_survives_the_journey() {
     let trade = MarketBody::Trade(Trade { pos: 1, side: Side::Sell, price: 2.0, quantity: 3.0 });
     let sent = Market { version: 1, symbol: "A", ts: 1, seq: 2, body: trade };
     Market::read(&bytes(sent.encode()), |got| same(&got, &sent)).expect("a trade");
-    let body = MarketBody::Book { bids: vec![[1.0, 2.0], [0.5, 1.0]], asks: vec![] };
-    Market::read(&market(), |got| same(&got.body, &body)).expect("a book");
+    Market::read(&market(), |got| same(&got.body, &book())).expect("a book");
 }
 
 #[test]
 fn one_of_a_batch_is_read_alone() {
     let (commands, events) = (commands(), events());
     let data = bytes(CommandBatch::encode(&commands));
-    assert_eq!(CommandBatch::len(&data), Ok(12));
+    assert_eq!(CommandBatch::len(&data), Ok(16));
     CommandBatch::read(&data, 3..4, |got| same(&got, &commands[3])).expect("a command");
-    let error = CommandBatch::read(&data, 12..13, |_| Ok(())).expect_err("there is none");
-    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 12 is not below its length 12");
+    let error = CommandBatch::read(&data, 16..17, |_| Ok(())).expect_err("there is none");
+    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 16 is not below its length 16");
     let data = bytes(EventBatch::encode(&events));
     let mut seen = Vec::new();
     EventBatch::read(&data, 0..9, |got| {

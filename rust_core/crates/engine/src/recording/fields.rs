@@ -54,10 +54,13 @@ pub(super) enum Key {
     AccountValue,
     State,
     Instrument,
+    Phase,
+    Volume,
+    Imbalance,
 }
 
 /// Their names, in the same order.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 29] = [
     "type",
     "v",
     "symbol",
@@ -84,6 +87,9 @@ const NAMES: [&str; 26] = [
     "account_value",
     "state",
     "instrument",
+    "phase",
+    "volume",
+    "imbalance",
 ];
 
 /// What stands at a field.

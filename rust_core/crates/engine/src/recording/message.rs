@@ -3,6 +3,8 @@
 use super::fields::{Fields, Key, MessageError};
 use super::tables::SIDES;
 
+const PHASES: [&str; 5] = ["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"];
+
 /// What every event says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'f> {
@@ -38,7 +40,7 @@ pub(super) enum Body<'f> {
     Rejected {
         code: &'f str,
     },
-    /// Nothing of one order: a mass cancel's end, new limits, a state.
+    /// Nothing of one order: a mass cancel's end, new limits, a state, the course of a day.
     Other,
 }
 
@@ -120,9 +122,32 @@ pub(super) fn event<'f>(fields: &'f Fields<'_>) -> Result<(Head<'f>, Body<'f>), 
             fields.maybe_text(Key::Instrument)?;
             Body::Other
         }
+        "phase_set" => {
+            session(fields)?;
+            Body::Other
+        }
+        "uncrossed" => {
+            session(fields)?;
+            fields.maybe_float(Key::Price)?;
+            fields.optional_float(Key::Volume)?;
+            fields.optional_float(Key::Imbalance)?;
+            Body::Other
+        }
+        "day_ended" => {
+            session(fields)?;
+            fields.unsigned(Key::Count)?;
+            Body::Other
+        }
         other => return Err(fields.wrong(Key::Type, format!("found {other:?}, expected an event's"))),
     };
     Ok((head, body))
+}
+
+/// What every event about the course of a day says.
+fn session(fields: &Fields<'_>) -> Result<(), MessageError> {
+    fields.text(Key::Instrument)?;
+    fields.choice(Key::Phase, &PHASES)?;
+    Ok(())
 }
 
 /// The trade of these fields; none for another message of the stream.

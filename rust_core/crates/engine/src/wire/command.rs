@@ -3,7 +3,7 @@
 use super::error::{InField, WireError};
 use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
 use super::options::OrderOptions;
-use super::schema::messages_capnp::{OrderType, Side, TimeInForce, command};
+use super::schema::messages_capnp::{OrderType, Phase, Side, TimeInForce, command};
 
 /// A command, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +73,33 @@ pub enum CommandBody<'a> {
         /// An account's value.
         account_value: f64,
     },
+    /// Halt an instrument, let its orders gather for an auction, or resume trading.
+    SetPhase {
+        /// The instrument.
+        instrument: &'a str,
+        /// The phase.
+        phase: Phase,
+        /// The account that asked.
+        by: u64,
+    },
+    /// End an instrument's auction.
+    Uncross {
+        /// The instrument.
+        instrument: &'a str,
+        /// Which of prices that are equally good; none is the last trade's.
+        reference: Option<f64>,
+        /// The phase that follows.
+        then: Phase,
+        /// The account that asked.
+        by: u64,
+    },
+    /// End an instrument's day.
+    EndOfDay {
+        /// The instrument.
+        instrument: &'a str,
+        /// The account that asked.
+        by: u64,
+    },
 }
 
 /// A new order.
@@ -118,15 +145,18 @@ impl<'a> Command<'a> {
 
     /// What its texts, and an order's options, take in a message.
     pub(super) fn text_bytes(&self) -> usize {
-        let id = match &self.body {
+        let other = match &self.body {
             CommandBody::NewOrder(order) => order.client_order_id,
+            CommandBody::SetPhase { instrument, .. }
+            | CommandBody::Uncross { instrument, .. }
+            | CommandBody::EndOfDay { instrument, .. } => Some(*instrument),
             _ => None,
         };
         let options = match &self.body {
             CommandBody::NewOrder(NewOrder { options: Some(_), .. }) => OrderOptions::BYTES,
             _ => 0,
         };
-        text_bytes(self.symbol) + id.map_or(0, text_bytes) + options
+        text_bytes(self.symbol) + other.map_or(0, text_bytes) + options
     }
 
     pub(super) fn fill(&self, mut builder: command::Builder<'_>) -> Result<(), WireError> {
@@ -192,6 +222,26 @@ impl<'a> Command<'a> {
                 group.set_max_leverage(max_leverage);
                 group.set_account_value(account_value);
             }
+            CommandBody::SetPhase { instrument, phase, by } => {
+                let mut group = builder.init_set_phase();
+                group.set_instrument(instrument);
+                group.set_phase(phase);
+                group.set_by(by);
+            }
+            CommandBody::Uncross { instrument, reference, then, by } => {
+                let mut group = builder.init_uncross();
+                group.set_instrument(instrument);
+                group.set_then(then);
+                group.set_by(by);
+                if let Some(price) = reference {
+                    group.init_reference().set_some(price);
+                }
+            }
+            CommandBody::EndOfDay { instrument, by } => {
+                let mut group = builder.init_end_of_day();
+                group.set_instrument(instrument);
+                group.set_by(by);
+            }
         }
         Ok(())
     }
@@ -200,6 +250,7 @@ impl<'a> Command<'a> {
         use command::mass_cancel::{max_price, min_price, side};
         use command::modify_order::{price as new_price, quantity as new_quantity};
         use command::new_order::price;
+        use command::uncross::reference;
         let body = match reader.which().in_field("command")? {
             command::NewOrder(group) => CommandBody::NewOrder(NewOrder {
                 side: group.get_side().in_field("command.newOrder.side")?,
@@ -261,6 +312,24 @@ impl<'a> Command<'a> {
                 max_notional: group.get_max_notional(),
                 max_leverage: group.get_max_leverage(),
                 account_value: group.get_account_value(),
+            },
+            command::SetPhase(group) => CommandBody::SetPhase {
+                instrument: required_text!(group, has_instrument, get_instrument, "command.setPhase.instrument"),
+                phase: group.get_phase().in_field("command.setPhase.phase")?,
+                by: group.get_by(),
+            },
+            command::Uncross(group) => CommandBody::Uncross {
+                instrument: required_text!(group, has_instrument, get_instrument, "command.uncross.instrument"),
+                reference: match group.get_reference().which().in_field("command.uncross.reference")? {
+                    reference::None(()) => None,
+                    reference::Some(price) => Some(price),
+                },
+                then: group.get_then().in_field("command.uncross.then")?,
+                by: group.get_by(),
+            },
+            command::EndOfDay(group) => CommandBody::EndOfDay {
+                instrument: required_text!(group, has_instrument, get_instrument, "command.endOfDay.instrument"),
+                by: group.get_by(),
             },
         };
         Ok(Self {

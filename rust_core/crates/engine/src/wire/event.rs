@@ -2,7 +2,7 @@
 
 use super::error::{InField, WireError};
 use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
-use super::schema::messages_capnp::{Side, event};
+use super::schema::messages_capnp::{Phase, Side, event};
 
 /// An event, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +58,35 @@ pub enum EventBody<'a> {
     /// A mass cancel is complete.
     MassCancelled {
         /// How many orders were cancelled.
+        count: u32,
+    },
+    /// An instrument has another phase.
+    PhaseSet {
+        /// The instrument.
+        instrument: &'a str,
+        /// The phase.
+        phase: Phase,
+    },
+    /// An auction is over.
+    Uncrossed {
+        /// The instrument.
+        instrument: &'a str,
+        /// What follows.
+        phase: Phase,
+        /// The one price; none if nothing traded.
+        price: Option<f64>,
+        /// How much traded at it.
+        volume: f64,
+        /// How much more would have been bought at it; negative if sold.
+        imbalance: f64,
+    },
+    /// An instrument's day is over.
+    DayEnded {
+        /// The instrument.
+        instrument: &'a str,
+        /// Its phase.
+        phase: Phase,
+        /// How many orders left.
         count: u32,
     },
     /// Nothing changed.
@@ -122,6 +151,9 @@ impl<'a> Event<'a> {
             EventBody::Accepted(accepted) => accepted.client_order_id.map_or(0, text_bytes),
             EventBody::Cancelled { reason, .. } => text_bytes(reason),
             EventBody::Rejected { code, reason } => text_bytes(code) + text_bytes(reason),
+            EventBody::PhaseSet { instrument, .. }
+            | EventBody::Uncrossed { instrument, .. }
+            | EventBody::DayEnded { instrument, .. } => text_bytes(instrument),
             EventBody::Fill(_)
             | EventBody::Reduced { .. }
             | EventBody::Modified { .. }
@@ -175,6 +207,27 @@ impl<'a> Event<'a> {
                 }
             }
             EventBody::MassCancelled { count } => builder.init_mass_cancelled().set_count(count),
+            EventBody::PhaseSet { instrument, phase } => {
+                let mut group = builder.init_phase_set();
+                group.set_instrument(instrument);
+                group.set_phase(phase);
+            }
+            EventBody::Uncrossed { instrument, phase, price, volume, imbalance } => {
+                let mut group = builder.init_uncrossed();
+                group.set_instrument(instrument);
+                group.set_phase(phase);
+                group.set_volume(volume);
+                group.set_imbalance(imbalance);
+                if let Some(price) = price {
+                    group.init_price().set_some(price);
+                }
+            }
+            EventBody::DayEnded { instrument, phase, count } => {
+                let mut group = builder.init_day_ended();
+                group.set_instrument(instrument);
+                group.set_phase(phase);
+                group.set_count(count);
+            }
             EventBody::Rejected { code, reason } => {
                 let mut group = builder.init_rejected();
                 group.set_code(code);
@@ -187,6 +240,7 @@ impl<'a> Event<'a> {
     pub(super) fn of(reader: event::Reader<'a>) -> Result<Self, WireError> {
         use event::accepted::price;
         use event::modified::price as new_price;
+        use event::uncrossed::price as auction_price;
         let body = match reader.which().in_field("event")? {
             event::Accepted(group) => EventBody::Accepted(Accepted {
                 side: group.get_side().in_field("event.accepted.side")?,
@@ -224,6 +278,25 @@ impl<'a> Event<'a> {
                 resting: group.get_resting(),
             },
             event::MassCancelled(group) => EventBody::MassCancelled { count: group.get_count() },
+            event::PhaseSet(group) => EventBody::PhaseSet {
+                instrument: required_text!(group, has_instrument, get_instrument, "event.phaseSet.instrument"),
+                phase: group.get_phase().in_field("event.phaseSet.phase")?,
+            },
+            event::Uncrossed(group) => EventBody::Uncrossed {
+                instrument: required_text!(group, has_instrument, get_instrument, "event.uncrossed.instrument"),
+                phase: group.get_phase().in_field("event.uncrossed.phase")?,
+                price: match group.get_price().which().in_field("event.uncrossed.price")? {
+                    auction_price::None(()) => None,
+                    auction_price::Some(price) => Some(price),
+                },
+                volume: group.get_volume(),
+                imbalance: group.get_imbalance(),
+            },
+            event::DayEnded(group) => EventBody::DayEnded {
+                instrument: required_text!(group, has_instrument, get_instrument, "event.dayEnded.instrument"),
+                phase: group.get_phase().in_field("event.dayEnded.phase")?,
+                count: group.get_count(),
+            },
             event::Rejected(group) => EventBody::Rejected {
                 code: required_text!(group, has_code, get_code, "event.rejected.code"),
                 reason: required_text!(group, has_reason, get_reason, "event.rejected.reason"),

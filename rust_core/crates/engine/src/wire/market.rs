@@ -4,7 +4,7 @@ use capnp::struct_list;
 
 use super::error::{InField, WireError};
 use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
-use super::schema::messages_capnp::{Side, level, market_data};
+use super::schema::messages_capnp::{Phase, Side, level, market_data};
 
 const LEVEL_WORDS: usize = 2;
 
@@ -32,9 +32,24 @@ pub enum MarketBody {
         bids: Vec<[f64; 2]>,
         /// Who sells.
         asks: Vec<[f64; 2]>,
+        /// What may happen to it.
+        phase: Phase,
+        /// What its auction would do if it ended now; none when nothing would trade.
+        indication: Option<Indication>,
     },
     /// A fill as the market sees it.
     Trade(Trade),
+}
+
+/// What an auction would do if it ended now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Indication {
+    /// The one price.
+    pub price: f64,
+    /// How much would trade.
+    pub volume: f64,
+    /// How much more would be bought than sold at that price; negative when more would be sold.
+    pub imbalance: f64,
 }
 
 /// A fill as the market sees it.
@@ -57,7 +72,7 @@ impl Market<'_> {
     /// An unknown version, or more levels or text than a message holds.
     pub fn encode(&self) -> Result<Encoded, WireError> {
         let levels = match &self.body {
-            MarketBody::Book { bids, asks } => bids.len() + asks.len(),
+            MarketBody::Book { bids, asks, .. } => bids.len() + asks.len(),
             MarketBody::Trade(_) => 0,
         };
         let words = SMALL_MESSAGE_WORDS + LEVEL_WORDS * levels;
@@ -78,10 +93,17 @@ impl Market<'_> {
         builder.set_ts(self.ts);
         builder.set_seq(self.seq);
         match &self.body {
-            MarketBody::Book { bids, asks } => {
+            MarketBody::Book { bids, asks, phase, indication } => {
                 let mut group = builder.init_book();
                 set_levels(bids, |count| group.reborrow().init_bids(count));
                 set_levels(asks, |count| group.reborrow().init_asks(count));
+                group.set_phase(*phase);
+                if let Some(indication) = indication {
+                    let mut some = group.init_indication().init_some();
+                    some.set_price(indication.price);
+                    some.set_volume(indication.volume);
+                    some.set_imbalance(indication.imbalance);
+                }
             }
             MarketBody::Trade(trade) => {
                 let mut group = builder.init_trade();
@@ -97,10 +119,20 @@ impl Market<'_> {
 
 impl<'a> Market<'a> {
     fn of(reader: market_data::Reader<'a>) -> Result<Self, WireError> {
+        use market_data::book::indication;
         let body = match reader.which().in_field("marketData")? {
             market_data::Book(group) => MarketBody::Book {
                 bids: levels(group.get_bids().in_field("marketData.book.bids")?),
                 asks: levels(group.get_asks().in_field("marketData.book.asks")?),
+                phase: group.get_phase().in_field("marketData.book.phase")?,
+                indication: match group.get_indication().which().in_field("marketData.book.indication")? {
+                    indication::None(()) => None,
+                    indication::Some(some) => Some(Indication {
+                        price: some.get_price(),
+                        volume: some.get_volume(),
+                        imbalance: some.get_imbalance(),
+                    }),
+                },
             },
             market_data::Trade(group) => MarketBody::Trade(Trade {
                 pos: group.get_pos(),

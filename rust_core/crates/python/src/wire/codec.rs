@@ -11,7 +11,7 @@ use super::taking::{self, KINDS, Kind, Texts};
 use super::{bytes, refused, written};
 
 /// Writes and reads messages of given classes. A class is called with all fields of its kind as keywords; its
-/// instances have them as attributes. `classes` maps the sixteen tags ("new", "cancel", ...) to classes; ValueError if
+/// instances have them as attributes. `classes` maps the tags of all kinds ("new", "cancel", ...) to classes; ValueError if
 /// one is missing or unknown.
 #[pyclass(frozen, module = "cift_core")]
 pub struct MessageCodec {

@@ -1,7 +1,7 @@
 //! The engine's messages as fields for Python: all of them for a whole message, or the one that somebody wants.
 
 use cift_engine::wire::{
-    Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, OrderType, Peg, Side, TimeInForce,
+    Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, OrderType, Peg, Phase, Side, TimeInForce,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -118,6 +118,16 @@ const fn side(side: Side) -> Value<'static> {
     })
 }
 
+const fn phase_name(phase: Phase) -> Value<'static> {
+    Value::Text(match phase {
+        Phase::Continuous => "continuous",
+        Phase::Halted => "halted",
+        Phase::OpeningAuction => "opening_auction",
+        Phase::ClosingAuction => "closing_auction",
+        Phase::VolatilityAuction => "volatility_auction",
+    })
+}
+
 fn maybe<'a, T>(value: Option<T>, present: impl FnOnce(T) -> Value<'a>) -> Value<'a> {
     value.map_or(Value::Absent, present)
 }
@@ -200,6 +210,25 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
             );
             Kind::Limits
         }
+        CommandBody::SetPhase { instrument, phase, by } => {
+            put!(fields,
+                "instrument": Value::Text(instrument), "phase": phase_name(phase), "by": Value::Unsigned(by),
+            );
+            Kind::SetPhase
+        }
+        CommandBody::Uncross { instrument, reference, then, by } => {
+            put!(fields,
+                "instrument": Value::Text(instrument),
+                "reference": maybe(reference, Value::Float),
+                "then": phase_name(then),
+                "by": Value::Unsigned(by),
+            );
+            Kind::Uncross
+        }
+        CommandBody::EndOfDay { instrument, by } => {
+            put!(fields, "instrument": Value::Text(instrument), "by": Value::Unsigned(by));
+            Kind::EndOfDay
+        }
     }
 }
 
@@ -279,6 +308,28 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields, "count": Value::Unsigned(count.into()));
             Kind::MassCancelled
         }
+        EventBody::PhaseSet { instrument, phase } => {
+            put!(fields, "instrument": Value::Text(instrument), "phase": phase_name(phase));
+            Kind::PhaseSet
+        }
+        EventBody::Uncrossed { instrument, phase, price, volume, imbalance } => {
+            put!(fields,
+                "instrument": Value::Text(instrument),
+                "phase": phase_name(phase),
+                "price": maybe(price, Value::Float),
+                "volume": Value::Float(volume),
+                "imbalance": Value::Float(imbalance),
+            );
+            Kind::Uncrossed
+        }
+        EventBody::DayEnded { instrument, phase, count } => {
+            put!(fields,
+                "instrument": Value::Text(instrument),
+                "phase": phase_name(phase),
+                "count": Value::Unsigned(count.into()),
+            );
+            Kind::DayEnded
+        }
         EventBody::Rejected { code, reason } => {
             put!(fields, "code": Value::Text(code), "reason": Value::Text(reason));
             Kind::Rejected
@@ -296,8 +347,19 @@ pub fn market(market: &Market<'_>, fields: &mut impl Fields) -> Kind {
         "seq": Value::Unsigned(market.seq),
     );
     match &market.body {
-        MarketBody::Book { bids, asks } => {
+        MarketBody::Book { bids, asks, phase, indication } => {
             put!(fields, "bids": Value::Levels(bids), "asks": Value::Levels(asks));
+            // A message leaves out what is not said.
+            if *phase != Phase::Continuous {
+                put!(fields, "phase": phase_name(*phase));
+            }
+            if let Some(indication) = indication {
+                put!(fields,
+                    "indicative_price": Value::Float(indication.price),
+                    "indicative_volume": Value::Float(indication.volume),
+                    "imbalance": Value::Float(indication.imbalance),
+                );
+            }
             Kind::Book
         }
         MarketBody::Trade(trade) => {

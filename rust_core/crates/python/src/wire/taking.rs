@@ -1,8 +1,8 @@
 //! The fields of a Python message as the engine's types.
 
 use cift_engine::wire::{
-    Accepted, Command, CommandBody, Event, EventBody, Fill, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg,
-    Side, TimeInForce, Trade,
+    Accepted, Command, CommandBody, Event, EventBody, Fill, Indication, Market, MarketBody, NewOrder, OrderOptions,
+    OrderType, Peg, Phase, Side, TimeInForce, Trade,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -20,6 +20,9 @@ pub enum Kind {
     MassCancel,
     Instrument,
     Limits,
+    SetPhase,
+    Uncross,
+    EndOfDay,
     Accepted,
     Fill,
     Cancelled,
@@ -27,12 +30,15 @@ pub enum Kind {
     Modified,
     MassCancelled,
     Rejected,
+    PhaseSet,
+    Uncrossed,
+    DayEnded,
     Book,
     Trade,
 }
 
 /// Every kind with its tag.
-pub const KINDS: [(Kind, &str); 16] = [
+pub const KINDS: [(Kind, &str); 22] = [
     (Kind::New, "new"),
     (Kind::Cancel, "cancel"),
     (Kind::Reduce, "reduce"),
@@ -40,6 +46,9 @@ pub const KINDS: [(Kind, &str); 16] = [
     (Kind::MassCancel, "mass_cancel"),
     (Kind::Instrument, "instrument"),
     (Kind::Limits, "limits"),
+    (Kind::SetPhase, "set_phase"),
+    (Kind::Uncross, "uncross"),
+    (Kind::EndOfDay, "end_of_day"),
     (Kind::Accepted, "accepted"),
     (Kind::Fill, "fill"),
     (Kind::Cancelled, "cancelled"),
@@ -47,6 +56,9 @@ pub const KINDS: [(Kind, &str); 16] = [
     (Kind::Modified, "modified"),
     (Kind::MassCancelled, "mass_cancelled"),
     (Kind::Rejected, "rejected"),
+    (Kind::PhaseSet, "phase_set"),
+    (Kind::Uncrossed, "uncrossed"),
+    (Kind::DayEnded, "day_ended"),
     (Kind::Book, "book"),
     (Kind::Trade, "trade"),
 ];
@@ -122,6 +134,14 @@ macro_rules! side {
     };
 }
 
+macro_rules! phase {
+    ($message:expr, $name:literal) => {
+        word!($message, $name, "one of continuous, halted, opening_auction, closing_auction, volatility_auction",
+            "continuous" => Phase::Continuous, "halted" => Phase::Halted, "opening_auction" => Phase::OpeningAuction,
+            "closing_auction" => Phase::ClosingAuction, "volatility_auction" => Phase::VolatilityAuction)
+    };
+}
+
 /// The texts of a message, which the engine's type borrows.
 pub struct Texts<'py> {
     symbol: Bound<'py, PyString>,
@@ -149,6 +169,9 @@ impl<'py> Texts<'py> {
                 Some(text("code", message.getattr(intern!(py, "code"))?)?),
                 Some(text("reason", message.getattr(intern!(py, "reason"))?)?),
             ),
+            Kind::SetPhase | Kind::Uncross | Kind::EndOfDay | Kind::PhaseSet | Kind::Uncrossed | Kind::DayEnded => {
+                (Some(text("instrument", message.getattr(intern!(py, "instrument"))?)?), None)
+            }
             _ => (None, None),
         };
         Ok(Self { symbol, first, second })
@@ -239,6 +262,20 @@ pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>)
             max_leverage: float!(message, "max_leverage"),
             account_value: float!(message, "account_value"),
         },
+        Kind::SetPhase => CommandBody::SetPhase {
+            instrument: texts.first()?.unwrap_or_default(),
+            phase: phase!(message, "phase"),
+            by: unsigned!(message, "by"),
+        },
+        Kind::Uncross => CommandBody::Uncross {
+            instrument: texts.first()?.unwrap_or_default(),
+            reference: maybe_float!(message, "reference"),
+            then: phase!(message, "then"),
+            by: unsigned!(message, "by"),
+        },
+        Kind::EndOfDay => {
+            CommandBody::EndOfDay { instrument: texts.first()?.unwrap_or_default(), by: unsigned!(message, "by") }
+        }
         _ => return Ok(None),
     };
     Ok(Some(Command {
@@ -277,6 +314,21 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
             resting: float!(message, "resting"),
         },
         Kind::MassCancelled => EventBody::MassCancelled { count: small!(message, "count") },
+        Kind::PhaseSet => {
+            EventBody::PhaseSet { instrument: texts.first()?.unwrap_or_default(), phase: phase!(message, "phase") }
+        }
+        Kind::Uncrossed => EventBody::Uncrossed {
+            instrument: texts.first()?.unwrap_or_default(),
+            phase: phase!(message, "phase"),
+            price: maybe_float!(message, "price"),
+            volume: float!(message, "volume"),
+            imbalance: float!(message, "imbalance"),
+        },
+        Kind::DayEnded => EventBody::DayEnded {
+            instrument: texts.first()?.unwrap_or_default(),
+            phase: phase!(message, "phase"),
+            count: small!(message, "count"),
+        },
         Kind::Rejected => EventBody::Rejected { code: texts.first()?.unwrap_or_default(), reason: texts.second()? },
         _ => return Ok(None),
     };
@@ -293,12 +345,35 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
     }))
 }
 
+/// A book's phase; messages of a class without one trade continuously.
+fn book_phase(message: &Bound<'_, PyAny>) -> PyResult<Phase> {
+    if !message.hasattr(intern!(message.py(), "phase"))? {
+        return Ok(Phase::Continuous);
+    }
+    Ok(phase!(message, "phase"))
+}
+
+/// What a book's auction would do if it ended now.
+fn indication(message: &Bound<'_, PyAny>) -> PyResult<Option<Indication>> {
+    if !message.hasattr(intern!(message.py(), "indicative_price"))? {
+        return Ok(None);
+    }
+    let Some(price) = maybe_float!(message, "indicative_price") else { return Ok(None) };
+    Ok(Some(Indication {
+        price,
+        volume: float!(message, "indicative_volume"),
+        imbalance: float!(message, "imbalance"),
+    }))
+}
+
 /// A market data message, or none if `kind` is none.
 pub fn market<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Market<'a>>> {
     let body = match kind {
         Kind::Book => MarketBody::Book {
             bids: take!(message, "bids", Vec<[f64; 2]>, "pairs of price and quantity"),
             asks: take!(message, "asks", Vec<[f64; 2]>, "pairs of price and quantity"),
+            phase: book_phase(message)?,
+            indication: indication(message)?,
         },
         Kind::Trade => MarketBody::Trade(Trade {
             pos: small!(message, "pos"),
