@@ -54,10 +54,13 @@ pub(super) enum Key {
     AccountValue,
     State,
     Instrument,
+    Setting,
+    Value,
+    WindowNs,
 }
 
 /// Their names, in the same order.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 29] = [
     "type",
     "v",
     "symbol",
@@ -84,6 +87,9 @@ const NAMES: [&str; 26] = [
     "account_value",
     "state",
     "instrument",
+    "setting",
+    "value",
+    "window_ns",
 ];
 
 /// What stands at a field.
@@ -285,6 +291,11 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         moment.ok_or_else(|| self.unfit(key, value, "nanoseconds since 1970"))
+    }
+
+    /// Whether a time that may be left out is one.
+    pub fn optional_moment(&self, key: Key) -> Checked<()> {
+        if *self.value(key) == Value::Absent { Ok(()) } else { self.moment(key).map(drop) }
     }
 
     pub fn float(&self, key: Key) -> Checked<f64> {

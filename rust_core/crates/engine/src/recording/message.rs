@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Key, MessageError};
 use super::tables::SIDES;
+use crate::risk::Kind;
 
 /// What every event says.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +39,7 @@ pub(super) enum Body<'f> {
     Rejected {
         code: &'f str,
     },
-    /// Nothing of one order: a mass cancel's end, new limits, a state.
+    /// Nothing of one order: a mass cancel's end, new limits, a state, another setting of risk.
     Other,
 }
 
@@ -120,9 +121,22 @@ pub(super) fn event<'f>(fields: &'f Fields<'_>) -> Result<(Head<'f>, Body<'f>), 
             fields.maybe_text(Key::Instrument)?;
             Body::Other
         }
+        "risk_set" => {
+            fields.choice(Key::Setting, &settings())?;
+            fields.maybe_float(Key::Value)?;
+            fields.optional_moment(Key::WindowNs)?;
+            fields.maybe_text(Key::Instrument)?;
+            Body::Other
+        }
         other => return Err(fields.wrong(Key::Type, format!("found {other:?}, expected an event's"))),
     };
     Ok((head, body))
+}
+
+/// What can be set about risk: the kinds of limits, then the rest.
+fn settings() -> Vec<&'static str> {
+    let others = ["cash", "reference", "restricted", "unauthorised", "enable"];
+    Kind::ALL.into_iter().map(Kind::name).chain(others).collect()
 }
 
 /// The trade of these fields; none for another message of the stream.
