@@ -21,6 +21,7 @@ from cift.core.entering import (
     price_to_judge,
 )
 from cift.core.known_orders import KnownOrders
+from cift.core.limit_gate import LimitGate
 from cift.core.market import Market
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
@@ -38,15 +39,18 @@ from cift.core.messages import (
     ModifyOrder,
     NewOrder,
     ReduceOrder,
-    Rejected,
     RiskCommand,
+    RiskUsage,
     SetAccountLimits,
     SetInstrument,
     SetLimits,
+    SetRisk,
     Side,
+    SymbolUsage,
     UserCommand,
 )
 from cift.core.risk_control import RiskControl, Wanted
+from cift.core.telling import numbered, rejected
 
 
 class Matcher:
@@ -58,6 +62,7 @@ class Matcher:
         self._markets: dict[str, Market] = {}
         self._positions: dict[tuple[int, str], int] = {}
         self._risk = RiskControl()
+        self._gate: LimitGate | None = None
         self._known = KnownOrders()
 
     @property
@@ -89,9 +94,11 @@ class Matcher:
             case SetLimits():
                 self._risk.limit(command)
                 return []
-            case SetAccountLimits() | KillSwitch():
+            case SetAccountLimits() | KillSwitch() | SetRisk():
                 return [self._control(seq, command)]
         expired: list[AnyEvent] = []
+        if self._gate is not None:
+            self._gate.begin(command.ts)
         try:
             market = self._markets.get(command.symbol)
             if market is None:
@@ -107,26 +114,34 @@ class Matcher:
                 case _:
                     events = self._change(seq, command, market)
         except (Refused, OrderError) as refusal:
-            return _numbered([*expired, self._rejected(seq, command, refusal.code, str(refusal))])
+            return numbered([*expired, rejected(seq, command, refusal.code, str(refusal))])
         except ValueError as error:  # a number that the core cannot even hold
-            return _numbered([*expired, self._rejected(seq, command, "out_of_range", str(error))])
+            return numbered([*expired, rejected(seq, command, "out_of_range", str(error))])
         self.touched.add(command.symbol)
         if isinstance(command, NewOrder) and not market.special:
             return events  # numbered as they were made: most commands are such orders
-        return _numbered(expired + events)
+        return numbered(expired + events)
 
     def _control(self, seq: int, command: RiskCommand) -> AnyEvent:
         try:
-            if isinstance(command, KillSwitch):
-                event = self._risk.switch(seq, command)
-                for symbol, market in self._markets.items():
-                    self._bar(symbol, market.book)
-                return event
-            return self._risk.limit_account(seq, command)
+            match command:
+                case KillSwitch():
+                    event: AnyEvent = self._risk.switch(seq, command)
+                    for symbol, market in self._markets.items():
+                        self._bar(symbol, market.book)
+                case SetAccountLimits():
+                    event = self._risk.limit_account(seq, command)
+                case SetRisk():
+                    # One that is refused leaves no gate behind where there was none.
+                    gate = self._gate or LimitGate.over(self._markets, self._positions)
+                    gate.begin(command.ts)
+                    event = gate.set(seq, command, self._markets)
+                    self._gate = gate
+            return event
         except Refused as refusal:
-            refused = self._rejected(seq, command, refusal.code, str(refusal))
+            refused = rejected(seq, command, refusal.code, str(refusal))
         except ValueError as error:
-            refused = self._rejected(seq, command, "out_of_range", str(error))
+            refused = rejected(seq, command, "out_of_range", str(error))
         # Under a name of its own: the newest event of a name is what holds.
         return msgspec.structs.replace(refused, symbol=f"{command.symbol}.refused")
 
@@ -134,13 +149,6 @@ class Matcher:
         """Have the stops cancelled that fire for whom the kill switch has halted: they ask nobody else."""
         everybody, accounts = self._risk.halted(symbol)
         book.set_barred(accounts, everybody=everybody)
-
-    @staticmethod
-    def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
-        """Return the event for bytes in the journal that are no command."""
-        return Rejected(
-            symbol=symbol, ts=0, seq=seq, pos=0, user_id=0, order_id=seq, last=True, code="unreadable", reason=problem
-        )
 
     def book(self, symbol: str, ts: int, levels: int) -> BookUpdate:
         """Return the depth of `symbol` as of the last command."""
@@ -153,7 +161,19 @@ class Matcher:
             HashedMarket(symbol, market.book.tick_size, market.lot_size, market.book.state_hash())
             for symbol, market in self._markets.items()
         ]
-        return state_hash(self.sequence, markets, self._positions, self._risk.digest())
+        return state_hash(self.sequence, markets, self._positions, self._digest())
+
+    def _digest(self) -> list[bytes]:
+        gate = [] if self._gate is None else [self._gate.digest()]
+        return [*self._risk.digest(), *gate]
+
+    def usage(self, user_id: int) -> RiskUsage:
+        """Return how much of its limits an account uses."""
+        if self._gate is not None:
+            return self._gate.usage(user_id, self.sequence, self._markets)
+        held = ((symbol, self.position(user_id, symbol)) for symbol in sorted(self._markets))
+        symbols = [SymbolUsage(symbol=symbol, position=position) for symbol, position in held if position]
+        return RiskUsage(account_id=user_id, position=self.sequence, counted=False, symbols=symbols)
 
     def freeze(self) -> Frozen:
         """Return the state at this moment, to be encoded while the matcher goes on."""
@@ -169,6 +189,7 @@ class Matcher:
             account_limits=self._risk.own,
             switches=self._risk.switches,
             risk=list(self._risk.digest()),
+            gate=b"" if self._gate is None else self._gate.snapshot(),
         )
 
     def snapshot(self) -> bytes:
@@ -199,18 +220,15 @@ class Matcher:
             matcher._markets[each.symbol] = Market(book, each.lot_size, each.special)
         matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
         matcher._known = KnownOrders.restore(state.names, state.owners)
+        if state.gate:
+            try:
+                matcher._gate = LimitGate.restore(state.gate)
+            except ValueError as error:
+                raise SnapshotError(f"limits of the core: {error}") from None
         matcher.touched = set(matcher._markets)
         if matcher.state_hash() != state.hash:
             raise SnapshotError(f"state {matcher.state_hash():016x}, taken of {state.hash:016x}")
         return matcher
-
-    @staticmethod
-    def _rejected(seq: int, command: UserCommand | RiskCommand, code: str, reason: str) -> Rejected:
-        order_id = command.order_id if isinstance(command, CancelOrder | ReduceOrder | ModifyOrder) else seq
-        return Rejected(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=order_id,
-            last=True, code=code, reason=reason,
-        )  # fmt: skip
 
     def _open(self, command: SetInstrument) -> None:
         market = self._markets.get(command.symbol)
@@ -225,6 +243,8 @@ class Matcher:
                 self._positions[key] = round(self._positions[key] * market.lot_size / command.lot_size)
         self._bar(command.symbol, book)
         self._markets[command.symbol] = Market(book, command.lot_size)
+        if self._gate is not None:
+            self._gate.open(command.symbol, self._markets[command.symbol], self._positions)
         self.touched.add(command.symbol)
 
     def _check(self, command: NewOrder, market: Market) -> None:
@@ -257,18 +277,24 @@ class Matcher:
 
     def _new(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         self._check(command, market)
+        bound = None if self._gate is None else self._gate.check(seq, command, market.book)
         book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
         fills: list[CoreFill]
         if market.special or is_special(command):
-            return self._new_special(seq, command, market)
+            return self._new_special(seq, command, market, bound)
         if command.price is None or command.order_type == "market":
-            fills = book.add_market_order(seq, side, command.quantity, user_id)
+            if bound is None:
+                fills = book.add_market_order(seq, side, command.quantity, user_id)
+            else:
+                _, fills = book.add_limit_order(seq, side, bound, command.quantity, user_id, tif="IOC")
             reason = "no_liquidity"
         else:
             _, fills = book.add_limit_order(
                 seq, side, command.price, command.quantity, user_id, tif=command.tif, post_only=command.post_only
             )
             reason = command.tif.lower()
+        if self._gate is not None:
+            self._gate.settle(book)
         order = book.order(seq)
         resting = order.quantity if order else 0.0
         if order:
@@ -306,14 +332,14 @@ class Matcher:
             )  # fmt: skip
         return events
 
-    def _new_special(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
+    def _new_special(self, seq: int, command: NewOrder, market: Market, bound: float | None) -> list[AnyEvent]:
         """Open an order in a book where what happens to one order may move others."""
         book, user_id = market.book, command.user_id
         if command.reduce_only:
             book.set_position(user_id, self.position(user_id, command.symbol))
         if command.tif == "GTD":  # a book without special orders was told no time yet
             book.advance_time(max(0, command.ts))
-        fills = enter(book, seq, command)
+        fills = enter(book, seq, command, bound)
         market.special = True
         order = book.order(seq)
         parked = command.order_type == "stop" and any(stop[0] == seq for stop in book.stops())
@@ -330,6 +356,8 @@ class Matcher:
     def _followed(self, seq: int, command: UserCommand, market: Market, fills: list[CoreFill]) -> list[AnyEvent]:
         """Return what the last command of the book caused, whoever's orders; what a user asked for is told apart."""
         book, symbol, ts = market.book, command.symbol, command.ts
+        if self._gate is not None:
+            self._gate.settle(book)
         events: list[AnyEvent] = []
         gone: set[int] = set()
         for fill in fills:
@@ -361,6 +389,8 @@ class Matcher:
         return events
 
     def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: Market) -> list[AnyEvent]:
+        if self._gate is not None and not isinstance(command, ModifyOrder):
+            self._gate.count_message(command, market.book)
         match command:
             case CancelOrder():
                 event: AnyEvent = cancel(seq, command, market.book)
@@ -370,6 +400,8 @@ class Matcher:
                 event = self._modify(seq, command, market)
         if not market.special and not isinstance(command, ModifyOrder):
             # Nothing follows among plain orders when one gets smaller; cancels are many.
+            if self._gate is not None:
+                self._gate.settle(market.book)
             if market.book.order(command.order_id) is None:
                 self._known.forget(command.order_id)
             return [event]
@@ -379,6 +411,8 @@ class Matcher:
         book = market.book
         side, price, quantity = to_be(command, book)
         self._judge(command, side, quantity, price or market_price(side, book), market)
+        if self._gate is not None:
+            self._gate.check_change(command, book)
         book.modify_order(command.order_id, price=command.price, quantity=command.quantity)
         order = book.order(command.order_id)
         return Modified(
@@ -398,11 +432,3 @@ class Matcher:
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)
         self._positions[key] = self._positions.get(key, 0) + lots
-
-
-def _numbered(events: list[AnyEvent]) -> list[AnyEvent]:
-    """Return a command's events with their positions among each other; one alone was made as first and last."""
-    if len(events) == 1:
-        return events
-    last = len(events) - 1
-    return [msgspec.structs.replace(event, pos=pos, last=pos == last) for pos, event in enumerate(events)]

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cift_engine::exchange::{self, Command, Op, Refusal};
 use cift_engine::instrument::Instrument;
-use cift_engine::risk::{Gate, Kind, Limit, Scope};
+use cift_engine::risk::{Gate, Limit, Scope};
 use cift_engine::types::UserId;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -24,7 +24,9 @@ pub struct RiskGate {
 }
 
 fn not_open(symbol: &str) -> PyErr {
-    PyValueError::new_err(format!("symbol {symbol:?} is not open for trading"))
+    PyValueError::new_err(format!(
+        "symbol {symbol:?} is not open, or its tick times its lot is too fine to count money by"
+    ))
 }
 
 fn op(order_type: &str) -> PyResult<Op> {
@@ -97,6 +99,12 @@ impl RiskGate {
     /// whole number of 10^-12 of the currency.
     fn open(&self, py: Python<'_>, symbol: &str, tick_size: f64, lot_size: f64) -> PyResult<()> {
         self.lock(py).open(symbol, tick_size, lot_size).map(drop).map_err(|error| risk_error(&error))
+    }
+
+    /// The symbols that are open.
+    #[getter]
+    fn symbols(&self, py: Python<'_>) -> Vec<String> {
+        self.lock(py).symbols().map(str::to_owned).collect()
     }
 
     /// Take over what there was before any limit: `positions` as `[(user_id, lots), ...]`, and what rests in `book`.
@@ -329,17 +337,6 @@ impl RiskGate {
     #[staticmethod]
     fn hash_of(snapshot: &[u8]) -> u64 {
         exchange::RiskGate::hash_of(snapshot)
-    }
-
-    /// A number that two gates share exactly when they would judge the same from here on.
-    fn state_hash(&self, py: Python<'_>) -> u64 {
-        self.lock(py).state_hash()
-    }
-
-    /// Every kind of limit by name: whether it is about an account in all symbols, and whether it has a window.
-    #[staticmethod]
-    fn kinds() -> Vec<(&'static str, bool, bool)> {
-        Kind::ALL.into_iter().map(|kind| (kind.name(), kind.is_of_user(), kind.has_window())).collect()
     }
 }
 

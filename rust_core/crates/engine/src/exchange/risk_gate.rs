@@ -65,6 +65,11 @@ impl Default for RiskGate {
 }
 
 impl RiskGate {
+    /// The symbols that are open.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.symbols.iter().map(|symbol| symbol.name.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// The number of a symbol.
     #[must_use]
     pub fn number(&self, symbol: &str) -> Option<u32> {
@@ -78,7 +83,8 @@ impl RiskGate {
         (tick_size, lot_size)
     }
 
-    /// Open a symbol, or give one without orders another grid; what was counted is counted on the new one.
+    /// Open a symbol, or give one without orders another grid; what was counted is counted on the new one. One that can't
+    /// be counted is no longer open.
     ///
     /// # Errors
     /// When a tick times a lot is not a whole number of 10^-12 of the currency.
@@ -87,7 +93,12 @@ impl RiskGate {
         if let Some(number) = self.number(name) {
             let (old_tick, old_lot) = self.grid(number);
             if (old_tick, old_lot) != (tick_size, lot_size) {
-                self.risk.regrid(number, (old_tick, old_lot), (tick_size, lot_size))?;
+                if let Err(error) = self.risk.regrid(number, (old_tick, old_lot), (tick_size, lot_size)) {
+                    // Nobody may take what is counted on the old grid for the new one's.
+                    self.numbers.remove(name);
+                    self.symbols[number as usize].name.clear();
+                    return Err(error);
+                }
                 self.symbols[number as usize] = symbol;
             }
             return Ok(number);
@@ -237,7 +248,8 @@ impl RiskGate {
         let head: Head = postcard::from_bytes(bytes).map_err(|_| GateError::Unreadable)?;
         let grids: Vec<_> = head.symbols.iter().map(|symbol| (symbol.tick_size, symbol.lot_size)).collect();
         let risk = Risk::from_state(&head.risk, &grids)?;
-        let numbers = (0..).zip(&head.symbols).map(|(number, symbol)| (symbol.name.clone(), number)).collect();
+        let named = (0..).zip(&head.symbols).filter(|(_, symbol)| !symbol.name.is_empty());
+        let numbers = named.map(|(number, symbol)| (symbol.name.clone(), number)).collect();
         Ok(Self { symbols: head.symbols, numbers, risk, passed: None })
     }
 }
