@@ -20,6 +20,7 @@ from cift.api import (
     problems,
     reading,
     risk,
+    risk_limits,
     stream,
 )
 from cift.api.audit import Audited
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (reading, orders, batch, accounting, risk, book, analytics, stream, health, metrics):
+    for module in (reading, orders, batch, accounting, risk, risk_limits, book, analytics, stream, health, metrics):
         app.include_router(module.router)
     openapi.describe(app)
     # The last one added is the first to see a request.

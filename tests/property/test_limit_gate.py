@@ -10,6 +10,7 @@ import os
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from cift_core import Exchange
 from cift_core.exchange import EventKind, Op, commands
@@ -34,7 +35,7 @@ from cift.core.messages import (
 )
 
 # CIFT_GATE_COMMANDS=100000 makes it a soak.
-COMMANDS = int(os.environ.get("CIFT_GATE_COMMANDS", "1500"))
+COMMANDS = int(os.environ.get("CIFT_GATE_COMMANDS", "6000"))
 REASONS = {number: name for number, (name, _) in Exchange.reasons().items()}
 SYMBOLS = ("AAA", "BBB")
 USERS = (1, 2, 3)
@@ -71,6 +72,7 @@ class Both:
         self.seq = self.time = 0
         self.seen: set[str] = set()
         self.kinds: set[str] = set()
+        self.in_force: set[tuple[str, int, str | None]] = set()
         wide = 1e12
         for symbol in SYMBOLS:
             self.core.add_symbol(symbol, tick_size=1.0)
@@ -123,6 +125,15 @@ class Both:
             assert isinstance(event, Rejected)
         else:
             assert not isinstance(event, Rejected), event
+            if setting not in ("cash", "reference"):
+                self.in_force.add((setting, user, symbol))
+
+    def loosen(self) -> None:
+        """Take everything away, so that the next limits are not hidden behind older ones."""
+        for setting, user, symbol in sorted(self.in_force, key=str):
+            self.set(setting, None, user, symbol)
+        self.set("enable", None)
+        self.in_force.clear()
 
     def staff(self) -> None:
         chance = self.chance
@@ -207,26 +218,31 @@ class Both:
         row: dict[str, Any] = {"user_id": user, "symbol": place}
         what = chance.random()
         if what < 0.08:
-            self.compare(self.apply(MassCancel(**where)), self.send(op=Op.MASS_CANCEL, side=255, price=float("nan"),
-                         trigger=float("nan"), **row), "mass cancel")  # fmt: skip
+            # Time comes to a book with a mass cancel in the matcher, and with any other command in the exchange.
+            first = self.send(op=Op.CANCEL, order_id=10**12, **row)
+            nan = float("nan")
+            said = self.send(op=Op.MASS_CANCEL, side=255, price=nan, trigger=nan, **row)
+            said = np.concatenate([first[first["kind"] != EventKind.REJECTED], said])
+            self.compare(self.apply(MassCancel(**where)), said, "mass cancel")
             return
         order_id = chance.randint(max(1, self.seq - 60), self.seq)
         row["order_id"] = order_id
         command: AnyCommand
+        given: dict[str, Any]
         if what < 0.4:
-            command, said = CancelOrder(**where, order_id=order_id), {"op": Op.CANCEL}
+            command, given = CancelOrder(**where, order_id=order_id), {"op": Op.CANCEL}
         elif what < 0.6:
-            command, said = ReduceOrder(**where, order_id=order_id, by=2.0), {"op": Op.REDUCE, "quantity": 2.0}
+            command, given = ReduceOrder(**where, order_id=order_id, by=2.0), {"op": Op.REDUCE, "quantity": 2.0}
         else:
             price = chance.choice((None, 100.0 + chance.randint(-8, 8)))
             quantity = chance.choice((None, float(chance.randint(1, 9)))) if price else 3.0
             command = ModifyOrder(**where, order_id=order_id, price=price, quantity=quantity)
             nan = float("nan")
-            said = {
+            given = {
                 "op": Op.MODIFY, "price": nan if price is None else price,
                 "quantity": nan if quantity is None else quantity,
             }  # fmt: skip
-        self.compare(self.apply(command), self.send(**said, **row), command)
+        self.compare(self.apply(command), self.send(**given, **row), command)
 
     def compare(self, events: list[AnyEvent], said: Any, about: object) -> None:
         refusal = events[-1] if isinstance(events[-1], Rejected) else None
@@ -234,8 +250,10 @@ class Both:
         assert bool(rejected) == (refusal is not None), (about, events, said)
         if refusal is not None:
             reason = REASONS.get(rejected[0])
-            assert reason is None or refusal.code == reason, (about, refusal, reason)
-            assert reason is not None or refusal.code not in REASONS.values() - {"halted"}, (about, refusal, rejected)
+            # The matcher doesn't tell that there is such a stop of somebody else's.
+            told = "not_owner" if reason == "not_owner" and refusal.code == "unknown_order" else refusal.code
+            assert reason is None or told == reason, (about, refusal, reason)
+            assert reason is not None or refusal.code not in set(REASONS.values()) - {"halted"}, (about, refusal, rejected)
             self.seen.add(refusal.code)
             if reason not in (None, "not_owner"):
                 assert len(refusal.reason) > len(refusal.code), refusal
@@ -243,10 +261,10 @@ class Both:
                  if e["kind"] == EventKind.FILL]  # fmt: skip
         told = [(e.order_id, e.maker_order_id, e.price, e.quantity) for e in events if isinstance(e, Fill)]
         assert fills == told, (about, events, said)
-        left = sum(float(e["quantity"]) for e in said if e["kind"] == EventKind.CANCELLED)
-        assert isinstance(about, tuple) or left == sum(e.quantity for e in events if isinstance(e, Cancelled)) or isinstance(
-            about, ReduceOrder | ModifyOrder
-        )
+        left = sorted((int(e["order_id"]), float(e["quantity"])) for e in said if e["kind"] == EventKind.CANCELLED)
+        gone = sorted((e.order_id, e.quantity) for e in events if isinstance(e, Cancelled))
+        # What is reduced or made smaller has events of its own in the matcher.
+        assert isinstance(about, ReduceOrder | ModifyOrder) or left == gone, (about, events, said)
         self.sums()
 
     def sums(self) -> None:
@@ -268,7 +286,9 @@ class Both:
     def step(self) -> None:
         self.time += self.chance.choice((0, 1, 1, 2, 7))
         what = self.chance.random()
-        if what < 0.04:
+        if what < 0.01:
+            self.loosen()
+        elif what < 0.05:
             self.staff()
         elif what < 0.75:
             self.order()
@@ -286,4 +306,5 @@ def test_the_matcher_decides_as_the_exchange(seed: int) -> None:
             assert again.state_hash() == both.matcher.state_hash()
             both.matcher = again
     assert both.kinds >= set(OPS)
-    assert len(both.seen & set(REASONS.values())) > 10, both.seen
+    # Each seed meets most of what limits say; the API's test causes every single one.
+    assert len(both.seen & set(REASONS.values())) > 12, both.seen

@@ -21,6 +21,7 @@ from cift.core.messages import (
     Modified,
     Reduced,
     Rejected,
+    RiskSet,
     Side,
     Trade,
 )
@@ -136,7 +137,16 @@ class OwnFill(_Told, frozen=True, kw_only=True, tag="fill"):
 
 
 OwnEvent = (
-    Accepted | OwnFill | Cancelled | Reduced | Modified | MassCancelled | Rejected | AccountLimitsSet | KillSwitchSet
+    Accepted
+    | OwnFill
+    | Cancelled
+    | Reduced
+    | Modified
+    | MassCancelled
+    | Rejected
+    | AccountLimitsSet
+    | KillSwitchSet
+    | RiskSet
 )
 
 
