@@ -24,6 +24,7 @@ from cift.core.messages import (
     Modified,
     Reduced,
     Rejected,
+    RiskSet,
     Trade,
 )
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
@@ -51,6 +52,7 @@ EVENTS: st.SearchStrategy[AnyEvent] = (
     | st.builds(MassCancelled, **EVENT, count=st.integers(0, 2**32))
     | st.builds(Rejected, **EVENT | {"seq": st.integers(1, 3), "order_id": st.integers(1, 3)}, code=TEXTS, reason=TEXTS)
     | st.builds(AccountLimitsSet, **EVENT, max_position=MAYBE, account_value=MAYBE)
+    | st.builds(RiskSet, **EVENT, setting=st.sampled_from(["cash", "max_quantity"]), value=MAYBE, window_ns=st.integers(0, 2**62))
     | st.builds(KillSwitchSet, **EVENT, state=st.sampled_from(["active", "halted"]), instrument=st.none() | TEXTS)
 )
 LEVELS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=2).map(tuple)
