@@ -1,7 +1,7 @@
 """/api/v1/risk: the limits of the core's risk engine for everybody, an account, a symbol, or an account in a symbol.
 
-Of an account's own limit in a symbol, the tighter one of the account's and the symbol's, and everybody's, the first that
-there is holds. `cift.api.risk` has the three limits and the kill switch that hold beside these.
+What holds is the account's own limit in a symbol; else the tighter one of the account's and the symbol's; else
+everybody's. `cift.api.risk` has the three limits and the kill switch that hold beside these.
 """
 
 from __future__ import annotations
@@ -127,9 +127,7 @@ async def take_limit_away(
 ) -> LimitView:
     """Take a limit of a scope away: then the next wider scope's holds."""
     await _set(behind, response, officer.account_id, scope, limit, None)
-    return LimitView(
-        limit=limit, account_id=scope.account_id or None, symbol=scope.symbol, value=None, window_ns=0
-    )
+    return LimitView(limit=limit, account_id=scope.account_id or None, symbol=scope.symbol, value=None, window_ns=0)
 
 
 @router.put("/accounts/{account_id}/cash", responses=described(*_CHANGE, pending=SettingView))

@@ -10,8 +10,8 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _MOST = 1e15
 
 LimitName = Literal[
-    "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period", "max_executions",
-    "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage", "buying_power", "max_messages",
+    "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period",
+    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage", "buying_power", "max_messages",
 ]  # fmt: skip
 
 

@@ -221,7 +221,7 @@ async def test_a_throttled_account_goes_on_when_an_officer_lets_it(desk: Desk) -
 async def test_limits_are_read_back_and_usage_is_told_after_a_new_start(trading_stack: Stack, desk: Desk) -> None:
     said = await desk.limit("max_quantity", 7)
     assert said == {"limit": "max_quantity", "account_id": 1, "symbol": SYMBOL, "value": 7, "window_ns": 0}
-    scope = {"account_id": 1, "symbol": SYMBOL}
+    scope: dict[str, Any] = {"account_id": 1, "symbol": SYMBOL}
     await asyncio.sleep(0.2)  # the events' stream is behind the answer for a moment
     assert (await desk.officer.get(f"{RISK}/limits", params=scope)).json() == [said]
     assert (await desk.officer.get(f"{RISK}/limits/max_quantity", params=scope)).json() == said

@@ -95,7 +95,7 @@ class Both:
         return self.matcher.apply(self.seq, command)
 
     def send(self, **command: Any) -> Any:
-        return self.core.submit_batch(commands(dict(time=self.time) | command))
+        return self.core.submit_batch(commands({"time": self.time} | command))
 
     def set(self, setting: Any, value: float | None, user: int = 0, symbol: str | None = None, window: int = 0) -> None:
         (event,) = self.apply(
@@ -254,9 +254,13 @@ class Both:
         if refusal is not None:
             reason = REASONS.get(rejected[0])
             # The matcher doesn't tell that there is such a stop of somebody else's.
-            told = "not_owner" if reason == "not_owner" and refusal.code == "unknown_order" else refusal.code
-            assert reason is None or told == reason, (about, refusal, reason)
-            assert reason is not None or refusal.code not in set(REASONS.values()) - {"halted"}, (about, refusal, rejected)
+            known = "not_owner" if reason == "not_owner" and refusal.code == "unknown_order" else refusal.code
+            assert reason is None or known == reason, (about, refusal, reason)
+            assert reason is not None or refusal.code not in set(REASONS.values()) - {"halted"}, (
+                about,
+                refusal,
+                rejected,
+            )
             self.seen.add(refusal.code)
             if reason not in (None, "not_owner"):
                 assert len(refusal.reason) > len(refusal.code), refusal

@@ -39,6 +39,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SIDES = st.sampled_from(["buy", "sell"])
 HEAD = {"symbol": TEXTS, "ts": st.integers(-(2**63), 2**63 - 1), "seq": UNSIGNED}
 EVENT = HEAD | {"pos": st.integers(0, 2**16 - 1), "user_id": UNSIGNED, "order_id": UNSIGNED, "last": st.booleans()}
+WINDOWS = st.integers(0, 2**62)
 EVENTS: st.SearchStrategy[AnyEvent] = (
     st.builds(
         Accepted, **EVENT, side=SIDES, quantity=NUMBERS, price=MAYBE, resting=NUMBERS, client_order_id=st.none() | TEXTS
@@ -52,7 +53,13 @@ EVENTS: st.SearchStrategy[AnyEvent] = (
     | st.builds(MassCancelled, **EVENT, count=st.integers(0, 2**32))
     | st.builds(Rejected, **EVENT | {"seq": st.integers(1, 3), "order_id": st.integers(1, 3)}, code=TEXTS, reason=TEXTS)
     | st.builds(AccountLimitsSet, **EVENT, max_position=MAYBE, account_value=MAYBE)
-    | st.builds(RiskSet, **EVENT, setting=st.sampled_from(["cash", "max_quantity"]), value=MAYBE, window_ns=st.integers(0, 2**62))
+    | st.builds(
+        RiskSet,
+        **EVENT,
+        setting=st.sampled_from(["cash", "max_quantity"]),
+        value=MAYBE,
+        window_ns=st.integers(0, 2**62),
+    )
     | st.builds(KillSwitchSet, **EVENT, state=st.sampled_from(["active", "halted"]), instrument=st.none() | TEXTS)
 )
 LEVELS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=2).map(tuple)

@@ -18,6 +18,7 @@ from cift.core.messages import (
     MassCancelled,
     Modified,
     Rejected,
+    RiskSet,
 )
 from cift.core.recording.inserting import DAY_NS, by_day
 from cift.core.serialization import decode_event
@@ -51,6 +52,7 @@ def test_a_fill_is_a_row_for_each_of_its_orders() -> None:
         (Rejected(**WHO | {"user_id": 0}, code="unreadable", reason="of nobody"), []),
         (MassCancelled(**WHO, count=0), []),
         (KillSwitchSet(**WHO, state="halted"), []),
+        (RiskSet(**WHO, setting="max_position", value=5.0), []),
     ],
 )
 def test_which_events_are_of_an_order(event: AnyEvent, kinds: list[str]) -> None:
