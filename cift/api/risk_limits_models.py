@@ -11,7 +11,8 @@ _MOST = 1e15
 
 LimitName = Literal[
     "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period",
-    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage", "buying_power", "max_messages",
+    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage",
+    "buying_power", "max_messages",
 ]  # fmt: skip
 
 

@@ -76,9 +76,13 @@ class LimitGate:
         self._check(command)
         account, instrument, value = command.user_id or None, command.instrument, command.value
         match command.setting:
-            case "cash" if value is not None:
+            case "cash":
+                if value is None:
+                    raise Refused("bad_value", "cash None, expected an amount")
                 self._core.set_cash(command.user_id, value)
-            case "reference" if instrument is not None:
+            case "reference":
+                if account or instrument is None:
+                    raise Refused("bad_scope", "a reference price is of an instrument, for everybody")
                 self._core.set_reference(markets[instrument].book, value)
             case "restricted":
                 self._core.restrict(value is not None, user_id=account, symbol=instrument)
@@ -101,10 +105,6 @@ class LimitGate:
             raise Refused("unknown_symbol", f"{instrument} is not open for trading, or its money can't be counted")
         if setting in ("cash", "unauthorised") and (not account or instrument is not None):
             raise Refused("bad_scope", f"{setting} is of an account, in all instruments")
-        if setting == "reference" and (account or instrument is None):
-            raise Refused("bad_scope", "a reference price is of an instrument, for everybody")
-        if setting == "cash" and value is None:
-            raise Refused("bad_value", "cash None, expected an amount")
         if (setting in _SWITCHES and value not in (None, 1.0)) or (setting == "enable" and value is not None):
             raise Refused("bad_value", f"{setting} {value}, expected {'None' if setting == 'enable' else '1 or None'}")
         if command.window_ns and setting in ("cash", "reference", "enable", *_SWITCHES):
@@ -183,6 +183,12 @@ class LimitGate:
     def digest(self) -> bytes:
         """Return what `state_hash` covers."""
         return digest_of(self.snapshot())
+
+
+def uncounted(user_id: int, sequence: int, held: Mapping[str, float]) -> RiskUsage:
+    """Return what an account has, by symbol, where no gate counts."""
+    symbols = [SymbolUsage(symbol=symbol, position=position) for symbol, position in held.items() if position]
+    return RiskUsage(account_id=user_id, position=sequence, counted=False, symbols=symbols)
 
 
 def digest_of(snapshot: bytes) -> bytes:

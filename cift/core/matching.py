@@ -21,11 +21,10 @@ from cift.core.entering import (
     price_to_judge,
 )
 from cift.core.known_orders import KnownOrders
-from cift.core.limit_gate import LimitGate
+from cift.core.limit_gate import LimitGate, uncounted
 from cift.core.market import Market
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
-    Accepted,
     AnyCommand,
     AnyEvent,
     BookUpdate,
@@ -34,7 +33,6 @@ from cift.core.messages import (
     Fill,
     KillSwitch,
     MassCancel,
-    MassCancelled,
     Modified,
     ModifyOrder,
     NewOrder,
@@ -46,11 +44,10 @@ from cift.core.messages import (
     SetLimits,
     SetRisk,
     Side,
-    SymbolUsage,
     UserCommand,
 )
 from cift.core.risk_control import RiskControl, Wanted
-from cift.core.telling import numbered, rejected
+from cift.core.telling import accepted, counted, filled, left, modified, numbered, rejected
 
 
 class Matcher:
@@ -173,9 +170,8 @@ class Matcher:
         """Return how much of its limits an account uses."""
         if self._gate is not None:
             return self._gate.usage(user_id, self.sequence, self._markets)
-        held = ((symbol, self.position(user_id, symbol)) for symbol in sorted(self._markets))
-        symbols = [SymbolUsage(symbol=symbol, position=position) for symbol, position in held if position]
-        return RiskUsage(account_id=user_id, position=self.sequence, counted=False, symbols=symbols)
+        held = {symbol: self.position(user_id, symbol) for symbol in sorted(self._markets)}
+        return uncounted(user_id, self.sequence, held)
 
     def freeze(self) -> Frozen:
         """Return the state at this moment, to be encoded while the matcher goes on."""
@@ -301,16 +297,10 @@ class Matcher:
         resting = order.quantity if order else 0.0
         if order:
             self._known.name(seq, user_id, command.client_order_id)
-        filled = sum(market.lots(fill.quantity) for fill in fills)
-        left = market.lots(command.quantity) - filled - market.lots(resting)
-        final = len(fills) + (left > 0)  # the position of the last event
-        events: list[AnyEvent] = [
-            Accepted(
-                symbol=symbol, ts=ts, seq=seq, pos=0, user_id=user_id, order_id=seq, last=final == 0,
-                side=side, quantity=command.quantity, price=command.price, resting=resting,
-                client_order_id=command.client_order_id,
-            )
-        ]  # fmt: skip
+        done = sum(market.lots(fill.quantity) for fill in fills)
+        rest = market.lots(command.quantity) - done - market.lots(resting)
+        final = len(fills) + (rest > 0)  # the position of the last event
+        events: list[AnyEvent] = [accepted(seq, command, resting, last=final == 0)]
         for pos, fill in enumerate(fills, 1):
             maker = fill.maker_order_id
             events.append(
@@ -325,11 +315,11 @@ class Matcher:
             self._move(fill.maker_user_id, symbol, -lots)
             if self._known.has_name(maker) and book.order(maker) is None:
                 self._known.forget(maker)
-        if left > 0:
+        if rest > 0:
             events.append(
                 Cancelled(
                     symbol=symbol, ts=ts, seq=seq, pos=final, user_id=user_id, order_id=seq, last=True,
-                    quantity=market.quantity(left), reason=reason,
+                    quantity=market.quantity(rest), reason=reason,
                 )
             )  # fmt: skip
         return events
@@ -348,29 +338,19 @@ class Matcher:
         if order or parked:
             self._known.own(seq, user_id)
             self._known.name(seq, user_id, command.client_order_id)
-        accepted = Accepted(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=user_id, order_id=seq, last=True,
-            side=command.side, quantity=command.quantity, price=command.price, resting=order.quantity if order else 0.0,
-            client_order_id=command.client_order_id,
-        )  # fmt: skip
-        return [accepted, *self._followed(seq, command, market, fills)]
+        first = accepted(seq, command, order.quantity if order else 0.0, last=True)
+        return [first, *self._followed(seq, command, market, fills)]
 
     def _followed(self, seq: int, command: UserCommand, market: Market, fills: list[CoreFill]) -> list[AnyEvent]:
         """Return what the last command of the book caused, whoever's orders; what a user asked for is told apart."""
-        book, symbol, ts = market.book, command.symbol, command.ts
+        book, symbol = market.book, command.symbol
         if self._gate is not None:
             self._gate.settle(book)
         events: list[AnyEvent] = []
         gone: set[int] = set()
         for fill in fills:
             taker, maker, side = fill.taker_user_id, fill.maker_user_id, fill.taker_side
-            events.append(
-                Fill(
-                    symbol=symbol, ts=ts, seq=seq, pos=0, user_id=taker, order_id=fill.taker_order_id, side=side,
-                    price=fill.price, quantity=fill.quantity,
-                    maker_order_id=fill.maker_order_id, maker_user_id=maker,
-                )
-            )  # fmt: skip
+            events.append(filled(seq, command, fill))
             lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
             self._move(taker, symbol, lots)
             self._move(maker, symbol, -lots)
@@ -379,12 +359,7 @@ class Matcher:
             gone.add(order_id)
             if reason != "user":
                 owner = self._known.owner(order_id, command.user_id)
-                events.append(
-                    Cancelled(
-                        symbol=symbol, ts=ts, seq=seq, pos=0, user_id=owner, order_id=order_id,
-                        quantity=quantity, reason=reason,
-                    )
-                )  # fmt: skip
+                events.append(left(seq, command, order_id, owner, quantity, reason))
         for order_id in gone:
             if book.order(order_id) is None:
                 self._known.forget(order_id)
@@ -417,19 +392,15 @@ class Matcher:
             self._gate.check_change(command, book)
         book.modify_order(command.order_id, price=command.price, quantity=command.quantity)
         order = book.order(command.order_id)
-        return Modified(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id,
-            order_id=command.order_id, last=True,
-            price=price, quantity=quantity, resting=order.quantity if order else 0.0,
-        )  # fmt: skip
+        return modified(seq, command, price, quantity, order.quantity if order else 0.0)
 
     def _mass_cancel(self, seq: int, command: MassCancel, market: Market) -> list[AnyEvent]:
         cancelled = mass_cancel(seq, command, market.book)
-        count = MassCancelled(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=True,
-            count=len(cancelled),
-        )  # fmt: skip
-        return [*cancelled, *self._followed(seq, command, market, market.book.fills()), count]
+        return [
+            *cancelled,
+            *self._followed(seq, command, market, market.book.fills()),
+            counted(seq, command, len(cancelled)),
+        ]
 
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)

@@ -18,7 +18,8 @@ Side = Literal["buy", "sell"]
 TradingState = Literal["active", "reducing", "halted"]
 RiskSetting = Literal[
     "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period",
-    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage", "buying_power", "max_messages",
+    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage",
+    "buying_power", "max_messages",
     "cash", "reference", "restricted", "unauthorised", "enable",
 ]  # fmt: skip
 SCHEMA_VERSION = 1

@@ -1,10 +1,68 @@
-"""What every command's events have in common, and the one of a command that is refused."""
+"""How the matcher says what happened: events from a command and what its book did."""
 
 from __future__ import annotations
 
 import msgspec
+from cift_core import Fill as CoreFill
 
-from cift.core.messages import AnyEvent, CancelOrder, ModifyOrder, ReduceOrder, Rejected, RiskCommand, UserCommand
+from cift.core.messages import (
+    Accepted,
+    AnyEvent,
+    Cancelled,
+    CancelOrder,
+    Fill,
+    MassCancel,
+    MassCancelled,
+    Modified,
+    ModifyOrder,
+    NewOrder,
+    ReduceOrder,
+    Rejected,
+    RiskCommand,
+    UserCommand,
+)
+
+
+def accepted(seq: int, command: NewOrder, resting: float, *, last: bool) -> Accepted:
+    """Return the first event of an order that passed; `resting` stays in the book."""
+    return Accepted(
+        symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=last,
+        side=command.side, quantity=command.quantity, price=command.price, resting=resting,
+        client_order_id=command.client_order_id,
+    )  # fmt: skip
+
+
+def filled(seq: int, command: UserCommand, fill: CoreFill) -> Fill:
+    """Return the event of a match, whoever's orders met."""
+    return Fill(
+        symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=fill.taker_user_id,
+        order_id=fill.taker_order_id, side=fill.taker_side, price=fill.price, quantity=fill.quantity,
+        maker_order_id=fill.maker_order_id, maker_user_id=fill.maker_user_id,
+    )  # fmt: skip
+
+
+def left(seq: int, command: UserCommand, order_id: int, owner: int, quantity: float, reason: str) -> Cancelled:
+    """Return the event of quantity that left a book because of a command, whoever's order."""
+    return Cancelled(
+        symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=owner, order_id=order_id,
+        quantity=quantity, reason=reason,
+    )  # fmt: skip
+
+
+def modified(seq: int, command: ModifyOrder, price: float | None, quantity: float, resting: float) -> Modified:
+    """Return the first event of a change that passed; `resting` stays in the book."""
+    return Modified(
+        symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=command.order_id,
+        last=True, price=price, quantity=quantity, resting=resting,
+    )  # fmt: skip
+
+
+def counted(seq: int, command: MassCancel, count: int) -> MassCancelled:
+    """Return the last event of a mass cancel."""
+    return MassCancelled(
+        symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=True,
+        count=count,
+    )  # fmt: skip
 
 
 def rejected(seq: int, command: UserCommand | RiskCommand, code: str, reason: str) -> Rejected:

@@ -244,7 +244,9 @@ class Both:
             }  # fmt: skip
         events = self.apply(command)
         if isinstance(events[-1], Rejected) and events[-1].code == "not_resting":
-            return  # a stop: the matcher refuses its change before any limit is asked, the exchange after
+            # A stop: the matcher refuses its change before any limit is asked, the exchange after. Time comes to both.
+            self.send(op=Op.CANCEL, **row | {"order_id": 10**12})
+            return
         self.compare(events, self.send(**given, **row), command)
 
     def compare(self, events: list[AnyEvent], said: Any, about: object) -> None:

@@ -191,7 +191,14 @@ def test_the_state_survives_a_snapshot_and_damage_is_told(bench: Bench) -> None:
     assert standby.state_hash() == bench.matcher.state_hash()
     assert standby.snapshot() == bench.matcher.snapshot()
     sequence, codes = bench.sequence, []
-    tail = (order("buy", 1), risk("enable", user=1), order("buy", 1), order("buy", 2), cancel(7), order("sell", 1, 95.0))
+    tail = (
+        order("buy", 1),
+        risk("enable", user=1),
+        order("buy", 1),
+        order("buy", 2),
+        cancel(7),
+        order("sell", 1, 95.0),
+    )
     for later in tail:
         sequence += 1
         events = standby.apply(sequence, later)
@@ -201,7 +208,9 @@ def test_the_state_survives_a_snapshot_and_damage_is_told(bench: Bench) -> None:
     assert standby.state_hash() == bench.matcher.state_hash()
     state = load(bench.matcher.snapshot())
     for damaged in (state.gate[:-3], b"x"):
-        broken = save(type(state)(**{name: getattr(state, name) for name in state.__struct_fields__} | {"gate": damaged}))
+        broken = save(
+            type(state)(**{name: getattr(state, name) for name in state.__struct_fields__} | {"gate": damaged})
+        )
         with pytest.raises(SnapshotError):
             Matcher.restore(broken)
 

@@ -5,7 +5,6 @@ use super::engine::{Order, Risk};
 use super::parts::{Hold, Symbol};
 use super::{Reason, RiskError};
 use crate::arena::NIL;
-use crate::ids::IdIndex;
 use crate::types::{Lots, Nanos, OrderId, Side, Ticks, UserId};
 
 impl Risk {
@@ -51,7 +50,7 @@ impl Risk {
     pub fn regrid(&mut self, symbol: u32, old: (f64, f64), new: (f64, f64)) -> Result<(), RiskError> {
         let fresh = Symbol::new(new.0, new.1)?;
         let place = &mut self.parts.symbols[symbol as usize];
-        let accounts = std::mem::replace(&mut place.accounts, IdIndex::default());
+        let accounts = std::mem::take(&mut place.accounts);
         let ticks = |price: Option<Ticks>| price.map(|price| scaled(price, old.0, new.0));
         let (last, reference) = (ticks(place.last), ticks(place.reference));
         *place = Symbol { gate: place.gate, accounts, last, reference, limits: place.limits.clone(), ..fresh };
