@@ -20,6 +20,7 @@ from cift.api import (
     problems,
     reading,
     risk,
+    risk_limits,
     sessions,
     stream,
 )
@@ -61,7 +62,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (reading, orders, batch, accounting, risk, sessions, book, analytics, stream, health, metrics):
+    for module in (
+        reading, orders, batch, accounting, risk, risk_limits, sessions, book, analytics, stream, health, metrics,
+    ):  # fmt: skip
         app.include_router(module.router)
     openapi.describe(app)
     # The last one added is the first to see a request.

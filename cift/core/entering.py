@@ -101,8 +101,11 @@ def price_to_judge(order: NewOrder, book: FastOrderBook) -> float | None:
             return market
 
 
-def enter(book: FastOrderBook, order_id: int, order: NewOrder) -> list[Fill]:
-    """Give an order to its book; returns what traded. Raises OrderError when the book refuses."""
+def enter(book: FastOrderBook, order_id: int, order: NewOrder, bound: float | None = None) -> list[Fill]:
+    """Give an order to its book; returns what traded. Raises OrderError when the book refuses.
+
+    A market order, or one for an amount of money, trades at no price worse than `bound`.
+    """
     side, quantity, user = order.side, order.quantity, order.user_id
     options: dict[str, Any] = {
         "tif": order.tif,
@@ -116,12 +119,17 @@ def enter(book: FastOrderBook, order_id: int, order: NewOrder) -> list[Fill]:
         "reduce_only": order.reduce_only,
     }
     match order.order_type:
+        case "market" if bound is not None:
+            _, fills = book.add_limit_order(
+                order_id, side, bound, quantity, user, tif="IOC", reduce_only=order.reduce_only
+            )
+            return fills
         case "market":
             return book.add_market_order(order_id, side, quantity, user, reduce_only=order.reduce_only)
         case "market_to_limit":
             return book.add_market_to_limit_order(order_id, side, quantity, user, reduce_only=order.reduce_only)[1]
         case "notional":
-            return book.add_market_notional_order(order_id, side, quantity, user)
+            return book.add_market_notional_order(order_id, side, quantity, user, limit_price=bound)
         case "pegged":
             if order.peg is None:
                 raise Refused("peg_missing", "a pegged order needs a peg: primary, mid or market")

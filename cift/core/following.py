@@ -8,7 +8,8 @@ from cift_core import Fill as CoreFill
 
 from cift.core.known_orders import KnownOrders
 from cift.core.market import Market
-from cift.core.messages import AnyEvent, Cancelled, Fill, SessionCommand, UserCommand
+from cift.core.messages import AnyEvent, SessionCommand, UserCommand
+from cift.core.telling import filled, left
 
 Move = Callable[[int, str, int], None]
 """Adds lots to what a user holds of a symbol."""
@@ -26,18 +27,12 @@ def followed(
 
     Everything is of the command's symbol, and not numbered yet.
     """
-    book, symbol, ts = market.book, command.symbol, command.ts
+    book, symbol = market.book, command.symbol
     events: list[AnyEvent] = []
     gone: set[int] = set()
     for fill in fills:
         taker, maker, side = fill.taker_user_id, fill.maker_user_id, fill.taker_side
-        events.append(
-            Fill(
-                symbol=symbol, ts=ts, seq=seq, pos=0, user_id=taker, order_id=fill.taker_order_id, side=side,
-                price=fill.price, quantity=fill.quantity,
-                maker_order_id=fill.maker_order_id, maker_user_id=maker,
-            )
-        )  # fmt: skip
+        events.append(filled(seq, command, fill))
         lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
         move(taker, symbol, lots)
         move(maker, symbol, -lots)
@@ -46,12 +41,7 @@ def followed(
         gone.add(order_id)
         if reason != "user":
             owner = known.owner(order_id, command.user_id)
-            events.append(
-                Cancelled(
-                    symbol=symbol, ts=ts, seq=seq, pos=0, user_id=owner, order_id=order_id,
-                    quantity=quantity, reason=reason,
-                )
-            )  # fmt: skip
+            events.append(left(seq, command, order_id, owner, quantity, reason))
     for order_id in gone:
         if book.order(order_id) is None:
             known.forget(order_id)

@@ -14,6 +14,7 @@ import msgspec
 from cift_core import FastOrderBook
 
 from cift.core.known_orders import KnownOrders
+from cift.core.limit_gate import digest_of
 from cift.core.messages import KillSwitch, SetAccountLimits, SetLimits
 
 _MARK = b"CIFT matcher 1\n"
@@ -49,6 +50,7 @@ class MatcherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     owners: list[tuple[int, int]]
     account_limits: list[SetAccountLimits] = []
     switches: list[KillSwitch] = []
+    gate: bytes = b""
 
 
 class HashedMarket(NamedTuple):
@@ -88,6 +90,7 @@ class Frozen:
     account_limits: list[SetAccountLimits]
     switches: list[KillSwitch]
     risk: list[bytes]
+    gate: bytes
 
     def encode(self) -> bytes:
         """Return the snapshot for `Matcher.restore`. It may be made on a thread, while the matcher goes on."""
@@ -95,10 +98,11 @@ class Frozen:
             HashedMarket(each.symbol, each.tick_size, each.lot_size, FastOrderBook.hash_of(each.book))
             for each in self.markets
         ]
+        risk = [*self.risk, digest_of(self.gate)] if self.gate else self.risk
         return save(
             MatcherState(
                 sequence=self.sequence,
-                hash=state_hash(self.sequence, markets, self.positions, self.risk),
+                hash=state_hash(self.sequence, markets, self.positions, risk),
                 limits=self.limits,
                 markets=self.markets,
                 positions=[(user_id, symbol, lots) for (user_id, symbol), lots in self.positions.items()],
@@ -106,6 +110,7 @@ class Frozen:
                 owners=self.known.owners,
                 account_limits=self.account_limits,
                 switches=self.switches,
+                gate=self.gate,
             )
         )
 

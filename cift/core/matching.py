@@ -22,10 +22,10 @@ from cift.core.entering import (
 )
 from cift.core.following import followed
 from cift.core.known_orders import KnownOrders
+from cift.core.limit_gate import LimitGate, uncounted
 from cift.core.market import Market
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
-    Accepted,
     AnyCommand,
     AnyEvent,
     BookUpdate,
@@ -35,25 +35,25 @@ from cift.core.messages import (
     Fill,
     KillSwitch,
     MassCancel,
-    MassCancelled,
     Modified,
     ModifyOrder,
     NewOrder,
     ReduceOrder,
-    Rejected,
     RiskCommand,
+    RiskUsage,
     SessionCommand,
     SetAccountLimits,
     SetInstrument,
     SetLimits,
     SetPhase,
+    SetRisk,
     Side,
     Uncross,
     UserCommand,
 )
-from cift.core.refusing import numbered, rejected, staff_rejected
 from cift.core.risk_control import RiskControl, Wanted
 from cift.core.sessions import carry_out, settle
+from cift.core.telling import accepted, counted, modified, numbered, rejected, staff_rejected
 
 
 class Matcher:
@@ -65,6 +65,7 @@ class Matcher:
         self._markets: dict[str, Market] = {}
         self._positions: dict[tuple[int, str], int] = {}
         self._risk = RiskControl()
+        self._gate: LimitGate | None = None
         self._known = KnownOrders()
 
     @property
@@ -96,11 +97,13 @@ class Matcher:
             case SetLimits():
                 self._risk.limit(command)
                 return []
-            case SetAccountLimits() | KillSwitch():
+            case SetAccountLimits() | KillSwitch() | SetRisk():
                 return [self._control(seq, command)]
             case SetPhase() | Uncross() | EndOfDay():
                 return self._session(seq, command)
         expired: list[AnyEvent] = []
+        if self._gate is not None:
+            self._gate.begin(command.ts)
         try:
             market = self._market(command.symbol)
             if market.special:
@@ -129,12 +132,16 @@ class Matcher:
 
     def _expired(self, seq: int, command: UserCommand | SessionCommand, market: Market) -> list[AnyEvent]:
         market.book.advance_time(max(0, command.ts))
-        return self._followed(seq, command, market, [])
+        # What trades because others' time was over: older journals' events left it out, and stay as they are.
+        older = self._gate is None and isinstance(command, UserCommand)
+        return self._followed(seq, command, market, [] if older else market.book.fills())
 
     def _session(self, seq: int, command: SessionCommand) -> list[AnyEvent]:
         """Let an instrument's day go on: what happens to orders is told as the instrument's own, last what it was."""
         there = msgspec.structs.replace(command, symbol=command.instrument)
         events: list[AnyEvent] = []
+        if self._gate is not None:
+            self._gate.begin(command.ts)
         try:
             market = self._market(command.instrument)
             if market.special:
@@ -152,12 +159,20 @@ class Matcher:
 
     def _control(self, seq: int, command: RiskCommand) -> AnyEvent:
         try:
-            if isinstance(command, KillSwitch):
-                event = self._risk.switch(seq, command)
-                for symbol, market in self._markets.items():
-                    self._bar(symbol, market.book)
-                return event
-            return self._risk.limit_account(seq, command)
+            match command:
+                case KillSwitch():
+                    event: AnyEvent = self._risk.switch(seq, command)
+                    for symbol, market in self._markets.items():
+                        self._bar(symbol, market.book)
+                case SetAccountLimits():
+                    event = self._risk.limit_account(seq, command)
+                case SetRisk():
+                    # One that is refused leaves no gate behind where there was none.
+                    gate = self._gate or LimitGate.over(self._markets, self._positions)
+                    gate.begin(command.ts)
+                    event = gate.set(seq, command, self._markets)
+                    self._gate = gate
+            return event
         except Refused as refusal:
             return staff_rejected(seq, command, refusal.code, str(refusal))
         except ValueError as error:
@@ -167,13 +182,6 @@ class Matcher:
         """Have the stops cancelled that fire for whom the kill switch has halted: they ask nobody else."""
         everybody, accounts = self._risk.halted(symbol)
         book.set_barred(accounts, everybody=everybody)
-
-    @staticmethod
-    def unreadable(seq: int, symbol: str, problem: str) -> Rejected:
-        """Return the event for bytes in the journal that are no command."""
-        return Rejected(
-            symbol=symbol, ts=0, seq=seq, pos=0, user_id=0, order_id=seq, last=True, code="unreadable", reason=problem
-        )
 
     def book(self, symbol: str, ts: int, levels: int) -> BookUpdate:
         """Return the depth of `symbol` as of the last command."""
@@ -185,7 +193,18 @@ class Matcher:
             HashedMarket(symbol, market.book.tick_size, market.lot_size, market.book.state_hash())
             for symbol, market in self._markets.items()
         ]
-        return state_hash(self.sequence, markets, self._positions, self._risk.digest())
+        return state_hash(self.sequence, markets, self._positions, self._digest())
+
+    def _digest(self) -> list[bytes]:
+        gate = [] if self._gate is None else [self._gate.digest()]
+        return [*self._risk.digest(), *gate]
+
+    def usage(self, user_id: int) -> RiskUsage:
+        """Return how much of its limits an account uses."""
+        if self._gate is not None:
+            return self._gate.usage(user_id, self.sequence, self._markets)
+        held = {symbol: self.position(user_id, symbol) for symbol in sorted(self._markets)}
+        return uncounted(user_id, self.sequence, held)
 
     def freeze(self) -> Frozen:
         """Return the state at this moment, to be encoded while the matcher goes on."""
@@ -201,6 +220,7 @@ class Matcher:
             account_limits=self._risk.own,
             switches=self._risk.switches,
             risk=list(self._risk.digest()),
+            gate=b"" if self._gate is None else self._gate.snapshot(),
         )
 
     def snapshot(self) -> bytes:
@@ -231,6 +251,11 @@ class Matcher:
             matcher._markets[each.symbol] = Market(book, each.lot_size, each.special)
         matcher._positions = {(user_id, symbol): lots for user_id, symbol, lots in state.positions}
         matcher._known = KnownOrders.restore(state.names, state.owners)
+        if state.gate:
+            try:
+                matcher._gate = LimitGate.restore(state.gate)
+            except ValueError as error:
+                raise SnapshotError(f"limits of the core: {error}") from None
         matcher.touched = set(matcher._markets)
         if matcher.state_hash() != state.hash:
             raise SnapshotError(f"state {matcher.state_hash():016x}, taken of {state.hash:016x}")
@@ -251,6 +276,8 @@ class Matcher:
         if market is not None and market.book.phase != "continuous":
             book.set_phase(market.book.phase)
         self._markets[command.symbol] = Market(book, command.lot_size)
+        if self._gate is not None:
+            self._gate.open(command.symbol, self._markets[command.symbol], self._positions)
         self.touched.add(command.symbol)
 
     def _check(self, command: NewOrder, market: Market) -> None:
@@ -283,32 +310,32 @@ class Matcher:
 
     def _new(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         self._check(command, market)
+        bound = None if self._gate is None else self._gate.check(seq, command, market.book)
         book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
         fills: list[CoreFill]
         if market.special or is_special(command):
-            return self._new_special(seq, command, market)
+            return self._new_special(seq, command, market, bound)
         if command.price is None or command.order_type == "market":
-            fills = book.add_market_order(seq, side, command.quantity, user_id)
+            if bound is None:
+                fills = book.add_market_order(seq, side, command.quantity, user_id)
+            else:
+                _, fills = book.add_limit_order(seq, side, bound, command.quantity, user_id, tif="IOC")
             reason = "no_liquidity"
         else:
             _, fills = book.add_limit_order(
                 seq, side, command.price, command.quantity, user_id, tif=command.tif, post_only=command.post_only
             )
             reason = command.tif.lower()
+        if self._gate is not None:
+            self._gate.settle(book)
         order = book.order(seq)
         resting = order.quantity if order else 0.0
         if order:
             self._known.name(seq, user_id, command.client_order_id)
-        filled = sum(market.lots(fill.quantity) for fill in fills)
-        left = market.lots(command.quantity) - filled - market.lots(resting)
-        final = len(fills) + (left > 0)  # the position of the last event
-        events: list[AnyEvent] = [
-            Accepted(
-                symbol=symbol, ts=ts, seq=seq, pos=0, user_id=user_id, order_id=seq, last=final == 0,
-                side=side, quantity=command.quantity, price=command.price, resting=resting,
-                client_order_id=command.client_order_id,
-            )
-        ]  # fmt: skip
+        done = sum(market.lots(fill.quantity) for fill in fills)
+        rest = market.lots(command.quantity) - done - market.lots(resting)
+        final = len(fills) + (rest > 0)  # the position of the last event
+        events: list[AnyEvent] = [accepted(seq, command, resting, last=final == 0)]
         for pos, fill in enumerate(fills, 1):
             maker = fill.maker_order_id
             events.append(
@@ -323,42 +350,42 @@ class Matcher:
             self._move(fill.maker_user_id, symbol, -lots)
             if self._known.has_name(maker) and book.order(maker) is None:
                 self._known.forget(maker)
-        if left > 0:
+        if rest > 0:
             events.append(
                 Cancelled(
                     symbol=symbol, ts=ts, seq=seq, pos=final, user_id=user_id, order_id=seq, last=True,
-                    quantity=market.quantity(left), reason=reason,
+                    quantity=market.quantity(rest), reason=reason,
                 )
             )  # fmt: skip
         return events
 
-    def _new_special(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
+    def _new_special(self, seq: int, command: NewOrder, market: Market, bound: float | None) -> list[AnyEvent]:
         """Open an order in a book where what happens to one order may move others."""
         book, user_id = market.book, command.user_id
         if command.reduce_only:
             book.set_position(user_id, self.position(user_id, command.symbol))
         if command.tif == "GTD":  # a book without special orders was told no time yet
             book.advance_time(max(0, command.ts))
-        fills = enter(book, seq, command)
+        fills = enter(book, seq, command, bound)
         market.special = True
         order = book.order(seq)
         parked = command.order_type == "stop" and any(stop[0] == seq for stop in book.stops())
         if order or parked:
             self._known.own(seq, user_id)
             self._known.name(seq, user_id, command.client_order_id)
-        accepted = Accepted(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=user_id, order_id=seq, last=True,
-            side=command.side, quantity=command.quantity, price=command.price, resting=order.quantity if order else 0.0,
-            client_order_id=command.client_order_id,
-        )  # fmt: skip
-        return [accepted, *self._followed(seq, command, market, fills)]
+        first = accepted(seq, command, order.quantity if order else 0.0, last=True)
+        return [first, *self._followed(seq, command, market, fills)]
 
     def _followed(
         self, seq: int, command: UserCommand | SessionCommand, market: Market, fills: list[CoreFill]
     ) -> list[AnyEvent]:
+        if self._gate is not None:
+            self._gate.settle(market.book)
         return followed(seq, command, market, fills, self._known, self._move)
 
     def _change(self, seq: int, command: CancelOrder | ReduceOrder | ModifyOrder, market: Market) -> list[AnyEvent]:
+        if self._gate is not None and not isinstance(command, ModifyOrder):
+            self._gate.count_message(command, market.book)
         match command:
             case CancelOrder():
                 event: AnyEvent = cancel(seq, command, market.book)
@@ -368,6 +395,8 @@ class Matcher:
                 event = self._modify(seq, command, market)
         if not market.special and not isinstance(command, ModifyOrder):
             # Nothing follows among plain orders when one gets smaller; cancels are many.
+            if self._gate is not None:
+                self._gate.settle(market.book)
             if market.book.order(command.order_id) is None:
                 self._known.forget(command.order_id)
             return [event]
@@ -377,21 +406,19 @@ class Matcher:
         book = market.book
         side, price, quantity = to_be(command, book)
         self._judge(command, side, quantity, price or market_price(side, book), market)
+        if self._gate is not None:
+            self._gate.check_change(command, book)
         book.modify_order(command.order_id, price=command.price, quantity=command.quantity)
         order = book.order(command.order_id)
-        return Modified(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id,
-            order_id=command.order_id, last=True,
-            price=price, quantity=quantity, resting=order.quantity if order else 0.0,
-        )  # fmt: skip
+        return modified(seq, command, price, quantity, order.quantity if order else 0.0)
 
     def _mass_cancel(self, seq: int, command: MassCancel, market: Market) -> list[AnyEvent]:
         cancelled = mass_cancel(seq, command, market.book)
-        count = MassCancelled(
-            symbol=command.symbol, ts=command.ts, seq=seq, pos=0, user_id=command.user_id, order_id=seq, last=True,
-            count=len(cancelled),
-        )  # fmt: skip
-        return [*cancelled, *self._followed(seq, command, market, market.book.fills()), count]
+        return [
+            *cancelled,
+            *self._followed(seq, command, market, market.book.fills()),
+            counted(seq, command, len(cancelled)),
+        ]
 
     def _move(self, user_id: int, symbol: str, lots: int) -> None:
         key = (user_id, symbol)

@@ -17,6 +17,12 @@ import msgspec
 Side = Literal["buy", "sell"]
 TradingState = Literal["active", "reducing", "halted"]
 Phase = Literal["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"]
+RiskSetting = Literal[
+    "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period",
+    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage",
+    "buying_power", "max_messages",
+    "cash", "reference", "restricted", "unauthorised", "enable",
+]  # fmt: skip
 SCHEMA_VERSION = 1
 
 
@@ -171,6 +177,28 @@ class EndOfDay(Command, frozen=True, kw_only=True, tag="end_of_day"):
     by: int = 0
 
 
+class SetRisk(Command, frozen=True, kw_only=True, tag="risk"):
+    """Set what the core's risk engine judges by: for everybody, the account `user_id`, an instrument, or both together.
+
+    A limit becomes `value`, over `window_ns` where it is one over a time; None takes it away. "cash" is what an account
+    has, "reference" an instrument's price for collars. "restricted" and "unauthorised" (an account) hold with value 1,
+    and no longer with None. "enable" lets accounts that traded too often go on. `symbol` is what `risk_place` returns;
+    `by` is the account whose key asked.
+    """
+
+    setting: RiskSetting
+    value: float | None = None
+    window_ns: int = 0
+    instrument: str | None = None
+    by: int = 0
+
+
+def risk_place(setting: RiskSetting, user_id: int = 0, instrument: str | None = None) -> str:
+    """Return what stands for the symbol of a `SetRisk` and its event: one name for each thing that can be set."""
+    account = f".account.{user_id}" if user_id else ""
+    return f"_risk.{setting}{account}" + (f".symbol.{instrument}" if instrument is not None else "")
+
+
 class Event(Message, frozen=True, kw_only=True):
     """Written by the engine on `events.<SYMBOL>`; `ts` is the command's.
 
@@ -287,6 +315,15 @@ class DayEnded(Event, frozen=True, kw_only=True, tag="day_ended"):
     count: int
 
 
+class RiskSet(Event, frozen=True, kw_only=True, tag="risk_set"):
+    """This holds now, for whom the command was about. `order_id` is the command's."""
+
+    setting: RiskSetting
+    value: float | None = None
+    window_ns: int = 0
+    instrument: str | None = None
+
+
 class BookUpdate(Message, frozen=True, kw_only=True, tag="book"):
     """Depth after a command: `(price, quantity)` pairs, best first, on `market.book.<SYMBOL>`.
 
@@ -328,6 +365,39 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     detail: str = ""
 
 
+class SymbolUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an account has in a symbol: its position (negative when short), and what its open orders buy and sell."""
+
+    symbol: str
+    position: float
+    open_buy: float = 0.0
+    open_sell: float = 0.0
+    throttled: bool = False
+
+
+class RiskUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the engine answers to an account's number on `RISK_USAGE`: how much of its limits the account uses.
+
+    `counted` is False before any `SetRisk`: then sums are not kept, and positions are all there is.
+    `buying_power_left` is None without a limit on leverage or buying power.
+    """
+
+    account_id: int
+    position: int
+    counted: bool
+    symbols: list[SymbolUsage]
+    cash: float = 0.0
+    exposure: float = 0.0
+    held: float = 0.0
+    open_notional: float = 0.0
+    open_orders: int = 0
+    buying_power_left: float | None = None
+
+
+RISK_USAGE = "status.risk"
+"""The subject of the requests that `RiskUsage` answers."""
+
+
 def status_subject(service: str) -> str:
     """Return the subject on which `service` ("engine", "recorder", "feed") answers with its `ServiceStatus` as JSON."""
     return f"status.{service}"
@@ -344,10 +414,10 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
 
 
 UserCommand = NewOrder | CancelOrder | ReduceOrder | ModifyOrder | MassCancel
-RiskCommand = SetAccountLimits | KillSwitch
+RiskCommand = SetAccountLimits | KillSwitch | SetRisk
 SessionCommand = SetPhase | Uncross | EndOfDay
 AnyCommand = UserCommand | SetInstrument | SetLimits | RiskCommand | SessionCommand
 OrderEvent = Accepted | Fill | Cancelled | Reduced | Modified | MassCancelled | Rejected
 SessionEvent = PhaseSet | Uncrossed | DayEnded
-AnyEvent = OrderEvent | AccountLimitsSet | KillSwitchSet | SessionEvent
+AnyEvent = OrderEvent | AccountLimitsSet | KillSwitchSet | RiskSet | SessionEvent
 AnyMarketData = BookUpdate | Trade

@@ -45,6 +45,7 @@ from cift.core.engine_metrics import (
 from cift.core.lease import Lease
 from cift.core.matching import Matcher
 from cift.core.messages import (
+    RISK_USAGE,
     AnyEvent,
     Fill,
     Rejected,
@@ -62,6 +63,7 @@ from cift.core.said import Decided, decide, event_message, is_told, origin_of, t
 from cift.core.serialization import MessageError, decode_command, decode_event, encode
 from cift.core.stream_reader import Stored, StreamReader
 from cift.core.streams import CONFIGURATION, EVENTS, MARKET_DATA, ORDERS
+from cift.core.telling import unreadable
 
 log = logging.getLogger("engine")
 
@@ -110,6 +112,7 @@ class Engine:
         target = await self._look()
         self.reader = StreamReader(self.nats, ORDERS.name, start=self.matcher.sequence + 1)
         await self.nats.subscribe(status_subject("engine"), self._answer)
+        await self.nats.subscribe(RISK_USAGE, self._answer_usage)
         lease = Lease(self.nats, "engine", f"{socket.gethostname()}:{os.getpid()}")
         ending = asyncio.create_task(self._end(stop, lease.lost))
         settled = True
@@ -219,6 +222,11 @@ class Engine:
             await asyncio.sleep(POLITE_S)
         status = ServiceStatus(service="engine", position=self.matcher.sequence, lag=self.reader.lag, detail=detail)
         await message.respond(encode(status))
+
+    async def _answer_usage(self, message: Msg) -> None:
+        """Tell how much of its limits an account uses; who only follows the journal leaves it to who decides."""
+        if self._saying and message.data.isdigit():
+            await message.respond(encode(self.matcher.usage(int(message.data[:19]))))
 
     async def _look(self) -> int:
         """Find out what is already said, and what is remembered; return the journal's last sequence."""
@@ -357,7 +365,7 @@ class Engine:
             REJECTS.labels("unreadable").inc()
             if not self._replaying:
                 log.warning("command %d: %s", stored.seq, error, extra={"correlation_id": stored.correlation})
-            return [self.matcher.unreadable(stored.seq, symbol, str(error))]
+            return [unreadable(stored.seq, symbol, str(error))]
         started = time.perf_counter_ns()
         events = self.matcher.apply(stored.seq, command)
         if not self._replaying:

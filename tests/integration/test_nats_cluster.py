@@ -54,7 +54,8 @@ DENIED = [
     ("api", "events.AAPL"), ("api", "market.ticks.AAPL"), ("api", "orders._set.AAPL"), ("api", "signals.x"),
     ("engine", "orders.AAPL"), ("engine", "signals.x"),
     ("recorder", "orders.AAPL"), ("recorder", "events.AAPL"), ("recorder", "market.ticks.AAPL"),
-    ("engine", "orders._limits.1"), ("engine", "orders._session.AAPL"), ("engine", "audit.1"), ("recorder", "audit.1"),
+    ("engine", "orders._limits.1"), ("engine", "orders._risk.cash.account.1"), ("engine", "orders._session.AAPL"),
+    ("engine", "audit.1"), ("recorder", "audit.1"),
     ("api", "$O.engine.M.x"), ("recorder", "$O.engine.C.x"), ("recorder", "$KV.leases.engine"),
     ("feed", "orders.AAPL"), ("feed", "events.AAPL"), ("feed", "$KV.leases.recorder"),
 ]  # fmt: skip
@@ -63,6 +64,7 @@ ALLOWED = [
     ("api", "orders._limits.1"),
     ("api", "orders._state.symbol.AAPL"),
     ("api", "orders._session.AAPL"),
+    ("api", "orders._risk.max_position.account.1.symbol.AAPL"),
     ("api", "audit.1"),
     ("engine", "events.AAPL"),
     ("engine", "orders._set.AAPL"),

@@ -27,6 +27,7 @@ from cift.core.messages import (
     PhaseSet,
     Reduced,
     Rejected,
+    RiskSet,
     Trade,
     Uncrossed,
 )
@@ -43,6 +44,7 @@ SIDES = st.sampled_from(["buy", "sell"])
 PHASES = st.sampled_from(get_args(Phase))
 HEAD = {"symbol": TEXTS, "ts": st.integers(-(2**63), 2**63 - 1), "seq": UNSIGNED}
 EVENT = HEAD | {"pos": st.integers(0, 2**16 - 1), "user_id": UNSIGNED, "order_id": UNSIGNED, "last": st.booleans()}
+WINDOWS = st.integers(0, 2**62)
 EVENTS: st.SearchStrategy[AnyEvent] = (
     st.builds(
         Accepted, **EVENT, side=SIDES, quantity=NUMBERS, price=MAYBE, resting=NUMBERS, client_order_id=st.none() | TEXTS
@@ -56,6 +58,13 @@ EVENTS: st.SearchStrategy[AnyEvent] = (
     | st.builds(MassCancelled, **EVENT, count=st.integers(0, 2**32))
     | st.builds(Rejected, **EVENT | {"seq": st.integers(1, 3), "order_id": st.integers(1, 3)}, code=TEXTS, reason=TEXTS)
     | st.builds(AccountLimitsSet, **EVENT, max_position=MAYBE, account_value=MAYBE)
+    | st.builds(
+        RiskSet,
+        **EVENT,
+        setting=st.sampled_from(["cash", "max_quantity"]),
+        value=MAYBE,
+        window_ns=st.integers(0, 2**62),
+    )
     | st.builds(KillSwitchSet, **EVENT, state=st.sampled_from(["active", "halted"]), instrument=st.none() | TEXTS)
     | st.builds(PhaseSet, **EVENT, instrument=TEXTS, phase=PHASES)
     | st.builds(Uncrossed, **EVENT, instrument=TEXTS, phase=PHASES, price=MAYBE, volume=NUMBERS, imbalance=NUMBERS)

@@ -20,6 +20,7 @@ from cift.core.messages import (
     Modified,
     PhaseSet,
     Rejected,
+    RiskSet,
     Uncrossed,
 )
 from cift.core.recording.inserting import DAY_NS, by_day
@@ -57,6 +58,7 @@ def test_a_fill_is_a_row_for_each_of_its_orders() -> None:
         (PhaseSet(**WHO, instrument="AAPL", phase="opening_auction"), []),
         (Uncrossed(**WHO, instrument="AAPL", phase="halted", price=1.0, volume=2.0, imbalance=-1.0), []),
         (DayEnded(**WHO, instrument="AAPL", phase="halted", count=2), []),
+        (RiskSet(**WHO, setting="max_position", value=5.0), []),
     ],
 )
 def test_which_events_are_of_an_order(event: AnyEvent, kinds: list[str]) -> None:

@@ -22,6 +22,7 @@ from cift.core.messages import (
     Phase,
     Reduced,
     Rejected,
+    RiskSet,
     Side,
     Trade,
 )
@@ -148,7 +149,16 @@ class OwnFill(_Told, frozen=True, kw_only=True, tag="fill"):
 
 
 OwnEvent = (
-    Accepted | OwnFill | Cancelled | Reduced | Modified | MassCancelled | Rejected | AccountLimitsSet | KillSwitchSet
+    Accepted
+    | OwnFill
+    | Cancelled
+    | Reduced
+    | Modified
+    | MassCancelled
+    | Rejected
+    | AccountLimitsSet
+    | KillSwitchSet
+    | RiskSet
 )
 
 

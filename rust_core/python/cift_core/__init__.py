@@ -13,6 +13,7 @@ from cift_core._native import (  # noqa: E402  the guard must run before the lib
     Fill,
     OrderError,
     RestingOrder,
+    RiskGate,
     UserState,
     build_info,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "LobsterReader",
     "OrderError",
     "RestingOrder",
+    "RiskGate",
     "UserState",
     "build_info",
     "parse_binance",

@@ -175,10 +175,12 @@ impl Instrument {
         side: Side,
         notional: f64,
         user: UserId,
+        limit: Option<f64>,
         sink: &mut impl Sink,
     ) -> Result<(), BookError> {
         let amount = self.amount(notional)?;
-        self.book.add_notional(&Notional { id, user, side, amount, limit: None }, sink).map(|_| ())
+        let limit = limit.map(|price| self.ticks(price)).transpose()?;
+        self.book.add_notional(&Notional { id, user, side, amount, limit }, sink).map(|_| ())
     }
 
     /// An amount of money in ticks times lots.

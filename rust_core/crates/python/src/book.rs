@@ -243,7 +243,9 @@ impl FastOrderBook {
         }
     }
 
-    /// Take as many whole lots as `notional` in money buys, or as sell for it, and never for more. Returns the fills.
+    /// Take as many whole lots as `notional` in money buys, or as sell for it, and never for more, nor at a price worse than
+    /// `limit_price`. Returns the fills.
+    #[pyo3(signature = (order_id, side, notional, user_id, *, limit_price=None))]
     fn add_market_notional_order(
         &self,
         py: Python<'_>,
@@ -251,12 +253,13 @@ impl FastOrderBook {
         side: &Bound<'_, PyAny>,
         notional: f64,
         user_id: &Bound<'_, PyAny>,
+        limit_price: Option<f64>,
     ) -> PyResult<Vec<Fill>> {
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
         let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.add_notional(id, side, notional, user, outcome) {
+        match instrument.add_notional(id, side, notional, user, limit_price, outcome) {
             Ok(()) => Ok(state.fills()),
             Err(error) => Err(order_error(py, &error)),
         }

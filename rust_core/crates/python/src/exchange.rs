@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytemuck::allocation::cast_vec;
 use cift_engine::exchange::{self, Command, EVERY_SYMBOL, EVERY_USER, EventRecord, Op, Refusal};
-use cift_engine::risk::{Kind, Limit, Order, Reason};
+use cift_engine::instrument::Instrument;
+use cift_engine::risk::{AccountView, Kind, Limit, Order, Reason, UserView};
 use cift_engine::types::Side;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -65,6 +66,29 @@ pub struct AccountState {
     throttled: bool,
 }
 
+impl From<UserView> for UserState {
+    fn from(view: UserView) -> Self {
+        let UserView { cash, exposure, held, open_notional, open_orders } = view;
+        Self { cash, exposure, held, open_notional, open_orders }
+    }
+}
+
+impl AccountState {
+    /// An account's lots in units of its symbol.
+    pub fn new(view: AccountView, instrument: &Instrument) -> Self {
+        let units = |lots: i64| {
+            let units = instrument.quantity(lots.unsigned_abs());
+            if lots < 0 { -units } else { units }
+        };
+        Self {
+            position: units(view.position),
+            open_buy: units(view.open_buy),
+            open_sell: units(view.open_sell),
+            throttled: view.throttled,
+        }
+    }
+}
+
 type Levels = Vec<(f64, f64)>;
 
 /// Books of many symbols behind one risk engine: one command in, its events out. Safe to use from several threads.
@@ -104,6 +128,14 @@ impl Exchange {
         let symbol = symbol.map_or(Ok(EVERY_SYMBOL), |symbol| number(&self.lock(py), symbol))?;
         Ok(Command { op: op as u8, user_id, symbol, flags, price: f64::NAN, ..Command::default() })
     }
+}
+
+/// The kind of limit with this name.
+pub fn kind(name: &str) -> PyResult<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        PyValueError::new_err(format!("name {name:?} is not one of {}", names.join(", ")))
+    })
 }
 
 /// The number of a symbol that is named or numbered.
@@ -228,13 +260,7 @@ impl Exchange {
     /// What a user has, or None for a user who never came.
     fn user(&self, py: Python<'_>, user_id: &Bound<'_, PyAny>) -> PyResult<Option<UserState>> {
         let view = self.lock(py).risk.user(unsigned("user_id", user_id)?);
-        Ok(view.map(|view| UserState {
-            cash: view.cash,
-            exposure: view.exposure,
-            held: view.held,
-            open_notional: view.open_notional,
-            open_orders: view.open_orders,
-        }))
+        Ok(view.map(UserState::from))
     }
 
     /// What a user has in a symbol.
@@ -244,16 +270,7 @@ impl Exchange {
         let symbol = number(&state, symbol)?;
         let view = state.risk.account(user, symbol);
         let instrument = state.instrument(symbol).ok_or_else(|| PyValueError::new_err("symbol is unknown"))?;
-        let units = |lots: i64| {
-            let units = instrument.quantity(lots.unsigned_abs());
-            if lots < 0 { -units } else { units }
-        };
-        Ok(AccountState {
-            position: units(view.position),
-            open_buy: units(view.open_buy),
-            open_sell: units(view.open_sell),
-            throttled: view.throttled,
-        })
+        Ok(AccountState::new(view, instrument))
     }
 
     /// The best `levels` of both sides of a symbol, best first: `([(price, quantity), ...], [...])`, bids then asks.
@@ -281,10 +298,7 @@ impl Exchange {
         symbol: Option<&Bound<'_, PyAny>>,
         window: u64,
     ) -> PyResult<()> {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-            PyValueError::new_err(format!("name {name:?} is not one of {}", names.join(", ")))
-        })?;
+        let kind = kind(name)?;
         if let Some(value) = value {
             // A command can't say NaN: there it takes the limit away.
             Limit { value, window }.checked(kind).map_err(|error| PyValueError::new_err(error.to_string()))?;

@@ -1,7 +1,8 @@
 //! The Python face of the engine: bindings only.
 //!
 //! Threads share whole objects alone. A book, an exchange and a feed's book have one lock each, which holds all of their
-//! state; no call holds two locks at once, and nothing is read beside them. The other classes that change are borrowed
+//! state; no call holds two locks at once but those of a risk gate, which locks the book that it is about first, and itself
+//! then; nothing is read beside them. The other classes that change are borrowed
 //! through PyO3, which refuses a second thread that comes meanwhile. We have no atomics and no order of locks of our own
 //! for loom to search, so real threads, on one book and on several, are tested from Python instead.
 
@@ -19,6 +20,7 @@ mod market_data;
 mod nats;
 mod recording;
 mod risk;
+mod risk_gate;
 mod rows;
 mod state;
 mod wire;
@@ -54,6 +56,8 @@ mod _native {
     use crate::recording::{Positions, record_events, record_trades};
     #[pymodule_export]
     use crate::risk::FastRiskEngine;
+    #[pymodule_export]
+    use crate::risk_gate::RiskGate;
     #[pymodule_export]
     use crate::wire::{MessageBatch, MessageCodec, WireError, encode_ticks, tick_layout};
 }

@@ -39,6 +39,12 @@ impl Outcome {
         }
     }
 
+    /// What the last command caused: fills, then what was cancelled.
+    pub fn events(&self) -> impl Iterator<Item = Event> {
+        let fills = self.fills.iter().copied().map(Event::Fill);
+        fills.chain(self.cancels.iter().copied().map(Event::Cancel))
+    }
+
     /// Where changes go, if anybody wants to know.
     pub fn changes(&mut self) -> Option<&mut Vec<Change>> {
         self.changes.as_mut()

@@ -5,7 +5,7 @@ use crate::event::{Cancel, Event, Fill, Sink, Trigger};
 use crate::grid::Grid;
 use crate::instrument::Instrument;
 use crate::risk::Risk;
-use crate::types::{Lots, OrderId, Side, Ticks, UserId};
+use crate::types::{Lots, OrderId, UserId};
 
 /// The order that a command is about, while it is carried out. Its hold is laid or changed at the end.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,37 @@ pub struct Own {
     /// What lives on of it.
     pub left: Lots,
     pub traded: bool,
+}
+
+impl Own {
+    fn is(own: Option<&mut Self>, id: OrderId) -> Option<&mut Self> {
+        own.filter(|own| own.id == id)
+    }
+}
+
+/// Tell the risk engine what a book said of `symbol`, and `own` what it means for the command's own order.
+#[inline]
+pub fn hear(risk: &mut Risk, own: &mut Option<Own>, symbol: u32, event: &Event) {
+    match *event {
+        Event::Fill(Fill { price, quantity, maker, taker, side, .. }) => {
+            risk.trade(symbol, price);
+            for (id, side) in [(maker, side.opposite()), (taker, side)] {
+                match Own::is(own.as_mut(), id) {
+                    Some(own) => {
+                        own.left = own.left.saturating_sub(quantity);
+                        own.traded = true;
+                        risk.fill(own.account, side, quantity, price);
+                    }
+                    None => risk.filled(symbol, id, quantity, price),
+                }
+            }
+        }
+        Event::Cancel(Cancel { order, quantity, .. }) => match Own::is(own.as_mut(), order) {
+            Some(own) => own.left = own.left.saturating_sub(quantity),
+            None => risk.release(symbol, order, quantity),
+        },
+        Event::Trigger(_) => {}
+    }
 }
 
 /// The listener of one command.
@@ -37,19 +68,6 @@ impl<'a> Listener<'a> {
     ) -> Self {
         Self { risk, own, symbol, tick: instrument.tick, lot: instrument.lot, events }
     }
-
-    /// One of a fill's two orders.
-    #[inline]
-    fn filled(&mut self, id: OrderId, side: Side, lots: Lots, price: Ticks) {
-        match &mut self.own {
-            Some(own) if own.id == id => {
-                own.left = own.left.saturating_sub(lots);
-                own.traded = true;
-                self.risk.fill(own.account, side, lots, price);
-            }
-            _ => self.risk.filled(self.symbol, id, lots, price),
-        }
-    }
 }
 
 impl Sink for Listener<'_> {
@@ -60,38 +78,28 @@ impl Sink for Listener<'_> {
     #[inline]
     fn emit(&mut self, event: Event) {
         let symbol = self.symbol;
+        hear(self.risk, &mut self.own, symbol, &event);
         let record = match event {
-            Event::Fill(Fill { price, quantity, maker, maker_user, taker, taker_user, side }) => {
-                self.risk.trade(symbol, price);
-                self.filled(maker, side.opposite(), quantity, price);
-                self.filled(taker, side, quantity, price);
-                EventRecord {
-                    kind: EventRecord::FILL,
-                    order_id: taker,
-                    user_id: taker_user,
-                    price: self.tick.value(price),
-                    quantity: self.lot.quantity(quantity),
-                    maker_order_id: maker,
-                    maker_user_id: maker_user,
-                    side: side as u8,
-                    ..EventRecord::default()
-                }
-            }
-            Event::Cancel(Cancel { order, user, side, quantity, reason }) => {
-                match &mut self.own {
-                    Some(own) if own.id == order => own.left = own.left.saturating_sub(quantity),
-                    _ => self.risk.release(symbol, order, quantity),
-                }
-                EventRecord {
-                    kind: EventRecord::CANCELLED,
-                    code: reason as u16,
-                    order_id: order,
-                    user_id: user,
-                    quantity: self.lot.quantity(quantity),
-                    side: side as u8,
-                    ..EventRecord::default()
-                }
-            }
+            Event::Fill(Fill { price, quantity, maker, maker_user, taker, taker_user, side }) => EventRecord {
+                kind: EventRecord::FILL,
+                order_id: taker,
+                user_id: taker_user,
+                price: self.tick.value(price),
+                quantity: self.lot.quantity(quantity),
+                maker_order_id: maker,
+                maker_user_id: maker_user,
+                side: side as u8,
+                ..EventRecord::default()
+            },
+            Event::Cancel(Cancel { order, user, side, quantity, reason }) => EventRecord {
+                kind: EventRecord::CANCELLED,
+                code: reason as u16,
+                order_id: order,
+                user_id: user,
+                quantity: self.lot.quantity(quantity),
+                side: side as u8,
+                ..EventRecord::default()
+            },
             Event::Trigger(Trigger { order, user, side }) => EventRecord {
                 kind: EventRecord::TRIGGERED,
                 order_id: order,

@@ -4,16 +4,19 @@
 //! to the risk engine before it goes out. The machine has no clock and draws no lots: time comes with the command. The
 //! same commands give the same events, byte for byte, and the same `state_hash`, on every machine.
 
+mod admission;
 pub(crate) mod command;
 pub(crate) mod entry;
 mod listener;
 mod orders;
+mod risk_gate;
 mod snapshot;
 mod staff;
 
 use std::collections::HashMap;
 
 pub use command::{Command, EVERY_SIDE, EVERY_SYMBOL, EVERY_USER, EventRecord, Op};
+pub use risk_gate::{GateError, RiskGate};
 pub use snapshot::RestoreError;
 
 use crate::error::BookError;

@@ -57,10 +57,13 @@ pub(super) enum Key {
     Phase,
     Volume,
     Imbalance,
+    Setting,
+    Value,
+    WindowNs,
 }
 
 /// Their names, in the same order.
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 32] = [
     "type",
     "v",
     "symbol",
@@ -90,6 +93,9 @@ const NAMES: [&str; 29] = [
     "phase",
     "volume",
     "imbalance",
+    "setting",
+    "value",
+    "window_ns",
 ];
 
 /// What stands at a field.
@@ -291,6 +297,11 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         moment.ok_or_else(|| self.unfit(key, value, "nanoseconds since 1970"))
+    }
+
+    /// Whether a time that may be left out is one.
+    pub fn optional_moment(&self, key: Key) -> Checked<()> {
+        if *self.value(key) == Value::Absent { Ok(()) } else { self.moment(key).map(drop) }
     }
 
     pub fn float(&self, key: Key) -> Checked<f64> {

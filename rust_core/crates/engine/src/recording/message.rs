@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Key, MessageError};
 use super::tables::SIDES;
+use crate::risk::Kind;
 
 const PHASES: [&str; 5] = ["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"];
 
@@ -40,7 +41,7 @@ pub(super) enum Body<'f> {
     Rejected {
         code: &'f str,
     },
-    /// Nothing of one order: a mass cancel's end, new limits, a state, the course of a day.
+    /// Nothing of one order: a mass cancel's end, new limits, a state, another setting of risk, the course of a day.
     Other,
 }
 
@@ -138,6 +139,13 @@ pub(super) fn event<'f>(fields: &'f Fields<'_>) -> Result<(Head<'f>, Body<'f>), 
             fields.unsigned(Key::Count)?;
             Body::Other
         }
+        "risk_set" => {
+            fields.choice(Key::Setting, &settings())?;
+            fields.maybe_float(Key::Value)?;
+            fields.optional_moment(Key::WindowNs)?;
+            fields.maybe_text(Key::Instrument)?;
+            Body::Other
+        }
         other => return Err(fields.wrong(Key::Type, format!("found {other:?}, expected an event's"))),
     };
     Ok((head, body))
@@ -148,6 +156,12 @@ fn session(fields: &Fields<'_>) -> Result<(), MessageError> {
     fields.text(Key::Instrument)?;
     fields.choice(Key::Phase, &PHASES)?;
     Ok(())
+}
+
+/// What can be set about risk: the kinds of limits, then the rest.
+fn settings() -> Vec<&'static str> {
+    let others = ["cash", "reference", "restricted", "unauthorised", "enable"];
+    Kind::ALL.into_iter().map(Kind::name).chain(others).collect()
 }
 
 /// The trade of these fields; none for another message of the stream.

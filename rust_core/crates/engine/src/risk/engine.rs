@@ -181,7 +181,7 @@ impl Risk {
 
     /// The account of a user in a symbol, with limits up to date.
     #[inline]
-    fn enter(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
+    pub(super) fn enter(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
         let Some(known) = self.parts.symbols.get(symbol as usize) else { return Err(Reason::UnknownSymbol) };
         let account = match known.accounts.get(user) {
             Some(account) => account,
@@ -274,8 +274,7 @@ impl Risk {
             return Err(Reason::MaxOpenNotional);
         }
         // How far beyond zero all that rests on this side could carry the position, on this side.
-        let against = if order.side == Side::Buy { -account.lots } else { account.lots };
-        let beyond = order.lots as i64 + account.open[order.side as usize] - against;
+        let beyond = account.beyond(order.side, order.lots);
         if beyond <= 0 {
             return Ok(false);
         }

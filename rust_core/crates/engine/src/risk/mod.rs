@@ -20,12 +20,14 @@
 //!   bounds trades no further than the collar.
 
 mod account;
+mod adopting;
 mod aftermath;
 mod band;
 mod ceilings;
 mod corridor;
 mod duplicates;
 mod engine;
+mod explain;
 mod gate;
 mod ledger;
 mod limits;

@@ -1,8 +1,10 @@
 //! What can be asked of the engine.
 
 use super::Risk;
+use super::ceilings::UserCeilings;
 use super::gate::{Gate, Scope};
-use super::money::currency;
+use super::limits::LimitSet;
+use super::money::{MAX_MONEY, currency};
 use crate::arena::NIL;
 use crate::types::{Lots, OrderId, Side, Ticks, UserId};
 
@@ -70,6 +72,17 @@ impl Risk {
             open_notional: currency(user.open_notional),
             open_orders: user.open_orders,
         })
+    }
+
+    /// What a user may still commit in positions and open orders, by leverage and by buying power, in currency; `None`
+    /// without such a limit.
+    #[must_use]
+    pub fn buying_power_left(&self, user: UserId) -> Option<f64> {
+        let known = self.parts.user_index.get(user).map(|slot| &self.parts.users[slot as usize]);
+        let own = known.map_or_else(LimitSet::default, |user| user.limits.clone());
+        let (cash, committed) = known.map_or((0, 0), |user| (user.cash, user.committed));
+        let most = UserCeilings::resolve(&self.defaults, &own).committed(cash);
+        (most < MAX_MONEY).then(|| currency(most - committed))
     }
 
     /// What a user has in a symbol; nothing, if they never came.
