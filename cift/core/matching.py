@@ -132,9 +132,7 @@ class Matcher:
 
     def _expired(self, seq: int, command: UserCommand | SessionCommand, market: Market) -> list[AnyEvent]:
         market.book.advance_time(max(0, command.ts))
-        # What trades because others' time was over: older journals' events left it out, and stay as they are.
-        older = self._gate is None and isinstance(command, UserCommand)
-        return self._followed(seq, command, market, [] if older else market.book.fills())
+        return self._followed(seq, command, market, market.book.fills())
 
     def _session(self, seq: int, command: SessionCommand) -> list[AnyEvent]:
         """Let an instrument's day go on: what happens to orders is told as the instrument's own, last what it was."""

@@ -12,13 +12,18 @@ from cift.core.matching import Matcher
 from cift.core.messages import (
     Accepted,
     Cancelled,
+    DayEnded,
+    EndOfDay,
     Fill,
     Modified,
     ReduceOrder,
     Rejected,
     RiskSet,
     SetInstrument,
+    SetPhase,
     SetRisk,
+    Uncross,
+    Uncrossed,
     risk_place,
 )
 from cift.core.serialization import decode_command, decode_event, encode
@@ -26,6 +31,7 @@ from tests.unit.test_engine_matching import Bench, cancel, mass_cancel, modify, 
 from tests.unit.test_engine_risk_control import outcome
 
 GOLDEN = Path(__file__).parent / "golden"
+DAY: dict[str, Any] = {"symbol": "_session.AAPL", "ts": 7, "user_id": 0, "instrument": "AAPL", "by": 9}
 
 
 def risk(setting: Any, value: float | None = None, user: int = 0, symbol: str | None = None, **more: Any) -> SetRisk:
@@ -224,3 +230,21 @@ def test_settings_survive_the_journey_as_json_and_old_journals_of_them_stay_what
     for seq, command in enumerate(commands, 1):
         said += matcher.apply(seq, command)
     assert said == events
+
+
+def test_what_an_auction_trades_and_a_days_end_takes_counts(bench: Bench) -> None:
+    bench(risk("max_position", 10.0))
+    bench(SetPhase(**DAY, phase="opening_auction"))
+    bench(order("buy", 6, 101.0))
+    bench(order("sell", 4, 99.0, user=2))
+    bench(order("buy", 3, 98.0, tif="DAY"))
+    assert outcome(bench, order("buy", 2, 98.0)) == "max_position"
+    (here,) = bench.matcher.usage(1).symbols
+    assert (here.position, here.open_buy) == (0.0, 9.0)
+    assert isinstance(bench(Uncross(**DAY))[-1], Uncrossed)
+    (here,) = bench.matcher.usage(1).symbols
+    assert (here.position, here.open_buy) == (4.0, 5.0)
+    assert isinstance(bench(EndOfDay(**DAY))[-1], DayEnded)
+    (here,) = bench.matcher.usage(1).symbols
+    assert (here.position, here.open_buy) == (4.0, 2.0)
+    assert Matcher.restore(bench.matcher.snapshot()).usage(1) == bench.matcher.usage(1)

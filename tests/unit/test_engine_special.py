@@ -167,3 +167,20 @@ def test_money_and_market_to_limit(bench: Bench) -> None:
         ("fill", 5, 1, "buy", 3, 2.0),
     ]
     assert bench.depth() == (((10.0, 3.0),), ())
+
+
+def test_what_trades_because_anothers_time_is_over_is_told(bench: Bench) -> None:
+    bench.order("buy", 1, 99.6, user=5)
+    bench.order("sell", 1, 100.1, user=2)
+    bench.order("buy", 1, 100.0, user=1, tif="GTD", expires=5)
+    hidden = bench.order("buy", 2, 99.9, user=4, hidden=True)[0].order_id
+    peg = bench.order("sell", 2, user=3, order_type="pegged", peg="mid")[0].order_id
+    events = bench.order("buy", 1, 90.0, user=6, ts=9)
+    assert {("fill", 3, "sell", 2.0), ("cancelled", 1)} <= {
+        ("fill", event.user_id, event.side, event.quantity) if isinstance(event, Fill) else ("cancelled", event.user_id)
+        for event in events
+        if isinstance(event, Fill | Cancelled)
+    }
+    fill = next(event for event in events if isinstance(event, Fill))
+    assert (fill.order_id, fill.maker_order_id) == (peg, hidden)
+    assert (bench.matcher.position(3, "AAPL"), bench.matcher.position(4, "AAPL")) == (-2.0, 2.0)
