@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from cift.core.nats_manager import NatsManager
 from tests.integration.test_trading_flow_phase7 import ORDERS, _eventually, _executions, _order, _place
 from tests.servers.api import KEY, OTHER_KEY, READER_KEY, RISK_KEY
 from tests.servers.live import dial, hear, subscribe
@@ -66,7 +68,7 @@ async def test_an_opening_auction_from_its_orders_to_its_fills(
         refused = await two.post(ORDERS, json=_order(symbol, "sell", 1, None))
         assert (refused.status_code, refused.json()["code"]) == (422, "in_auction")
 
-        seen = await _eventually(lambda: _session(one, symbol), lambda view: view["indication"] is not None)
+        seen = await _eventually(lambda: _session(one, symbol), lambda view: "10.1" in str(view["indication"]))
         assert seen == {
             "symbol": symbol,
             "phase": "opening_auction",
@@ -105,6 +107,10 @@ async def test_an_opening_auction_from_its_orders_to_its_fills(
             return (await one.get("/api/v1/positions")).json()
 
         await _eventually(held, lambda answer: "40" in str(answer))
+        async with NatsManager(trading_stack.settings) as nats:
+            entry = json.loads((await nats.js.get_msg("AUDIT", subject="audit.3", direct=True)).data or b"")
+        assert (entry["path"], entry["status"]) == (f"{INSTRUMENTS}/{symbol}/uncross", 200)
+        assert entry["commands"] == rows["command_seq"].unique().to_list()
         trade = await _place(two, symbol, "sell", 10, 10.1)
         assert (trade["status"], trade["filled_quantity"]) == ("filled", 10)
 

@@ -157,6 +157,19 @@ async def test_a_side_that_empties_is_flow_too(ch: ClickHouseManager) -> None:
     assert (await ch.get_quote_flow("AAPL", NOON, NOON + timedelta(seconds=1))).height == 0
 
 
+async def test_the_books_of_an_auction_are_no_flow(ch: ClickHouseManager) -> None:
+    books = [(9.0, 1.0, 11.0, 1.0), (12.0, 50.0, 8.0, 70.0), (10.0, 50.0, 10.0, 5.0), (9.0, 4.0, 11.0, 1.0)]
+    rows = [
+        {
+            "ts": NOON + timedelta(seconds=seq), "symbol": "AAPL", "seq": seq, "bid_prices": [bid],
+            "bid_quantities": [bid_volume], "ask_prices": [ask], "ask_quantities": [ask_volume],
+        }
+        for seq, (bid, bid_volume, ask, ask_volume) in enumerate(books)
+    ]  # fmt: skip
+    await ch.insert_order_book_snapshots(rows)
+    assert (await ch.get_quote_flow("AAPL", NOON, NOON + HOUR)).select("ofi", "steps").rows() == [(3.0, 1)]
+
+
 async def test_volatility(ch: ClickHouseManager) -> None:
     prices = [100.0, 101.0, 99.5, 102.0, 102.5]
     await ch.insert_ticks([tick(60 * i, price, seq=i) for i, price in enumerate(prices)])

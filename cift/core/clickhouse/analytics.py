@@ -112,7 +112,8 @@ _FLOW_COLUMNS = """sumIf(t.quantity, t.side = 'buy') AS buy_volume,
        if(buy_volume + sell_volume = 0, 0., (buy_volume - sell_volume) / (buy_volume + sell_volume)) AS imbalance,
        count() AS trades"""
 
-# A side that is empty has no quantity, at a price beyond all others.
+# A side that is empty has no quantity, at a price beyond all others. Where the sides cross an auction gathers orders:
+# nobody quotes these prices to trade at them now, so that such a book is no step.
 _QUOTES = """
 SELECT {bucket} AS ts, any(book_symbol) AS symbol,
        sum(if(bid >= bid_before, bid_quantity, 0) - if(bid <= bid_before, bid_quantity_before, 0)
@@ -130,7 +131,7 @@ FROM (
         FROM order_book_snapshots AS b FINAL
         WHERE b.symbol = {symbol:String}
           AND b.ts >= fromUnixTimestamp64Nano({first:Int64}, 'UTC')
-          AND b.ts < fromUnixTimestamp64Nano({last:Int64}, 'UTC')
+          AND b.ts < fromUnixTimestamp64Nano({last:Int64}, 'UTC') AND bid < ask
     )
     WINDOW w AS (ORDER BY at, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
@@ -239,7 +240,7 @@ class Analytics(Asking):
         Columns: ts (Datetime ms UTC, start), symbol, ofi (a quantity, greater than 0 where more came to the bid) and
         steps (from one book of the period to the next; each counts where its second book is). `ofi` sums the e_n of
         Cont, Kukanov, Stoikov (2014, arXiv 1011.6402), which `cift_core.FastMarketData` has for every change; here
-        they are of books that the recorder stores CIFT_RECORDER_BOOK_S apart.
+        they are of books that the recorder stores CIFT_RECORDER_BOOK_S apart, but for those of an auction that cross.
         """
         return await self._ask(_bucketed(_QUOTES, "at", symbol, start, end, interval))
 

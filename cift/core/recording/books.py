@@ -37,6 +37,7 @@ class BookTap:
         self._nats, self._cache, self._clickhouse, self._history_s = nats, cache, clickhouse, history_s
         self._books: dict[str, BookUpdate] = {}
         self._changed: dict[str, BookUpdate] = {}
+        self._writing = asyncio.Lock()  # or a repetition, on a connection of its own, could undo a newer book
         self._reader: StreamReader | None = None
 
     @property
@@ -70,7 +71,8 @@ class BookTap:
                 fresh[book.symbol] = self._books[book.symbol] = book
         if fresh:
             self._changed |= fresh
-            await insist("cache", lambda: self._cache.set_books(fresh.values()))
+            async with self._writing:
+                await insist("cache", lambda: self._cache.set_books(fresh.values()))
             BOOKS.inc(len(fresh))
 
     def _sequence(self, symbol: str) -> int:
@@ -80,7 +82,8 @@ class BookTap:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
-            await insist("cache", lambda: self._cache.set_books(list(self._books.values())))
+            async with self._writing:
+                await insist("cache", lambda: self._cache.set_books(list(self._books.values())))
 
     async def _keep_history(self) -> None:
         while True:
