@@ -27,6 +27,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -69,6 +70,8 @@ def save(order: Order) -> Order:
                 broken = error
                 if not isinstance(error, BrokenPipeError):
                     age.kill()  # else it would end the archive as if it were whole
+                with suppress(BrokenPipeError):  # of what is still buffered: age says better why it ended
+                    age.stdin.close()
             said = age.stderr.read().decode().strip()
         if age.returncode != 0 and (broken is None or isinstance(broken, BrokenPipeError)):
             raise BackupError(f"{archive}: not written: {said}")
