@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -39,6 +40,17 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/v1/instruments", tags=["sessions"])
 
 _CHANGE = (401, 403, 404, 422, 503)
+
+
+def _about(symbol: str, by: int) -> dict[str, Any]:
+    """Return what every command about an instrument's day says."""
+    return {
+        "symbol": of_session(symbol),
+        "ts": time.time_ns(),
+        "user_id": 0,
+        "instrument": symbol,
+        "by": by,
+    }
 
 
 async def _change(behind: Backend, command: SessionCommand, response: Response) -> Sequence[AnyEvent]:
@@ -81,15 +93,7 @@ async def set_session(
     A book that crosses can't go on continuously: uncross it.
     """
     known(behind, symbol)
-    command = SetPhase(
-        symbol=of_session(symbol),
-        ts=time.time_ns(),
-        user_id=0,
-        instrument=symbol,
-        phase=wanted.phase,
-        by=officer.account_id,
-    )
-    await _change(behind, command, response)
+    await _change(behind, SetPhase(**_about(symbol, officer.account_id), phase=wanted.phase), response)
     return SessionView(symbol=symbol, phase=wanted.phase)
 
 
@@ -102,15 +106,7 @@ async def uncross(
     errors = [] if wanted.reference is None else check_price("reference", wanted.reference, instrument)
     if errors:
         raise invalid(errors)
-    command = Uncross(
-        symbol=of_session(symbol),
-        ts=time.time_ns(),
-        user_id=0,
-        instrument=symbol,
-        reference=wanted.reference,
-        then=wanted.then,
-        by=officer.account_id,
-    )
+    command = Uncross(**_about(symbol, officer.account_id), reference=wanted.reference, then=wanted.then)
     events = await _change(behind, command, response)
     said = events[-1] if events else None
     if not isinstance(said, Uncrossed):
@@ -131,10 +127,7 @@ async def uncross(
 async def end_day(symbol: str, behind: Behind, officer: RiskOfficer, response: Response) -> DayView:
     """End the instrument's day: orders that are good for it leave. The phase stays as it is."""
     known(behind, symbol)
-    command = EndOfDay(
-        symbol=of_session(symbol), ts=time.time_ns(), user_id=0, instrument=symbol, by=officer.account_id
-    )
-    events = await _change(behind, command, response)
+    events = await _change(behind, EndOfDay(**_about(symbol, officer.account_id)), response)
     said = events[-1] if events else None
     if not isinstance(said, DayEnded):
         return DayView(symbol=symbol, status="pending")

@@ -222,8 +222,11 @@ async def test_limits_are_read_back_and_usage_is_told_after_a_new_start(trading_
     said = await desk.limit("max_quantity", 7)
     assert said == {"limit": "max_quantity", "account_id": 1, "symbol": SYMBOL, "value": 7, "window_ns": 0}
     scope: dict[str, Any] = {"account_id": 1, "symbol": SYMBOL}
-    await asyncio.sleep(0.2)  # the events' stream is behind the answer for a moment
-    assert (await desk.officer.get(f"{RISK}/limits", params=scope)).json() == [said]
+    for _ in range(100):  # the events' stream is behind the answer for a moment
+        if listed := (await desk.officer.get(f"{RISK}/limits", params=scope)).json():
+            break
+        await asyncio.sleep(0.05)
+    assert listed == [said]
     assert (await desk.officer.get(f"{RISK}/limits/max_quantity", params=scope)).json() == said
     await _place(desk.trader, SYMBOL, "buy", 4, 40.0)
     await desk.limit("buying_power", 100_000_000, user=True)

@@ -7,26 +7,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cift.core.matching import Matcher
 from cift.core.messages import (
     AnyCommand,
-    AnyEvent,
     Cancelled,
     CancelOrder,
     Fill,
     KillSwitch,
     NewOrder,
-    SetInstrument,
-    SetLimits,
     TradingState,
 )
+from tests.property.deciding import OPENING, decided
 
 USERS = (1, 2, 3)
-LIMITS = {"max_position": 1e6, "max_notional": 1e9, "max_leverage": 10.0, "account_value": 1e9}
-OPENING: list[AnyCommand] = [
-    SetInstrument(symbol="AAPL", ts=0, user_id=0, tick_size=1.0, lot_size=1.0),
-    SetLimits(symbol="_limits", ts=0, user_id=0, **LIMITS),
-]
 
 WHOSE = {"symbol": st.just("AAPL"), "ts": st.just(1), "user_id": st.sampled_from(USERS)}
 SIDED = WHOSE | {"side": st.sampled_from(["buy", "sell"]), "quantity": st.integers(1, 5).map(float)}
@@ -41,16 +33,6 @@ ACCOUNTS = st.builds(
     state=st.sampled_from(["active", "halted", "halted"]),
 )  # fmt: skip
 FLOW = st.lists(ORDERS | STOPS | STOPS | CANCELS | ACCOUNTS, max_size=60)
-
-
-def decided(commands: list[AnyCommand], restart: int | None = None) -> tuple[Matcher, list[list[AnyEvent]]]:
-    """Return what a matcher decides, started again from a snapshot before command number `restart`."""
-    matcher, events = Matcher(), []
-    for number, command in enumerate(OPENING + commands, 1):
-        if number == restart:
-            matcher = Matcher.restore(matcher.snapshot())
-        events.append(matcher.apply(number, command))
-    return matcher, events
 
 
 @given(FLOW)

@@ -12,27 +12,19 @@ from cift.core.matching import Matcher
 from cift.core.messages import (
     Accepted,
     AnyCommand,
-    AnyEvent,
     Cancelled,
     CancelOrder,
     EndOfDay,
     Fill,
     NewOrder,
     Phase,
-    SetInstrument,
-    SetLimits,
     SetPhase,
     Uncross,
     Uncrossed,
 )
+from tests.property.deciding import OPENING, decided
 
 USERS = (1, 2, 3)
-OPENING: list[AnyCommand] = [
-    SetInstrument(symbol="AAPL", ts=0, user_id=0, tick_size=1.0, lot_size=1.0),
-    SetLimits(
-        symbol="_limits", ts=0, user_id=0, max_position=1e6, max_notional=1e9, max_leverage=10.0, account_value=1e9
-    ),
-]
 WHOSE = {"symbol": st.just("AAPL"), "ts": st.integers(1, 9), "user_id": st.sampled_from(USERS)}
 SIDED = WHOSE | {"side": st.sampled_from(["buy", "sell"]), "quantity": st.integers(1, 5).map(float)}
 PRICES = st.integers(97, 103).map(float)
@@ -58,16 +50,6 @@ SESSIONS = (
     | st.builds(EndOfDay, **WHERE)
 )
 FLOW = st.lists(LIMITS | LIMITS | STOPS | CANCELS | SESSIONS, max_size=60)
-
-
-def decided(commands: list[AnyCommand], restart: int | None = None) -> tuple[Matcher, list[list[AnyEvent]]]:
-    """Return what a matcher decides, started again from a snapshot before command number `restart`."""
-    matcher, events = Matcher(), []
-    for number, command in enumerate(OPENING + commands, 1):
-        if number == restart:
-            matcher = Matcher.restore(matcher.snapshot())
-        events.append(matcher.apply(number, command))
-    return matcher, events
 
 
 @given(FLOW, st.integers(3, 62))
