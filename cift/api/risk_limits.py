@@ -25,7 +25,6 @@ from cift.api.problems import Problem, described, unavailable
 from cift.api.risk import AccountId
 from cift.api.risk_limits_models import (
     CashRequest,
-    LimitName,
     LimitRequest,
     LimitView,
     ReferenceRequest,
@@ -34,12 +33,12 @@ from cift.api.risk_limits_models import (
     SymbolUse,
     UsageView,
 )
-from cift.core.messages import RISK_USAGE, RiskSet, RiskSetting, RiskUsage, SetRisk, risk_place
+from cift.core.messages import RISK_USAGE, RiskLimit, RiskSet, RiskSetting, RiskUsage, SetRisk, risk_place
 from cift.core.nats_manager import NatsUnavailableError
 
 router = APIRouter(prefix="/api/v1/risk", tags=["risk"])
 
-LIMITS: tuple[LimitName, ...] = get_args(LimitName)
+LIMITS: tuple[RiskLimit, ...] = get_args(RiskLimit)
 ANSWER_S = 2.0
 _CHANGE = (401, 403, 404, 422, 503)
 
@@ -82,7 +81,7 @@ async def _set(
     return SettingView(setting=setting, account_id=scope.account_id or None, symbol=scope.symbol, value=value)
 
 
-async def _limit(behind: Backend, limit: LimitName, scope: Scope) -> LimitView:
+async def _limit(behind: Backend, limit: RiskLimit, scope: Scope) -> LimitView:
     said = await behind.journal.last_event(risk_place(limit, scope.account_id, scope.symbol))
     holds = said if isinstance(said, RiskSet) else None
     return LimitView(
@@ -104,14 +103,14 @@ async def limits(scope: InScope, behind: Behind, officer: RiskOfficer) -> list[L
 
 
 @router.get("/limits/{limit}", responses=described(*_CHANGE))
-async def limit_of(limit: LimitName, scope: InScope, behind: Behind, officer: RiskOfficer) -> LimitView:
+async def limit_of(limit: RiskLimit, scope: InScope, behind: Behind, officer: RiskOfficer) -> LimitView:
     """Return a limit of exactly this scope."""
     return await _limit(behind, limit, scope)
 
 
 @router.put("/limits/{limit}", responses=described(*_CHANGE, pending=LimitView))
 async def set_limit(
-    limit: LimitName, scope: InScope, wanted: LimitRequest, behind: Behind, officer: RiskOfficer, response: Response
+    limit: RiskLimit, scope: InScope, wanted: LimitRequest, behind: Behind, officer: RiskOfficer, response: Response
 ) -> LimitView:
     """Set a limit of a scope, for orders from now on; what rests stays."""
     await _set(behind, response, officer.account_id, scope, limit, wanted.value, wanted.window_ns)
@@ -123,7 +122,7 @@ async def set_limit(
 
 @router.delete("/limits/{limit}", responses=described(*_CHANGE, pending=LimitView))
 async def take_limit_away(
-    limit: LimitName, scope: InScope, behind: Behind, officer: RiskOfficer, response: Response
+    limit: RiskLimit, scope: InScope, behind: Behind, officer: RiskOfficer, response: Response
 ) -> LimitView:
     """Take a limit of a scope away: then the next wider scope's holds."""
     await _set(behind, response, officer.account_id, scope, limit, None)

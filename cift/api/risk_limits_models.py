@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from cift.core.messages import RiskLimit
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _MOST = 1e15
-
-LimitName = Literal[
-    "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period",
-    "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage",
-    "buying_power", "max_messages",
-]  # fmt: skip
 
 
 class LimitRequest(BaseModel):
@@ -58,7 +52,7 @@ class SwitchRequest(BaseModel):
 class LimitView(BaseModel):
     """A limit of a scope; `value` is null without one."""
 
-    limit: LimitName
+    limit: RiskLimit
     account_id: int | None = Field(description="Null: every account.", examples=[1])
     symbol: str | None = Field(description="Null: every symbol.", examples=["AAPL"])
     value: float | None = Field(examples=[500])

@@ -17,12 +17,12 @@ import msgspec
 Side = Literal["buy", "sell"]
 TradingState = Literal["active", "reducing", "halted"]
 Phase = Literal["continuous", "halted", "opening_auction", "closing_auction", "volatility_auction"]
-RiskSetting = Literal[
+RiskLimit = Literal[
     "max_quantity", "max_notional", "max_position", "collar_last", "collar_reference", "collar_period",
     "max_executions", "duplicate_window", "max_open_orders", "max_open_notional", "max_leverage",
     "buying_power", "max_messages",
-    "cash", "reference", "restricted", "unauthorised", "enable",
 ]  # fmt: skip
+RiskSetting = Literal[RiskLimit, "cash", "reference", "restricted", "unauthorised", "enable"]
 SCHEMA_VERSION = 1
 
 
