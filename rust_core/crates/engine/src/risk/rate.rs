@@ -1,7 +1,11 @@
 //! At most so many in so long a time, exactly, over a window that rolls with every moment. (A window that is made longer
 //! while it runs may have let go already of what it would reach back to.)
 
+use crate::memory;
 use crate::types::Nanos;
+
+/// How many moments lie in a line of the CPU's cache.
+const LINE: u32 = 8;
 
 /// The moments of the latest things, no more than the limit of them, in a ring whose length is a power of two.
 ///
@@ -49,10 +53,24 @@ impl Rate {
     /// Remember one.
     #[inline]
     pub fn record(&mut self, now: Nanos, pace: Pace) {
+        // In a steady flow the ring is full, its oldest moment counts no longer, and the new one takes its place.
+        let (oldest, steady) = (self.at(0), self.len <= pace.limit && self.len as usize == self.ring.len());
+        match self.ring.get_mut(oldest) {
+            Some(place) if steady && now - *place >= pace.window => {
+                *place = now;
+                self.first = self.first.wrapping_add(1);
+                // The next moments of many rings don't all stay in the nearest cache.
+                memory::fetch(&self.ring, self.at(LINE));
+            }
+            _ => self.record_anew(now, pace),
+        }
+    }
+
+    #[inline(never)]
+    fn record_anew(&mut self, now: Nanos, pace: Pace) {
         if pace.limit == 0 {
             return;
         }
-        // In a steady flow the number stays at a power of two, and this always goes the same way.
         if self.len.is_power_of_two() && now - self.ring[self.at(0)] >= pace.window {
             self.forget(1);
         }
@@ -122,6 +140,30 @@ mod tests {
             }
         }
         assert_eq!(allowed, [0, 5, 10, 15, 20]);
+    }
+
+    #[test]
+    fn says_what_counting_all_moments_says() {
+        let mut state = 3_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for pace in [(1, 10), (5, 30), (64, 40), (100, 50), (1_000, 500), (1_000, 0)] {
+            let pace = Pace { limit: pace.0, window: pace.1 };
+            let (mut rate, mut all, mut now) = (Rate::default(), Vec::<Nanos>::new(), 0);
+            for _ in 0..20_000 {
+                now += random(4) * random(2);
+                let recent = all.iter().rev().take_while(|time| now - **time < pace.window).count();
+                assert_eq!(rate.full(now, pace), recent >= pace.limit as usize, "{pace:?} at {now}");
+                if recent < pace.limit as usize {
+                    rate.record(now, pace);
+                    all.push(now);
+                }
+            }
+            let kept: Vec<Nanos> = rate.times().collect();
+            assert!(all.ends_with(&kept) && kept.len() <= pace.limit as usize, "{pace:?}");
+        }
     }
 
     #[test]
