@@ -16,9 +16,11 @@ const BLOCK_MASK: usize = (1 << BLOCK_BITS) - 1;
 struct Entry {
     id: OrderId,
     slot: Slot,
+    /// A number that is wanted along with the slot: what it leads to need not wait for what the slot leads to.
+    beside: u32,
 }
 
-const EMPTY: Entry = Entry { id: 0, slot: NIL };
+const EMPTY: Entry = Entry { id: 0, slot: NIL, beside: 0 };
 
 /// The index of all live orders of a book.
 #[derive(Clone, Debug)]
@@ -70,19 +72,32 @@ impl IdIndex {
     #[inline]
     #[must_use]
     pub fn get(&self, id: OrderId) -> Option<Slot> {
-        let slot = self.table[self.find(id)].slot;
-        (slot != NIL).then_some(slot)
+        self.get_both(id).map(|(slot, _)| slot)
+    }
+
+    /// The slot of an id and the number beside it, if it is here.
+    #[inline]
+    #[must_use]
+    pub fn get_both(&self, id: OrderId) -> Option<(Slot, u32)> {
+        let Entry { slot, beside, .. } = self.table[self.find(id)];
+        (slot != NIL).then_some((slot, beside))
     }
 
     /// Remember where an id lives; it must not be here yet.
     #[inline]
     pub fn insert(&mut self, id: OrderId, slot: Slot) {
+        self.insert_both(id, slot, 0);
+    }
+
+    /// Remember where an id lives, and a number beside it; it must not be here yet.
+    #[inline]
+    pub fn insert_both(&mut self, id: OrderId, slot: Slot, beside: u32) {
         if (self.len + 1) * 2 > self.table.len() {
             self.resize(self.table.len() * 2);
         }
         let at = self.find(id);
         debug_assert!(self.table[at].slot == NIL, "id {id} inserted twice");
-        self.table[at] = Entry { id, slot };
+        self.table[at] = Entry { id, slot, beside };
         self.len += 1;
     }
 
@@ -146,13 +161,13 @@ mod tests {
                     assert_eq!(index.get(id), None);
                 }
                 Entry::Vacant(place) => {
-                    index.insert(id, round);
+                    index.insert_both(id, round, !round);
                     place.insert(round);
                 }
             }
         }
         for (id, slot) in model {
-            assert_eq!(index.get(id), Some(slot));
+            assert_eq!(index.get_both(id), Some((slot, !slot)));
         }
     }
 }

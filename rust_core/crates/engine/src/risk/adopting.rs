@@ -13,7 +13,7 @@ impl Risk {
     /// # Errors
     /// A symbol or a user that is not known.
     pub fn adopt_position(&mut self, user: UserId, symbol: u32, lots: i64, price: Ticks) -> Result<(), Reason> {
-        let account = self.enter(user, symbol)?;
+        let account = self.enter(user, symbol)?.account;
         let side = if lots < 0 { Side::Sell } else { Side::Buy };
         self.fill(account, side, lots.unsigned_abs(), price);
         Ok(())
@@ -24,7 +24,7 @@ impl Risk {
     /// # Errors
     /// A symbol or a user that is not known.
     pub fn adopt_order(&mut self, order: &Order, id: OrderId, reduce_only: bool) -> Result<(), Reason> {
-        let number = self.enter(order.user, order.symbol)?;
+        let number = self.enter(order.user, order.symbol)?.account;
         let account = &self.parts.accounts[number as usize];
         let opens = !reduce_only && account.beyond(order.side, order.lots) > 0;
         let Order { side, price, lots, .. } = *order;

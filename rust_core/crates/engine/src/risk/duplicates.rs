@@ -41,17 +41,19 @@ const WAYS: usize = 7;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 struct Bucket {
-    /// The last one is none: it counts the orders that found no place here.
+    /// The last one is none, and is zero.
     tags: [u32; WAYS + 1],
     /// The numbers of the orders in the queue, counted from the first one ever, modulo 2^32.
-    numbers: [u32; WAYS + 1],
+    numbers: [u32; WAYS],
+    /// How many orders found no place here.
+    spilled: u32,
 }
 
 impl Bucket {
     /// Whether an order with this tag may be here. Without branches, and never a no that should be a yes.
     #[inline]
     fn may_have(&self, tag: u32) -> bool {
-        self.tags.iter().fold(self.tags[WAYS] != 0, |any, other| any | (*other == tag))
+        self.tags.iter().fold(false, |any, other| any | (*other == tag)) | (self.spilled != 0)
     }
 
     /// The places with a tag, as bits. Without branches: which place it is, is as good as random.
@@ -102,15 +104,15 @@ impl Duplicates {
     /// Whether the same order came less than `window` ago.
     #[inline]
     #[must_use]
-    pub fn contains(&self, same: &Same, now: Nanos, window: Nanos) -> bool {
+    pub fn contains(&self, same: Same, now: Nanos, window: Nanos) -> bool {
         let tag = same.tag();
         self.table[self.home(tag)].may_have(tag) && self.is_recent(same, now, window)
     }
 
     #[cold]
     #[inline(never)]
-    fn is_recent(&self, same: &Same, now: Nanos, window: Nanos) -> bool {
-        self.find(same).is_some_and(|place| now - self.entry(self.number(&place, same)).0 < window)
+    fn is_recent(&self, same: Same, now: Nanos, window: Nanos) -> bool {
+        self.find(&same).is_some_and(|place| now - self.entry(self.number(&place, &same)).0 < window)
     }
 
     /// Remember an order; forget what is older than `keep`.
@@ -171,7 +173,7 @@ impl Duplicates {
             }
             ways &= ways - 1;
         }
-        (bucket.tags[WAYS] > 0 && self.spilled.contains_key(same)).then_some(Place::Spilled)
+        (bucket.spilled > 0 && self.spilled.contains_key(same)).then_some(Place::Spilled)
     }
 
     /// Put in an order that is not here.
@@ -185,7 +187,7 @@ impl Duplicates {
         if empty < WAYS {
             (bucket.tags[empty], bucket.numbers[empty]) = (tag, number);
         } else {
-            bucket.tags[WAYS] += 1;
+            bucket.spilled += 1;
             self.spilled.insert(same, number);
         }
     }
@@ -200,7 +202,7 @@ impl Duplicates {
             Some(Place::Way(at, way)) => self.table[at].tags[way] = 0,
             Some(Place::Spilled) => {
                 let at = self.home(same.tag());
-                self.table[at].tags[WAYS] -= 1;
+                self.table[at].spilled -= 1;
                 self.spilled.remove(&same);
             }
             None => {}
@@ -252,7 +254,7 @@ mod tests {
             };
             let recent = |window| slow.iter().rev().take(900).any(|(at, old)| now - at < window && *old == same);
             for window in [1, 20, 100] {
-                assert_eq!(fast.contains(&same, now, window), recent(window), "{round}");
+                assert_eq!(fast.contains(same, now, window), recent(window), "{round}");
             }
             fast.insert(same, now, 100);
             slow.push((now, same));
@@ -271,12 +273,12 @@ mod tests {
         let crowd: Vec<Same> = (0..).map(alike).filter(|same| same.tag() >> 20 == 0).take(40).collect();
         let mut fast = Duplicates::default();
         for (now, same) in (0..).zip(&crowd) {
-            assert!(!fast.contains(same, now, 100));
+            assert!(!fast.contains(*same, now, 100));
             fast.insert(*same, now, 100);
         }
         assert!(!fast.spilled.is_empty());
-        assert!(crowd.iter().all(|same| fast.contains(same, 50, 100)));
-        assert!(crowd.iter().zip(0..).all(|(same, came)| fast.contains(same, 105, 100) == (came > 5)));
+        assert!(crowd.iter().all(|same| fast.contains(*same, 50, 100)));
+        assert!(crowd.iter().zip(0..).all(|(same, came)| fast.contains(*same, 105, 100) == (came > 5)));
         for now in 0..40 {
             fast.insert(alike(u64::MAX - now), 200 + now, 100);
         }

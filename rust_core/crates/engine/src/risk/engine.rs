@@ -107,9 +107,9 @@ impl Risk {
     /// repetition, then the sums over open orders and positions.
     #[inline]
     pub fn check(&mut self, order: &Order) -> Result<Admitted, Reason> {
-        let account = self.enter(order.user, order.symbol)?;
-        self.message(account)?;
-        self.judge(order, account, true)
+        let place = self.enter(order.user, order.symbol)?;
+        self.message(place)?;
+        self.judge(order, place, true)
     }
 
     /// Judge a live order's new price and quantity left, and count the message.
@@ -117,14 +117,14 @@ impl Risk {
     /// # Errors
     /// As `check`; a repetition is no reason here.
     pub fn check_change(&mut self, order: &Order, id: OrderId) -> Result<Admitted, Reason> {
-        let account = self.enter(order.user, order.symbol)?;
-        self.message(account)?;
+        let place = self.enter(order.user, order.symbol)?;
+        self.message(place)?;
         let Some(slot) = self.parts.symbols[order.symbol as usize].holds.get(id) else {
-            return self.judge(order, account, false);
+            return self.judge(order, place, false);
         };
         let hold = self.parts.holds[slot as usize];
         self.parts.discount(&hold);
-        let verdict = self.judge(order, account, false);
+        let verdict = self.judge(order, place, false);
         self.parts.count(&hold);
         verdict
     }
@@ -132,12 +132,12 @@ impl Risk {
     /// Judge an order without a trace.
     #[must_use]
     pub fn preview(&self, order: &Order) -> Reason {
-        let known = self.parts.symbols.get(order.symbol as usize).and_then(|symbol| symbol.accounts.get(order.user));
-        if let Some(slot) = known {
+        let known = self.parts.symbols.get(order.symbol as usize);
+        if let Some((slot, user)) = known.and_then(|symbol| symbol.accounts.get_both(order.user)) {
             let account = &self.parts.accounts[slot as usize];
             if account.generation == self.generation {
-                let user = &self.parts.users[account.user as usize];
-                return self.preview_for(order, known, account, user, self.parts.classes.get(account.class));
+                let user = &self.parts.users[user as usize];
+                return self.preview_for(order, Some(slot), account, user, self.parts.classes.get(account.class));
             }
         }
         self.preview_stranger(order)
@@ -181,14 +181,14 @@ impl Risk {
 
     /// The account of a user in a symbol, with limits up to date.
     #[inline]
-    pub(super) fn enter(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
+    pub(super) fn enter(&mut self, user: UserId, symbol: u32) -> Result<Place, Reason> {
         let Some(known) = self.parts.symbols.get(symbol as usize) else { return Err(Reason::UnknownSymbol) };
-        let account = match known.accounts.get(user) {
-            Some(account) => account,
+        let (account, user) = match known.accounts.get_both(user) {
+            Some(both) => both,
             None => self.admit(user, symbol)?,
         };
         self.update(account);
-        Ok(account)
+        Ok(Place { account, user })
     }
 
     /// Bring the limits of an account up to date, and with them its user's: no account is newer than its user.
@@ -200,17 +200,17 @@ impl Risk {
     }
 
     #[cold]
-    fn admit(&mut self, user: UserId, symbol: u32) -> Result<u32, Reason> {
+    fn admit(&mut self, user: UserId, symbol: u32) -> Result<(u32, u32), Reason> {
         if !self.open_access && self.parts.user_index.get(user).is_none() {
             return Err(Reason::UnauthorisedUser);
         }
         let user = self.parts.user(user, Gate::OPEN);
-        Ok(self.parts.account(user, symbol))
+        Ok((self.parts.account(user, symbol), user))
     }
 
     #[inline]
-    fn message(&mut self, account: u32) -> Result<(), Reason> {
-        let user = &mut self.parts.users[self.parts.accounts[account as usize].user as usize];
+    fn message(&mut self, place: Place) -> Result<(), Reason> {
+        let user = &mut self.parts.users[place.user as usize];
         if user.messages.full(self.now, user.pace) {
             return Err(Reason::MessageRate);
         }
@@ -223,19 +223,20 @@ impl Risk {
     /// # Errors
     /// A symbol or a user that is not known.
     pub fn count_message(&mut self, user: UserId, symbol: u32) -> Result<(), Reason> {
-        let account = self.enter(user, symbol)?;
+        let place = self.enter(user, symbol)?;
         // One too many is not counted: the memory stays bounded, and the next order is refused all the same.
-        let _ = self.message(account);
+        let _ = self.message(place);
         Ok(())
     }
 
     #[inline]
-    fn judge(&mut self, order: &Order, slot: u32, is_new: bool) -> Result<Admitted, Reason> {
+    fn judge(&mut self, order: &Order, place: Place, is_new: bool) -> Result<Admitted, Reason> {
+        let Place { account: slot, user } = place;
         let account = &self.parts.accounts[slot as usize];
         let ceilings = self.parts.classes.get(account.class);
         self.parts.symbols[order.symbol as usize].open_corridor(self.now, &ceilings.widths);
         let symbol = &self.parts.symbols[order.symbol as usize];
-        let user = &self.parts.users[account.user as usize];
+        let user = &self.parts.users[user as usize];
         let outside = order.collared && !symbol.corridor.has(order.price);
         let subject = Subject { symbol, user, account, ceilings, outside, slot: is_new.then_some(slot) };
         let opens = self.verdict(order, &subject)?;
@@ -263,7 +264,7 @@ impl Risk {
             self.collars(order.price, symbol, ceilings)?;
         }
         if let Some(account) = slot.filter(|_| ceilings.duplicate_window > 0) {
-            if self.duplicates.contains(&same(order, account), self.now, ceilings.duplicate_window) {
+            if self.duplicates.contains(same(order, account), self.now, ceilings.duplicate_window) {
                 return Err(Reason::Duplicate);
             }
         }
@@ -313,7 +314,7 @@ impl Risk {
     /// # Errors
     /// A symbol or a user that is not known.
     pub fn protection(&mut self, user: UserId, symbol: u32, side: Side) -> Result<Option<Ticks>, Reason> {
-        let slot = self.enter(user, symbol)?;
+        let slot = self.enter(user, symbol)?.account;
         let widths = self.parts.classes.get(self.parts.accounts[slot as usize].class).widths;
         let Market { last, reference, range } = self.parts.symbols[symbol as usize].market(self.now);
         let around = [
@@ -333,6 +334,13 @@ impl Risk {
     pub fn mark(&self, symbol: u32) -> Option<Ticks> {
         self.parts.symbols.get(symbol as usize).and_then(|symbol| symbol.last.or(symbol.reference))
     }
+}
+
+/// The numbers of an account and of its user: what belongs to either can be fetched at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub account: u32,
+    pub user: u32,
 }
 
 /// Whom and what an order is judged by.

@@ -98,7 +98,7 @@ pub struct Symbol {
     pub gate: Gate,
     /// Where the collars of the account that asked last let prices be.
     pub corridor: Corridor,
-    /// From a user to the account.
+    /// From a user to the account, and to the number that the user has for all symbols.
     pub accounts: IdIndex,
     pub lot: Money,
     pub last: Option<Ticks>,
@@ -253,7 +253,7 @@ impl Parts {
             return slot;
         }
         let slot = u32::try_from(self.accounts.len()).expect("fewer than 2^32 accounts");
-        index.insert(id, slot);
+        index.insert_both(id, slot, user);
         self.accounts.push(Account::new(user, symbol));
         self.records.push(Record::default());
         slot
