@@ -132,7 +132,7 @@ impl Arena {
     }
 
     /// Put an order at the end of a queue.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, ends: &mut Ends, side: Side, price: Ticks, cell: Cell) -> Slot {
         self.live += 1;
         let mut tail = ends.tail;

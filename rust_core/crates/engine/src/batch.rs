@@ -8,6 +8,7 @@ use crate::event::{Event, Sink};
 use crate::grid::Grid;
 use crate::instrument::{Instrument, Options};
 use crate::orders::{Limit, PostOnly, Terms};
+use crate::plain::Plain;
 use crate::types::{Lots, Side, TimeInForce};
 
 /// One command: 40 bytes, no padding.
@@ -100,10 +101,22 @@ impl<'a> Rows<'a> {
     #[inline(always)]
     pub fn end(&mut self, side: u8, order_id: u64, user_id: u64, outcome: Result<Option<Lots>, BookError>) {
         match outcome {
-            Ok(Some(lots)) => self.row(ACCEPTED, side, order_id, user_id).quantity = self.lot.quantity(lots),
+            Ok(Some(lots)) => self.accept(side, order_id, user_id, lots),
             Ok(None) => {}
-            Err(error) => self.row(REJECTED, side, order_id, user_id).code = error.number(),
+            Err(error) => self.refuse(side, order_id, user_id, error.number()),
         }
+    }
+
+    /// It has ended, and that much rests.
+    #[inline(always)]
+    fn accept(&mut self, side: u8, order_id: u64, user_id: u64, lots: Lots) {
+        self.row(ACCEPTED, side, order_id, user_id).quantity = self.lot.quantity(lots);
+    }
+
+    /// It was refused, for the reason with this number.
+    #[inline(always)]
+    fn refuse(&mut self, side: u8, order_id: u64, user_id: u64, number: u16) {
+        self.row(REJECTED, side, order_id, user_id).code = number;
     }
 }
 
@@ -176,15 +189,25 @@ impl Instrument {
             let CommandRow { side, order_id, user_id, .. } = *command;
             // What most commands are: nothing to be looked up. Each outcome is read where it comes out: made another
             // one first, it would be copied in pieces that the processor has to wait for.
-            if let CommandRow { op: 0, tif: 0, flags: 0, .. } = command {
-                match self.submit_plain(command, &mut rows) {
-                    Ok(lots) => rows.end(side, order_id, user_id, Ok(Some(lots))),
-                    Err(error) => rows.end(side, order_id, user_id, Err(error)),
+            let refused = match command {
+                CommandRow { op: 0, tif: 0, flags: 0, .. } => match self.submit_plain(command, &mut rows) {
+                    Ok(lots) => {
+                        rows.accept(side, order_id, user_id, lots);
+                        continue;
+                    }
+                    Err(number) => number,
+                },
+                CommandRow { op: 2, .. } => match self.book.cancel(order_id, &mut rows) {
+                    Ok(_) => continue,
+                    Err(error) => error.number(),
+                },
+                _ => {
+                    let outcome = self.submit(command, &mut rows);
+                    rows.end(side, order_id, user_id, outcome);
+                    continue;
                 }
-            } else {
-                let outcome = self.submit(command, &mut rows);
-                rows.end(side, order_id, user_id, outcome);
-            }
+            };
+            rows.refuse(side, order_id, user_id, refused);
         }
     }
 
@@ -199,14 +222,25 @@ impl Instrument {
         }
     }
 
+    /// A limit order without options. An error is told by its number: that fits a register.
     #[inline(always)]
-    fn submit_plain(&mut self, row: &CommandRow, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        let (id, user, side, terms) = (row.order_id, row.user_id, side(row)?, Terms::default());
-        let (price, quantity) = (self.ticks(row.price)?, self.lots("quantity", row.quantity)?);
-        self.book.add_limit(&Limit { id, user, side, price, quantity, terms }, sink)
+    fn submit_plain(&mut self, row: &CommandRow, sink: &mut impl Sink) -> Result<Lots, u16> {
+        let (id, user, side) = (row.order_id, row.user_id, side(row).map_err(number)?);
+        let price = self.ticks(row.price).map_err(number)?;
+        let quantity = self.lots("quantity", row.quantity).map_err(number)?;
+        if self.book.is_plain() {
+            return self.book.add_plain(&Plain { id, user, side, price, quantity, rests: true }, sink).map_err(number);
+        }
+        self.submit_to_any(&Limit { id, user, side, price, quantity, terms: Terms::default() }, sink)
     }
 
-    /// Carry out one command; returns what rests where that is news.
+    #[cold]
+    #[inline(never)]
+    fn submit_to_any(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, u16> {
+        self.book.add_limit(order, sink).map_err(number)
+    }
+
+    /// Carry out a command that is neither a plain limit nor a cancel; returns what rests where that is news.
     fn submit(&mut self, row: &CommandRow, sink: &mut impl Sink) -> Result<Option<Lots>, BookError> {
         let CommandRow { order_id, user_id, price, quantity, .. } = *row;
         match row.op {
@@ -220,7 +254,6 @@ impl Instrument {
                 self.add_limit(order_id, side(row)?, price, quantity, user_id, options, sink).map(Some)
             }
             1 => self.add_market(order_id, side(row)?, quantity, user_id, sink).map(|()| Some(0)),
-            2 => self.book.cancel(order_id, sink).map(|_| None),
             3 => self.reduce(order_id, quantity, sink).map(|_| None),
             4 => {
                 let given = |value: f64| (!value.is_nan()).then_some(value);
@@ -233,6 +266,12 @@ impl Instrument {
             }),
         }
     }
+}
+
+#[inline(always)]
+#[allow(clippy::needless_pass_by_value)]
+fn number(error: BookError) -> u16 {
+    error.number()
 }
 
 fn side(row: &CommandRow) -> Result<Side, BookError> {

@@ -6,8 +6,9 @@ use crate::error::BookError;
 use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::ladder::Ladder;
 use crate::matching::Taker;
-use crate::order_index::{OrderIndex, Vacancy};
+use crate::order_index::OrderIndex;
 use crate::orders::{Limit, Market, PostOnly, Terms};
+use crate::plain::Plain;
 use crate::rare::{Class, Rare, Rares};
 use crate::special::Special;
 use crate::stops::Stops;
@@ -67,61 +68,11 @@ impl Book {
     /// would overflow.
     #[inline]
     pub fn add_limit(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        if !order.terms.plain() || self.phase != Phase::Continuous || self.special.is_some() {
+        if !order.terms.plain() || !self.is_plain() {
             return self.add_with_terms(order, sink);
         }
-        // Nearly all orders are plain, and most of those only rest: nothing here asks what others may be.
-        if self.crosses(order.side, order.price) || !order.terms.tif.rests() {
-            return self.add_taking(order, sink);
-        }
-        let Limit { id, user, side, price, quantity, .. } = *order;
-        let vacancy = self.vacancy(id)?;
-        self.check_room(side, quantity)?;
-        self.settle(vacancy, side, price, Cell { id, user, quantity, ..Cell::default() }, sink);
-        Ok(quantity)
-    }
-
-    /// A plain order that takes.
-    #[inline(never)]
-    fn add_taking(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        let Limit { id, user, side, price, quantity, .. } = *order;
-        self.vacancy(id)?;
-        self.check_room(side, quantity)?;
-        let mut taker = Taker { limit: Some(price), ..Taker::new(id, user, side, quantity) };
-        self.take(&mut taker, sink);
-        let mut left = taker.quantity;
-        if left > 0 && order.terms.tif.rests() {
-            let vacancy = self.vacancy(id)?;
-            self.settle(vacancy, side, price, Cell { id, user, quantity: left, ..Cell::default() }, sink);
-        } else if left > 0 {
-            taker.tell_cancel(left, CancelReason::Unfilled, sink);
-            left = 0;
-        }
-        self.carry_out_fired(sink);
-        Ok(left)
-    }
-
-    /// A place for a new id.
-    #[inline(always)]
-    fn vacancy(&mut self, id: OrderId) -> Result<Vacancy, BookError> {
-        self.ids.make_room(&mut self.arena);
-        match self.ids.vacancy(&self.arena, id) {
-            Some(vacancy) if !self.stops.contains(id) => Ok(vacancy),
-            _ => Err(BookError::DuplicateOrderId(id)),
-        }
-    }
-
-    /// Put an order at the end of its queue, at a vacancy for its id.
-    #[inline(always)]
-    fn settle(&mut self, vacancy: Vacancy, side: Side, price: Ticks, cell: Cell, sink: &mut impl Sink) {
-        let (ladder, arena) = self.side_mut(side);
-        let (id, slot) = (cell.id, ladder.push(arena, price, Cell { entry: vacancy.entry(), ..cell }));
-        self.ids.put(vacancy, id, slot);
-        self.changes += 1;
-        if sink.wants_changes() {
-            let order = self.arena.get(slot);
-            self.tell_change(ChangeKind::Add, &order, order.quantity, sink);
-        }
+        let Limit { id, user, side, price, quantity, terms } = *order;
+        self.add_plain(&Plain { id, user, side, price, quantity, rests: terms.tif.rests() }, sink)
     }
 
     #[inline(never)]

@@ -123,7 +123,7 @@ impl Ladder {
     }
 
     /// Put an order at the end of its price's queue.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, arena: &mut Arena, price: Ticks, cell: Cell) -> Slot {
         let key = self.key(price);
         if !self.window.covers(key) && !self.make_room(arena, key) {

@@ -25,6 +25,7 @@ pub mod nats;
 mod notional;
 mod order_index;
 pub mod orders;
+mod plain;
 mod rare;
 pub mod recording;
 pub mod risk;

@@ -58,23 +58,33 @@ impl Line {
 /// A place in the table.
 pub type Entry = u32;
 
-/// Where a new id may go, as long as nothing else changes.
+/// Where a new id may go, as long as nothing else changes. It fits a register: one that was handed on through memory
+/// would be read as a whole while its parts are still being written, and the processor waits for that.
 #[derive(Clone, Copy, Debug)]
 pub struct Vacancy {
-    line: usize,
-    place: usize,
-    tag: u64,
+    entry: Entry,
+    tag: u8,
     /// Whether it lies behind full lines.
     displaced: bool,
 }
 
 impl Vacancy {
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)]
+    const fn new(line: usize, place: usize, tag: u64, displaced: bool) -> Self {
+        Self { entry: (line as Entry) << ENTRY_BITS | place as Entry, tag: tag as u8, displaced }
+    }
+
     /// The place as a number.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)]
     pub const fn entry(self) -> Entry {
-        (self.line as Entry) << ENTRY_BITS | self.place as Entry
+        self.entry
     }
+}
+
+#[inline]
+const fn split(entry: Entry) -> (usize, usize) {
+    ((entry >> ENTRY_BITS) as usize, (entry & ENTRY_MASK) as usize)
 }
 
 /// The index of all live orders of a book.
@@ -143,7 +153,7 @@ impl OrderIndex {
         let free = line.free();
         // The common case: nothing like it, nobody went on from here, and a place is free.
         if line.equal(tag) == 0 && !line.passed() && free != 0 {
-            return Some(Vacancy { line: at, place: place(free), tag, displaced: false });
+            return Some(Vacancy::new(at, place(free), tag, false));
         }
         self.search_vacancy(arena, id)
     }
@@ -159,7 +169,7 @@ impl OrderIndex {
         loop {
             let free = self.lines[at].free();
             if free != 0 {
-                return Some(Vacancy { line: at, place: place(free), tag, displaced: at != home });
+                return Some(Vacancy::new(at, place(free), tag, at != home));
             }
             at = (at + 1) & (self.lines.len() - 1);
         }
@@ -180,22 +190,29 @@ impl OrderIndex {
     }
 
     /// Remember where an id lives, at a vacancy of its own.
-    #[inline]
-    pub fn put(&mut self, at: Vacancy, id: OrderId, slot: Slot) {
-        let line = &mut self.lines[at.line];
-        line.tags |= at.tag << (at.place * 8);
-        line.slots[at.place] = slot;
+    #[inline(always)]
+    pub fn put(&mut self, vacancy: Vacancy, id: OrderId, slot: Slot) {
+        let (at, place) = split(vacancy.entry);
+        let line = &mut self.lines[at];
+        line.tags |= u64::from(vacancy.tag) << (place * 8);
+        line.slots[place] = slot;
         self.len += 1;
-        if at.displaced {
-            let home = self.home(id).0;
-            self.count(home, at.line, |passed| passed.saturating_add(1));
+        if vacancy.displaced {
+            self.count_passed(id, at);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_passed(&mut self, id: OrderId, end: usize) {
+        let home = self.home(id).0;
+        self.count(home, end, |passed| passed.saturating_add(1));
     }
 
     /// Forget an id that is at this entry.
     #[inline]
     pub fn remove(&mut self, entry: Entry, id: OrderId) {
-        let (at, place) = ((entry >> ENTRY_BITS) as usize, entry & ENTRY_MASK);
+        let (at, place) = split(entry);
         self.lines[at].tags &= !(0xFF << (place * 8));
         self.len -= 1;
         let home = self.home(id).0;
@@ -208,7 +225,8 @@ impl OrderIndex {
     /// An order has moved.
     #[inline]
     pub fn moved(&mut self, entry: Entry, slot: Slot) {
-        self.lines[(entry >> ENTRY_BITS) as usize].slots[(entry & ENTRY_MASK) as usize] = slot;
+        let (at, place) = split(entry);
+        self.lines[at].slots[place] = slot;
     }
 
     /// Change the counts of the lines that an entry passed on its way.
