@@ -225,7 +225,8 @@ impl Arena {
             NIL => ends.tail = prev,
             next => self.blocks[next as usize].prev = prev,
         }
-        self.blocks[number as usize].next = self.free;
+        let block = &mut self.blocks[number as usize];
+        (block.next, block.live) = (self.free, 0);
         self.free = number;
     }
 
@@ -257,6 +258,18 @@ impl Arena {
     #[must_use]
     pub fn first(&self, ends: &Ends) -> Slot {
         join(ends.head, self.blocks[ends.head as usize].live.trailing_zeros())
+    }
+
+    /// The first slot from this one on that has an order.
+    #[inline]
+    pub fn live_from(&self, slot: Slot) -> Option<Slot> {
+        let (mut number, place) = split(slot);
+        let mut live = self.blocks.get(number)?.live & (u32::MAX << place);
+        while live == 0 {
+            number += 1;
+            live = self.blocks.get(number)?.live;
+        }
+        Some(join(number as Slot, live.trailing_zeros()))
     }
 
     /// What its block keeps of the order in a slot.
@@ -352,6 +365,11 @@ mod tests {
         assert_eq!((size_of::<Block>(), align_of::<Block>()), (32, 32));
     }
 
+    /// The slots of all orders.
+    fn whole(arena: &Arena) -> Vec<Slot> {
+        std::iter::successors(arena.live_from(0), |slot| arena.live_from(slot + 1)).collect()
+    }
+
     /// Orders come and go at random places of one queue; a plain list says what must be left, in which order.
     #[test]
     fn a_queue_keeps_its_order_whatever_leaves() {
@@ -371,6 +389,13 @@ mod tests {
             while !model.is_empty() && random(100) < if id / 4_000 % 2 == 0 { 30 } else { 55 } {
                 let gone = model.remove(random(model.len()));
                 arena.remove(&mut ends, slots[gone as usize], |entry, slot| slots[entry as usize] = slot);
+            }
+            if id % 997 == 0 {
+                assert_eq!(whole(&arena), {
+                    let mut live: Vec<Slot> = model.iter().map(|id| slots[*id as usize]).collect();
+                    live.sort_unstable();
+                    live
+                });
             }
             if id % 97 == 0 {
                 let queue: Vec<OrderId> = arena.queue(ends).map(|order| order.id).collect();

@@ -248,19 +248,19 @@ impl OrderIndex {
         }
     }
 
+    /// All orders of the arena are here, and the other way round: going through those, block by block, reads forwards.
+    /// Going through the lines would wait for each order's own.
     #[cold]
+    #[inline(never)]
     fn resize(&mut self, arena: &mut Arena, lines: usize) {
         let mut bigger = Self::with_size(lines);
-        for line in self.lines.iter() {
-            let mut taken = line.tags & HIGHS;
-            while taken != 0 {
-                let slot = line.slots[place(taken)];
-                let id = arena.cell(slot).id;
-                let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
-                bigger.put(vacancy, id, slot);
-                arena.cell_mut(slot).entry = vacancy.entry();
-                taken &= taken - 1;
-            }
+        let mut from = 0;
+        while let Some(slot) = arena.live_from(from) {
+            let id = arena.cell(slot).id;
+            let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
+            bigger.put(vacancy, id, slot);
+            arena.cell_mut(slot).entry = vacancy.entry();
+            from = slot + 1;
         }
         *self = bigger;
     }
