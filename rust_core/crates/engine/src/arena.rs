@@ -272,6 +272,15 @@ impl Arena {
         Some(join(number as Slot, live.trailing_zeros()))
     }
 
+    /// What is kept of an order behind the one in a slot, if their block has one: of any of its places otherwise. Without
+    /// branches, for reading ahead.
+    #[inline(always)]
+    pub fn behind(&self, slot: Slot) -> &Cell {
+        let (number, place) = split(slot);
+        let after = self.blocks[number].live & (u32::MAX << 1 << place);
+        &self.cells[number].0[after.trailing_zeros() as usize % PLACES]
+    }
+
     /// What its block keeps of the order in a slot.
     #[inline]
     #[must_use]
@@ -368,6 +377,17 @@ mod tests {
     /// The slots of all orders.
     fn whole(arena: &Arena) -> Vec<Slot> {
         std::iter::successors(arena.live_from(0), |slot| arena.live_from(slot + 1)).collect()
+    }
+
+    #[test]
+    fn what_lies_behind_an_order_in_its_block() {
+        let (mut arena, mut ends) = (Arena::default(), Ends::NONE);
+        let cell = |id| Cell { id, quantity: 1, ..Cell::default() };
+        let slots: Vec<Slot> = (0..20).map(|id| arena.push(&mut ends, Side::Buy, 1, cell(id))).collect();
+        arena.remove(&mut ends, slots[5], |_, _| {});
+        assert_eq!((arena.behind(slots[4]).id, arena.behind(slots[3]).id), (6, 4));
+        // Behind a block's last order: anything at all.
+        let _ = (arena.behind(slots[15]), arena.behind(slots[19]));
     }
 
     /// Orders come and go at random places of one queue; a plain list says what must be left, in which order.

@@ -35,6 +35,9 @@ pub struct Book {
     pub(crate) special: Option<Box<Special>>,
 }
 
+/// How far an id is from the one whose place is fetched along with it: a few lines of the index.
+const NEXT: OrderId = 8;
+
 /// Two empty sides.
 pub(crate) fn sides() -> [Ladder; 2] {
     [Ladder::new(Side::Buy), Ladder::new(Side::Sell)]
@@ -72,6 +75,8 @@ impl Book {
             return self.add_with_terms(order, sink);
         }
         let Limit { id, user, side, price, quantity, terms } = *order;
+        // Ids usually come from a counter: one of the next orders will look there. (A batch sees for itself.)
+        self.fetch_id(id.wrapping_add(NEXT));
         self.add_plain(&Plain { id, user, side, price, quantity, rests: terms.tif.rests() }, sink)
     }
 

@@ -63,6 +63,8 @@ impl Book {
             let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { return };
             let price = self.arena.place(slot).1;
             let &Cell { id: maker, user: maker_user, quantity: shown, rare, .. } = self.arena.cell(slot);
+            // If that leaves, the index forgets it, wherever it is there: the next one's place is fetched meanwhile.
+            self.ids.fetch(self.arena.behind(slot).entry);
             if self.self_trade != SelfTrade::Allow && maker_user == taker.user {
                 self.prevent(taker, slot, sink);
                 continue;

@@ -265,6 +265,12 @@ impl OrderIndex {
         *self = bigger;
     }
 
+    /// Ask the processor for the cache line of an entry.
+    #[inline(always)]
+    pub fn fetch(&self, entry: Entry) {
+        memory::fetch(&self.lines, split(entry).0);
+    }
+
     /// Ask the processor for the cache line of an id.
     #[inline]
     pub fn prefetch(&self, id: OrderId) {
