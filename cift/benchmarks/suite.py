@@ -92,15 +92,19 @@ def _attempt(section: Section, settings: Settings, profile: Profile) -> Measured
         return [skipped_row(key, section.title, ROWS[key][1], ROWS[key][0], why) for key in section.keys], {}
 
 
-def _reach(url: str) -> None:
-    """Open and close a connection, so that a service that is away is told in one plain sentence.
+def _reach(urls: str) -> None:
+    """Open and close a connection to one of the servers, so that where none is there it is told in one plain sentence.
 
     Raises:
         ConnectionError: nobody listens there.
     """
-    address = urlsplit(url)
-    try:
-        socket.create_connection((address.hostname or "", address.port or 443), timeout=_REACH_S).close()
-    except OSError as error:
-        where = f"{address.hostname}:{address.port}"
-        raise ConnectionError(f"nothing answers on {where} ({error.strerror or error})") from error
+    problems = []
+    for url in urls.split(","):
+        address = urlsplit(url.strip())
+        try:
+            socket.create_connection((address.hostname or "", address.port or 443), timeout=_REACH_S).close()
+        except OSError as error:
+            problems.append(f"{address.hostname}:{address.port} ({error.strerror or error})")
+        else:
+            return
+    raise ConnectionError(f"nothing answers on {', nor on '.join(problems)}")

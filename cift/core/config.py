@@ -106,6 +106,8 @@ class Settings(BaseSettings):
 
     # Seconds between two rows of a book that changes in order_book_snapshots (0: none), and the currency of accounts.
     recorder_book_s: float = Field(1.0, alias="CIFT_RECORDER_BOOK_S", ge=0, le=3600)
+    # Seconds from one insert into a table to the next, while there is something new all the time.
+    recorder_pace_s: float = Field(0.5, alias="CIFT_RECORDER_PACE_S", ge=0, le=60)
     account_currency: str = Field("USD", alias="CIFT_ACCOUNT_CURRENCY", pattern=r"^[A-Z]{3}$")
 
     # What the feed plays onto MARKET_DATA; empty: nothing. `python -m cift.services.feed --help` says more of each.

@@ -167,6 +167,7 @@ class Engine:
         ready(f"standing by at {self.matcher.sequence}")
         log.info("standing by at %s", self._where())
         taking, stopped = asyncio.create_task(lease.acquired()), asyncio.create_task(stop.wait())
+        trimmed = time.monotonic()
         try:
             while not taking.done() and not stop.is_set():
                 if self._reading is None:
@@ -176,8 +177,9 @@ class Engine:
                 )
                 if self._reading.done():
                     await self._decide(await self._next())
-                else:
+                if time.monotonic() - trimmed >= TRIM_S:  # also while the journal never rests
                     await self._trim()
+                    trimmed = time.monotonic()
         finally:
             await end(taking, stopped)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,17 @@ def test_a_section_that_cannot_be_reached_is_skipped_with_the_reason() -> None:
     result = suite.run(Settings(), QUICK, [], lambda _: None, [section])
     assert result.rows[0].verdict == "skipped"
     assert "nothing answers on 127.0.0.1:1" in result.rows[0].why
+
+
+def test_one_server_of_several_is_enough_and_where_there_is_none_each_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        there = f"nats://127.0.0.1:1,nats://127.0.0.1:{server.getsockname()[1]}"
+        section = Section("Messages", ("messages",), lambda *_: ([], {}), lambda _: there)
+        assert suite.run(Settings(), QUICK, [], lambda _: None, [section]).rows == []
+    section = Section("Messages", ("messages",), lambda *_: ([], {}), lambda _: "nats://127.0.0.1:1,nats://127.0.0.1:2")
+    why = suite.run(Settings(), QUICK, [], lambda _: None, [section]).rows[0].why
+    assert "127.0.0.1:1 (" in why
+    assert ", nor on 127.0.0.1:2 (" in why
 
 
 def test_a_section_that_breaks_does_not_take_the_others_with_it() -> None:

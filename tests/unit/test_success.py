@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_tests_of_another_commit_and_a_short_soak_prove_nothing(checkout: Path) 
     assert (found[6].verdict, found[7].verdict) == ("not met", "not met")
     assert "the checkout is at" in found[6].found
     assert "0.3 h under load" in found[7].found
+
+
+def test_a_playbook_that_somebody_ran_counts_as_well(checkout: Path) -> None:
+    reports = checkout / "reports" / "sandbox"
+    write_json(reports / "20260101T000000Z" / "soak-cift-1.json", soak(0.3))
+    write_json(reports / "latest-manual" / "soak-cift-1.json", soak(24.1))
+    os.utime(reports / "20260101T000000Z" / "soak-cift-1.json", (1, 1))
+    last = criteria(checkout, "sandbox")[7]
+    assert (last.verdict, last.evidence) == ("met", "reports/sandbox/latest-manual")
+    write_json(reports / "20260102T000000Z" / "soak-cift-1.json", soak(0.5))
+    os.utime(reports / "latest-manual" / "soak-cift-1.json", (2, 2))
+    assert "0.5 h under load" in criteria(checkout, "sandbox")[7].found
 
 
 def test_the_command_tells_people_and_programs(checkout: Path) -> None:

@@ -16,8 +16,9 @@ from cift.benchmarks.soak.trend import Series, Trend, trend
 
 #: The first fifth is left out: caches and pools fill.
 WARM_UP = 0.2
-#: Growth below that is none, whatever its interval: bytes, descriptors, threads, messages.
-FLOORS = {"memory": 16 * 2**20, "descriptors": 16, "threads": 4, "lag": 1_000}
+#: Growth below that is none, whatever its interval: bytes, descriptors, threads, messages. Twenty minutes are to show
+#: what costs a service's limit within a day or two.
+FLOORS = {"memory": 4 * 2**20, "descriptors": 16, "threads": 4, "lag": 1_000}
 _SHARE = 0.05
 _SLOWER = 1.25
 _WINDOWS = 30

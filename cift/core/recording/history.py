@@ -70,7 +70,7 @@ class HistoryTap(ABC):
         storing: asyncio.Task[None] | None = None
         async with self._reader as reader:
             try:
-                async for batch in batches(reader, stop):
+                async for batch in batches(reader, stop, pace_s=self._nats.settings.recorder_pace_s):
                     self._in_hand += len(batch)
                     rows = await asyncio.to_thread(self._decode, batch)
                     if storing is not None:

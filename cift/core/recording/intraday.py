@@ -86,7 +86,7 @@ class IntradayTap:
         await insist(STORE, find)
         log.info("%s: going on after message %d of %s", self._table, last, MARKET_DATA.name)
         async with StreamReader(self._nats, MARKET_DATA.name, start=last + 1, subject=self._subject) as reader:
-            async for batch in batches(reader, stop):
+            async for batch in batches(reader, stop, pace_s=self._nats.settings.recorder_pace_s):
                 rows = self._rows(batch)
                 await insist(STORE, lambda rows=rows: self._questdb.insert(self._table, rows))  # type: ignore[misc]
                 ROWS.labels(self._table).inc(len(rows))

@@ -61,14 +61,18 @@ class Evidence:
 
     def __init__(self, root: Path, inventory: str) -> None:
         self.root, self.inventory = root, inventory
-        self.folders = sorted((root / "reports" / inventory).glob("2*Z"), reverse=True)
+        reports = root / "reports" / inventory
+        # Those of `cift`, by time, and the one of playbooks that somebody ran by themselves.
+        self.folders = [*sorted(reports.glob("2*Z"), reverse=True), *reports.glob("latest-manual")]
 
     def newest(self, pattern: str) -> tuple[Path, Report] | None:
-        """Return the newest folder with such a file, and what it says."""
-        for folder in self.folders:
-            if any(folder.glob(pattern)):
-                return folder, read_report(folder, self.inventory)
-        return None
+        """Return the folder with the newest such file, and what it says."""
+        files = {folder: [file.stat().st_mtime for file in folder.glob(pattern)] for folder in self.folders}
+        holding = [folder for folder, times in files.items() if times]
+        if not holding:
+            return None
+        folder = max(holding, key=lambda each: max(files[each]))
+        return folder, read_report(folder, self.inventory)
 
     def where(self, folder: Path) -> str:
         """Return a folder as people name it."""
