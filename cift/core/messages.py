@@ -394,7 +394,6 @@ class RiskUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     buying_power_left: float | None = None
 
 
-
 def status_subject(service: str) -> str:
     """Return the subject on which `service` ("recorder", "feed", `Shard.service`) answers with its `ServiceStatus` as JSON."""
     return f"status.{service}"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from zlib import crc32
 
 MOST_SHARDS = 64
-# A stream's own sequences are below this: a number with its shard above them stays below 2^53, which JSON keeps exact.
-_SHIFT = 44
+NUMBERS = 1 << 44
+"""So many numbers has each shard for its events: all of them stay below 2^53, which JSON keeps exact."""
 
 _JOURNAL = "orders."
 _INSTRUMENTS = "_set."
@@ -87,8 +87,7 @@ class Shard:
     @property
     def numbers(self) -> range:
         """The numbers that our events have outside of their stream; the first one is nobody's."""
-        first = self.number << _SHIFT
-        return range(first, first + (1 << _SHIFT))
+        return range(self.number * NUMBERS, (self.number + 1) * NUMBERS)
 
 
 WHOLE = Shard()

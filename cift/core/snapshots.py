@@ -1,4 +1,7 @@
-"""Snapshots in NATS' object store: two slots of each shard, so that the one before the newest is there until a newer one is whole."""
+"""Snapshots in NATS' object store.
+
+A shard has two slots, so that the one before the newest is there until a newer one is whole.
+"""
 
 from __future__ import annotations
 

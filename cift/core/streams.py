@@ -141,6 +141,7 @@ def streams_of(shards: int) -> tuple[Stream, ...]:
     """Return every stream where so many engines share the instruments."""
     return (ORDERS, *map(events_of, all_shards(shards)), *STREAMS[2:])
 
+
 # What is compared with the server's side; it fills in more fields than one asks for.
 _COMPARED = (
     "description", "subjects", "retention", "storage", "compression", "discard", "max_age", "max_bytes", "max_msgs",

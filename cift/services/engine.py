@@ -28,8 +28,8 @@ from nats.js.errors import NotFoundError
 
 from cift.core.books import Books
 from cift.core.config import Settings
-from cift.core.database import Database
 from cift.core.configuring import Configuration, limits_of
+from cift.core.database import Database
 from cift.core.deciding import Decider
 from cift.core.ending import end
 from cift.core.engine_memory import EngineMemory
@@ -192,7 +192,9 @@ class Engine:
 
     async def _begin(self, configuration: Configuration, stop: asyncio.Event) -> None:
         """Say what is decided and not said yet, take over the configuration, and report ready."""
-        self._stored = (await self.nats.js.stream_info(self.shard.stream)).state.last_seq  # before ORDERS, as in `_look`
+        self._stored = (
+            await self.nats.js.stream_info(self.shard.stream)
+        ).state.last_seq  # before ORDERS, as in `_look`
         await self._decide_up_to((await self.nats.js.stream_info(ORDERS.name)).state.last_seq, stop)
         self._check_journal(stop)
         if stop.is_set():
@@ -223,7 +225,9 @@ class Engine:
         detail = "" if self._saying else "replaying"
         if not self._saying:
             await asyncio.sleep(POLITE_S)
-        status = ServiceStatus(service="engine", position=self.matcher.sequence, lag=self.reader.lag, detail=detail)
+        status = ServiceStatus(
+            service=self.shard.service, position=self.matcher.sequence, lag=self.reader.lag, detail=detail
+        )
         await message.respond(encode(status))
 
     async def _answer_usage(self, message: Msg) -> None:
@@ -236,7 +240,9 @@ class Engine:
         try:
             if others := await check_shards(self.nats.js, self.shard.count):
                 raise ServiceError(f"{', '.join(others)}: of another number of shards; run `cift schema apply`")
-            events = (await self.nats.js.stream_info(self.shard.stream)).state  # before ORDERS: it may only be behind it
+            events = (
+                await self.nats.js.stream_info(self.shard.stream)
+            ).state  # before ORDERS: it may only be behind it
             orders = (await self.nats.js.stream_info(ORDERS.name)).state
         except NotFoundError:
             raise ServiceError(
