@@ -162,9 +162,7 @@ class Settings(BaseSettings):
     def _is_one_of_them(cls, number: int, info: ValidationInfo) -> int:
         shards = info.data.get("engine_shards", MOST_SHARDS)
         if number >= shards:
-            raise ValueError(
-                f"found {number}, expected a number from 0 to {shards - 1}: CIFT_ENGINE_SHARDS is {shards}"
-            )
+            raise ValueError(f"found {number}, expected 0 to {shards - 1}, for CIFT_ENGINE_SHARDS is {shards}")
         return number
 
     @property

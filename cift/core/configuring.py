@@ -75,8 +75,8 @@ class Configuration:
 
 def _in_the_way(wanted: SetInstrument, grid: tuple[float, float]) -> ServiceError:
     return ServiceError(
-        f"{wanted.symbol} has tick and lot size {(wanted.tick_size, wanted.lot_size)} in PostgreSQL, but orders rest in "
-        f"its book at {grid}: cancel them first, or put the old sizes back"
+        f"{wanted.symbol} has tick and lot size {(wanted.tick_size, wanted.lot_size)} in PostgreSQL, but orders rest "
+        f"in its book at {grid}: cancel them first, or put the old sizes back"
     )
 
 

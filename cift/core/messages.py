@@ -395,7 +395,7 @@ class RiskUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def status_subject(service: str) -> str:
-    """Return the subject on which `service` ("recorder", "feed", `Shard.service`) answers with its `ServiceStatus` as JSON."""
+    """Return where `service` (an engine's `Shard.service`, "recorder", "feed") answers with its `ServiceStatus`."""
     return f"status.{service}"
 
 

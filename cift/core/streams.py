@@ -1,8 +1,9 @@
 """The streams as data, and the call that makes a server have them.
 
 ORDERS is the journal: when it is full it refuses the next command, so that the API can say so, and never drops an old
-one. EVENTS follows the journal; where several engines share the instruments each has a stream of its own. MARKET_DATA and SIGNALS are bounded by age and size: the oldest messages go first. The
-engine's snapshots spare its next start the journal up to the newest of them.
+one. EVENTS follows the journal; where several engines share the instruments, each has a stream of its own instead.
+MARKET_DATA and SIGNALS are bounded by age and size: the oldest messages go first. The engine's snapshots spare its next
+start the journal up to the newest of them.
 """
 
 from __future__ import annotations
@@ -167,8 +168,8 @@ async def check_shards(js: JetStreamContext, shards: int) -> list[str]:
     if full:
         found = _shards_said(there[full[0]])
         raise ShardsError(
-            f"the journal's events are those of {found} shard{'s' * (found != 1)} ({', '.join(full)}), "
-            f"CIFT_ENGINE_SHARDS is {shards}: under a journal that has events their number can't change; set it to {found}"
+            f"{', '.join(full)}: events of {found} shard{'s' * (found != 1)} found, CIFT_ENGINE_SHARDS is {shards}; "
+            f"their number can't change under a journal that has events: set it to {found}"
         )
     return others
 

@@ -24,6 +24,7 @@ from contextlib import suppress
 
 from nats.aio.msg import Msg
 from nats.errors import Error
+from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 
 from cift.core.books import Books
@@ -186,16 +187,14 @@ class Engine:
         """Forget what another engine has said."""
         if self._unsaid and self.nats.connected:
             with suppress(Error, TimeoutError):
-                said = (await self.nats.js.stream_info(self.shard.stream)).state.last_seq
+                said = (await self._state(self.shard.stream)).last_seq
                 while self._unsaid and self._unsaid[0].number <= said:
                     self._unsaid.popleft()
 
     async def _begin(self, configuration: Configuration, stop: asyncio.Event) -> None:
         """Say what is decided and not said yet, take over the configuration, and report ready."""
-        self._stored = (
-            await self.nats.js.stream_info(self.shard.stream)
-        ).state.last_seq  # before ORDERS, as in `_look`
-        await self._decide_up_to((await self.nats.js.stream_info(ORDERS.name)).state.last_seq, stop)
+        self._stored = (await self._state(self.shard.stream)).last_seq  # before ORDERS, as in `_look`
+        await self._decide_up_to((await self._state(ORDERS.name)).last_seq, stop)
         self._check_journal(stop)
         if stop.is_set():
             return
@@ -240,10 +239,8 @@ class Engine:
         try:
             if others := await check_shards(self.nats.js, self.shard.count):
                 raise ServiceError(f"{', '.join(others)}: of another number of shards; run `cift schema apply`")
-            events = (
-                await self.nats.js.stream_info(self.shard.stream)
-            ).state  # before ORDERS: it may only be behind it
-            orders = (await self.nats.js.stream_info(ORDERS.name)).state
+            events = await self._state(self.shard.stream)  # before ORDERS: it may only be behind it
+            orders = await self._state(ORDERS.name)
         except NotFoundError:
             raise ServiceError(
                 f"stream {ORDERS.name} or {self.shard.stream} does not exist: run `cift schema apply`"
@@ -263,6 +260,9 @@ class Engine:
             self._last_stored = decode_event(last.data or b"")
         log.info("journal: %d commands, %d events already published", orders.last_seq, self._stored)
         return int(orders.last_seq)
+
+    async def _state(self, stream: str) -> StreamState:
+        return (await self.nats.js.stream_info(stream)).state
 
     async def _decide_up_to(self, target: int, stop: asyncio.Event) -> None:
         told = time.monotonic()

@@ -67,13 +67,5 @@ def fills_query(
     account_id: int, *, symbol: str = "", before: tuple[int, int, int] = (NEWEST, 0, 0), limit: int
 ) -> Query:
     """Return the query for an account's fills before one with that (command_seq, pos, order_id), newest first."""
-    seq, pos, order_id = before
-    bound: Bound = {
-        "account": account_id,
-        "symbol": symbol,
-        "before": seq,
-        "pos": pos,
-        "order": order_id,
-        "limit": limit,
-    }
-    return Query(_FILLS, bound)
+    bound: Bound = {"account": account_id, "symbol": symbol, "limit": limit}
+    return Query(_FILLS, bound | dict(zip(("before", "pos", "order"), before, strict=True)))
