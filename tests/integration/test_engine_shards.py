@@ -173,7 +173,7 @@ async def test_what_staff_decide_holds_for_every_shard_at_once(
     assert (await put(officer, f"{RISK}/symbols/GOOG/state", state="active")).status_code == 200
     assert (await put(officer, f"{RISK}/accounts/2/limits", max_position=20.0)).status_code == 200
     assert (await other.get(RISK)).json()["limits"]["max_position"] == 20.0
-    assert {await code(other, symbol, quantity=30) for symbol in SYMBOLS} == {"position_limit"}
+    assert {await code(other, symbol, quantity=30) for symbol in SYMBOLS} == {"max_position_size"}
     assert (await put(officer, f"{RISK}/accounts/2/limits")).status_code == 200
 
 
