@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cift.core.config import Settings
+from cift.core.shards import all_shards
 from tests.role_site import Site
 from tests.unit.role_render import evaluate, refusals, render
 
@@ -203,10 +205,9 @@ def test_a_backup_goes_onto_as_many_shards_alone(shards: int, saved: list[str], 
     assert bool(found) == bool(refused), found
 
 
-def test_the_services_know_the_roles_name_of_the_setting(tmp_path: Path) -> None:
-    from cift.core.config import Settings
-
-    if "engine_shards" not in Settings.model_fields:
-        pytest.skip("the services don't shard yet")
+def test_the_settings_reach_the_programs() -> None:
     settings = Settings.model_validate({"CIFT_ENGINE_SHARDS": "3", "CIFT_ENGINE_SHARD": "2"})
-    assert (settings.engine_shards, settings.engine_shard) == (3, 2)
+    assert (settings.shard.number, settings.shard.count) == (2, 3)
+    assert [shard.stream for shard in all_shards(3)] == site(cift_engine_shards=3).value(
+        "backup", "one", "__backup_events"
+    )
