@@ -356,7 +356,8 @@ class Quote(Message, frozen=True, kw_only=True, tag="quote"):
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What engine, recorder and feed answer to a plain NATS request on `status.<service>` (see `status_subject`).
 
-    `position` is the stream sequence handled last, `lag` the number of messages that wait behind it.
+    `position` is the stream sequence handled last, `lag` the number of messages that wait behind it. An engine's
+    `service` says which one of how many shards it is.
     """
 
     service: str

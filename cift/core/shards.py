@@ -60,6 +60,10 @@ class Shard:
         """Return whether we say what became of it."""
         return self.count == 1 or home_of(subject[len(_JOURNAL) :], self.count) == self.number
 
+    def __str__(self) -> str:
+        """Return what an engine says that it is: who expects another number of shards finds out."""
+        return "engine" if self.count == 1 else f"engine {self.number} of {self.count}"
+
     @property
     def suffix(self) -> str:
         """What names have that are ours alone."""

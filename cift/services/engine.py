@@ -225,7 +225,7 @@ class Engine:
         if not self._saying:
             await asyncio.sleep(POLITE_S)
         status = ServiceStatus(
-            service=self.shard.service, position=self.matcher.sequence, lag=self.reader.lag, detail=detail
+            service=str(self.shard), position=self.matcher.sequence, lag=self.reader.lag, detail=detail
         )
         await message.respond(encode(status))
 

@@ -73,7 +73,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
         async def answer(message: Msg) -> None:
             # QuestDB is an extra: the stack is well without it. Metrics and the log say how far it is behind.
-            lags = [tap.lag for tap in (*events, trades, books)]
+            lags = [*(tap.lag for tap in events), trades.lag, books.lag]
             detail = "waiting for ClickHouse" if None in lags else ""
             position = sum(tap.position for tap in events)
             status = ServiceStatus(

@@ -92,6 +92,7 @@ def test_a_symbol_s_shard_is_written_down_for_ever() -> None:
 
 
 def test_one_shard_has_the_names_that_there_were_before() -> None:
+    assert (str(WHOLE), str(Shard(1, 3))) == ("engine", "engine 1 of 3")
     assert (WHOLE.service, WHOLE.stream, WHOLE.usage_subject) == ("engine", "EVENTS", "status.risk")
     assert (WHOLE.event_subject("AAPL"), WHOLE.numbers[7]) == ("events.AAPL", 7)
     assert events_of(WHOLE) is EVENTS
