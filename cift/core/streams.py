@@ -160,7 +160,9 @@ async def check_shards(js: JetStreamContext, shards: int) -> list[str]:
     """
     if shards == 1 and await _look(js, EVENTS.name) is not None:
         return []  # no other stream could have its subjects
-    names = [EVENTS.name, *(shard.stream for shard in all_shards(MOST_SHARDS))]
+    first = await _look(js, Shard(0, MOST_SHARDS).stream)
+    most = max(shards, _shards_said(first) if first else 1)
+    names = [EVENTS.name, *(Shard(number, MOST_SHARDS).stream for number in range(most))]
     looked = zip(names, await asyncio.gather(*(_look(js, name) for name in names)), strict=True)
     there = {name: info for name, info in looked if info is not None}
     others = [name for name, info in there.items() if _shards_said(info) != shards]
