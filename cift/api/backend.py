@@ -92,18 +92,19 @@ async def opened(settings: Settings) -> AsyncIterator[Backend]:
         stack.push_async_callback(nats.close)
         audit = AuditLog(nats)
         stack.push_async_callback(audit.close)
-        hub = Hub(nats, cache)
+        shards = settings.engine_shards
+        hub = Hub(nats, cache, shards)
         stack.push_async_callback(hub.close)
         reference = ReferenceCache(database)
         limits = {"max_in_flight": settings.api_max_in_flight, "max_lag": settings.api_max_lag}
-        admission = Admission(nats, **limits)
+        admission = Admission(nats, shards=shards, **limits)
         for work in (reference.keep_fresh(), _connect(nats, outcomes, audit), admission.watch()):
             stack.push_async_callback(end, asyncio.create_task(work))
         for _ in range(100):
             if reference.loaded and nats.connected:
                 break
             await asyncio.sleep(0.02)
-        journal = Journal(nats, outcomes, admission)
+        journal = Journal(nats, outcomes, admission, shards)
         shared = Shared(cache)
         yield Backend(
             settings=settings,

@@ -48,6 +48,8 @@ def _against_type(order: NewOrder) -> Iterator[tuple[str, str]]:
         yield "price", f"a {kind} order has no price"
     if kind in _UNPRICED and order.tif in ("FOK", "GTD"):
         yield "tif", f"{order.tif} is not possible for a {kind} order"
+    if kind == "stop" and order.price is None and order.tif == "GTD":
+        yield "tif", "a stop without a price waits until it fires or is cancelled: GTD would end nothing"
     if kind == "stop" and (order.trigger_price is None) == (order.trail is None):
         yield "trigger_price", "a stop needs trigger_price or trail, and not both"
     if kind == "pegged" and order.peg is None:

@@ -13,6 +13,7 @@ from cift.api.backend import Backend
 from cift.api.models import DependencyView, HealthView
 from cift.core.messages import status_subject
 from cift.core.serialization import decode_status
+from cift.core.shards import all_shards
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
@@ -48,21 +49,34 @@ def _probes(behind: Backend) -> dict[str, Probe]:
     async def postgresql() -> None:
         await behind.database.ping()
 
-    def service(name: str) -> Probe:
+    def service(name: str, says: str = "") -> Probe:
         async def ask() -> int:
             status = decode_status(await behind.nats.request(status_subject(name), timeout_s=PROBE_TIMEOUT_S))
+            if says and status.service != says:
+                raise NotAtWork(f"{status.service} answers for {says}: CIFT_ENGINE_SHARDS is another one there")
             if status.detail:
                 raise NotAtWork(f"{status.detail}, {status.lag} messages to go")
             return status.lag
 
         return ask
 
+    async def engines() -> int:
+        """Ask every shard at once; one that isn't well is named."""
+        shards = all_shards(behind.settings.engine_shards)
+        # A little sooner than all of it is given up: then it is known who doesn't answer.
+        asking = [asyncio.wait_for(service(shard.service, str(shard))(), 0.8 * PROBE_TIMEOUT_S) for shard in shards]
+        answers = list(zip(shards, await asyncio.gather(*asking, return_exceptions=True), strict=True))
+        unwell = [f"shard {of.number}: {_reason(answer)}" for of, answer in answers if isinstance(answer, Exception)]
+        if unwell:
+            raise NotAtWork("; ".join(unwell))
+        return max(answer for _, answer in answers if isinstance(answer, int))
+
     return {
         "nats": nats,
         "clickhouse": clickhouse,
         "cache": cache,
         "postgresql": postgresql,
-        "engine": service("engine"),
+        "engine": service("engine") if behind.settings.engine_shards == 1 else engines,
         "recorder": service("recorder"),
     }
 

@@ -95,7 +95,7 @@ async def get_order(order_id: OrderId, behind: Behind, reader: Reader) -> OrderV
     What happens to the resting part later is on the event stream and in the table `trade_executions`.
     """
     command = await own_order(behind, reader, order_id)
-    return order_view(order_id, command, await behind.journal.find_outcome(order_id))
+    return order_view(order_id, command, await behind.journal.find_outcome(order_id, command.symbol))
 
 
 @router.patch(

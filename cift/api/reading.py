@@ -124,8 +124,8 @@ async def fills(
     behind: Behind, reader: Reader, symbol: ANY = None, cursor: Cursor = None, limit: Limit = 100
 ) -> FillPage:
     """Return the matches of the account's orders, newest first; one between two of its own is there twice."""
-    before, order = place(cursor, (NEWEST, 0))
-    query = fills_query(reader.account_id, symbol=symbol or "", before=(before, order), limit=limit)
+    seq, pos, order = place(cursor, (NEWEST, 0, 0))
+    query = fills_query(reader.account_id, symbol=symbol or "", before=(seq, pos, order), limit=limit)
     rows = await behind.tables.rows(query)
     page = [
         OwnFillView(
@@ -141,7 +141,7 @@ async def fills(
         )
         for row in rows
     ]
-    last = [number for row in rows[-1:] for number in (row["stream_seq"], row["order_id"])]
+    last = [number for row in rows[-1:] for number in (row["command_seq"], row["pos"], row["order_id"])]
     return FillPage(fills=page, next=following(len(rows) == limit, *last))
 
 

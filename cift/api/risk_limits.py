@@ -33,13 +33,13 @@ from cift.api.risk_limits_models import (
     SymbolUse,
     UsageView,
 )
-from cift.core.messages import RISK_USAGE, RiskLimit, RiskSet, RiskSetting, RiskUsage, SetRisk, risk_place
+from cift.api.usage import usage_of
+from cift.core.messages import RiskLimit, RiskSet, RiskSetting, SetRisk, risk_place
 from cift.core.nats_manager import NatsUnavailableError
 
 router = APIRouter(prefix="/api/v1/risk", tags=["risk"])
 
 LIMITS: tuple[RiskLimit, ...] = get_args(RiskLimit)
-ANSWER_S = 2.0
 _CHANGE = (401, 403, 404, 422, 503)
 
 
@@ -174,8 +174,7 @@ async def enable(scope: InScope, behind: Behind, officer: RiskOfficer, response:
 
 async def _usage(behind: Backend, account_id: int) -> UsageView:
     try:
-        answer = await behind.nats.request(RISK_USAGE, str(account_id).encode(), timeout_s=ANSWER_S)
-        usage = msgspec.json.decode(answer, type=RiskUsage)
+        usage = await usage_of(behind.nats, behind.settings.engine_shards, account_id)
     except (NatsError, NatsUnavailableError, msgspec.MsgspecError):
         raise unavailable("The engine", "No engine said in time what the account uses; try again") from None
     symbols = [each.symbol for each in usage.symbols]

@@ -77,11 +77,17 @@ class ClickHouseManager(History, Analytics, Inserts):
         """Run any statement and return its single value, if it has one."""
         return await self._connection.command(sql, params)
 
-    async def last_stream_seq(self, table: str) -> int:
-        """Return the greatest stream sequence stored in a table that a stream feeds; 0 when it is empty."""
+    async def last_stream_seq(self, table: str, within: range | None = None) -> int:
+        """Return the greatest stream sequence stored in a table that a stream feeds; 0 when it is empty.
+
+        Where several streams feed it, `within` are the sequences of one; its first when there is none of them.
+        """
         if table not in _SEQUENCED:
             raise ValueError(f"table: found {table!r}, expected one of {', '.join(_SEQUENCED)}")
-        return int(await self.command(f"SELECT max(stream_seq) FROM {table}"))  # noqa: S608
+        if within is None:
+            return int(await self.command(f"SELECT max(stream_seq) FROM {table}"))  # noqa: S608
+        sql = f"SELECT max(stream_seq) FROM {table} WHERE stream_seq BETWEEN {{first:UInt64}} AND {{last:UInt64}}"  # noqa: S608
+        return max(within[0], int(await self.command(sql, {"first": within[0], "last": within[-1]})))
 
     async def insert(self, table: str, rows: Rows, *, token: str | None = None) -> int:
         """Insert rows into any table, in one request, and return how many.

@@ -10,10 +10,11 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cift.core.logs import LogFormat, LogLevel
+from cift.core.shards import MOST_SHARDS, Shard
 
 
 class Settings(BaseSettings):
@@ -101,6 +102,9 @@ class Settings(BaseSettings):
     api_max_lag: int = Field(10_000, alias="CIFT_API_MAX_LAG", gt=0)
     max_body_bytes: int = Field(65_536, alias="CIFT_MAX_BODY_BYTES", gt=0)
 
+    # How many engines share the instruments, of all who ask them; and an engine's own number among them, from 0.
+    engine_shards: int = Field(1, alias="CIFT_ENGINE_SHARDS", ge=1, le=MOST_SHARDS)
+    engine_shard: int = Field(0, alias="CIFT_ENGINE_SHARD", ge=0, lt=MOST_SHARDS)
     # Commands between two of the engine's snapshots.
     engine_snapshot_every: int = Field(100_000, alias="CIFT_ENGINE_SNAPSHOT_EVERY", gt=0)
 
@@ -154,6 +158,19 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"(SU[A-Z2-7]{56})?", text):
             raise ValueError(f"found {len(text)} characters, expected a user's seed: SU and 56 of A-Z and 2-7")
         return seed
+
+    @field_validator("engine_shard")
+    @classmethod
+    def _is_one_of_them(cls, number: int, info: ValidationInfo) -> int:
+        shards = info.data.get("engine_shards", MOST_SHARDS)
+        if number >= shards:
+            raise ValueError(f"found {number}, expected 0 to {shards - 1}, for CIFT_ENGINE_SHARDS is {shards}")
+        return number
+
+    @property
+    def shard(self) -> Shard:
+        """The engine's own shard."""
+        return Shard(self.engine_shard, self.engine_shards)
 
 
 @lru_cache(maxsize=1)

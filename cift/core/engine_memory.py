@@ -1,7 +1,7 @@
 """What an engine remembers between its runs, so that a start reads the journal's tail and not the whole.
 
 The journal stays the truth: a snapshot is believed only where it is whole, gives the state that it was taken of, stands
-for a command that this very journal has, and knows of no event that is not on EVENTS yet (the engine would never
+for a command that this very journal has, and knows of no event that is not on its stream yet (the engine would never
 publish it). Otherwise the one before is tried, and then the whole journal is read.
 """
 
@@ -20,33 +20,42 @@ from cift.core.matcher_state import Frozen, SnapshotError
 from cift.core.matching import Matcher
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import ForeignWriterError
+from cift.core.shards import Shard
 from cift.core.snapshots import Snapshots
 from cift.core.streams import ORDERS
 
 log = logging.getLogger(__name__)
 
 
-class _Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """The state after command `sequence`, whose bytes have the digest `command`, and the count of events until then."""
+class _Remembered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The state after command `sequence`, whose bytes have the digest `command`, and the count of events until then.
+
+    It is shard `shard`'s of `shards`.
+    """
 
     sequence: int
     command: bytes
     decided: int
     matcher: bytes
+    shard: int = 0
+    shards: int = 1
 
 
-def _encode(frozen: Frozen, command: bytes, decided: int) -> bytes:
-    digest = hashlib.sha256(command).digest()
+def _encode(shard: Shard, frozen: Frozen, command: bytes, decided: int) -> bytes:
+    digest, matcher = hashlib.sha256(command).digest(), frozen.encode()
     return msgspec.msgpack.encode(
-        _Remembered(sequence=frozen.sequence, command=digest, decided=decided, matcher=frozen.encode())
-    )
+        _Remembered(
+            sequence=frozen.sequence, command=digest, decided=decided, matcher=matcher,
+            shard=shard.number, shards=shard.count,
+        )
+    )  # fmt: skip
 
 
 class EngineMemory:
     """Recalls once, at the start; then takes a snapshot every so many commands and at the end."""
 
-    def __init__(self, nats: NatsManager, every: int) -> None:
-        self._nats, self._every = nats, every
+    def __init__(self, nats: NatsManager, shard: Shard, every: int) -> None:
+        self._nats, self._shard, self._every = nats, shard, every
         self._snapshots: Snapshots | None = None
         self._saved = 0
         self._saving: asyncio.Task[None] | None = None
@@ -54,12 +63,12 @@ class EngineMemory:
     async def recall(self, commands: int, events: int) -> tuple[Matcher, int]:
         """Return a matcher and how many events it has decided; a new one where no snapshot can be believed.
 
-        `commands` and `events` are the last sequences of ORDERS and EVENTS.
+        `commands` and `events` are the last sequences of ORDERS and of the shard's events.
         """
-        self._snapshots = await Snapshots.open(self._nats)
+        self._snapshots = await Snapshots.open(self._nats, self._shard)
         if self._snapshots is None:
             log.warning("no bucket for snapshots: every start reads the whole journal; run `cift schema apply`")
-            return Matcher(), 0
+            return Matcher(self._shard), 0
         async for sequence, data in self._snapshots.newest_first():
             try:
                 remembered, matcher = await self._believe(data, commands, events)
@@ -69,13 +78,15 @@ class EngineMemory:
             self._saved = remembered.sequence
             log.info("snapshot %d: %d commands to go", remembered.sequence, commands - remembered.sequence)
             return matcher, remembered.decided
-        return Matcher(), 0
+        return Matcher(self._shard), 0
 
     async def _believe(self, data: bytes, commands: int, events: int) -> tuple[_Remembered, Matcher]:
         try:
             remembered = msgspec.msgpack.decode(data, type=_Remembered)
         except msgspec.MsgspecError as error:
             raise SnapshotError(str(error)) from None
+        if (of := Shard(remembered.shard, remembered.shards)) != self._shard:
+            raise SnapshotError(f"it is that of shard {of.number} of {of.count}")
         if remembered.sequence > commands:
             raise SnapshotError(f"it stands for command {remembered.sequence}, the journal ends at {commands}")
         if remembered.decided > events:
@@ -86,7 +97,7 @@ class EngineMemory:
             raise SnapshotError(f"the journal has no command {remembered.sequence}") from None
         if hashlib.sha256(command.data or b"").digest() != remembered.command:
             raise SnapshotError(f"the journal has another command {remembered.sequence}")
-        return remembered, Matcher.restore(remembered.matcher)
+        return remembered, Matcher.restore(remembered.matcher, self._shard)
 
     def due(self, sequence: int) -> bool:
         """Return whether it is time for a snapshot, and none is on its way."""
@@ -109,7 +120,7 @@ class EngineMemory:
     ) -> None:
         sequence = frozen.sequence
         try:
-            data = await asyncio.to_thread(_encode, frozen, command, decided)
+            data = await asyncio.to_thread(_encode, self._shard, frozen, command, decided)
             await published(decided)
             if self._snapshots is not None:
                 await self._snapshots.save(sequence, data)

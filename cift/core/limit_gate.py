@@ -18,6 +18,7 @@ from cift.core.messages import (
     NewOrder,
     ReduceOrder,
     RiskSet,
+    RiskSetting,
     RiskUsage,
     SetRisk,
     SymbolUsage,
@@ -27,6 +28,15 @@ Positions = Mapping[tuple[int, str], int]
 """Lots by account and symbol."""
 
 _SWITCHES = ("restricted", "unauthorised")
+# What is counted over all of an account's instruments, and what bounds the same in each of them.
+_SUMS: Mapping[RiskSetting, str] = {
+    "max_open_orders": "max_position",
+    "max_open_notional": "max_position and max_notional",
+    "max_leverage": "max_position",
+    "buying_power": "max_position",
+    "max_messages": "max_executions",
+    "cash": "max_position",
+}
 _MOST = 2**63 - 1
 
 
@@ -183,6 +193,16 @@ class LimitGate:
     def digest(self) -> bytes:
         """Return what `state_hash` covers."""
         return digest_of(self.snapshot())
+
+
+def refuse_sums(command: SetRisk) -> None:
+    """Refuse what engines that share the instruments can't count: none of them sees all that an account does."""
+    if (instead := _SUMS.get(command.setting)) is not None:
+        raise Refused(
+            "sharded",
+            f"{command.setting} is counted over all instruments of an account, and several engines share them: "
+            f"set {instead} for each instrument, or run one engine (CIFT_ENGINE_SHARDS=1)",
+        )
 
 
 def uncounted(user_id: int, sequence: int, held: Mapping[str, float]) -> RiskUsage:

@@ -22,17 +22,15 @@ from cift.core.entering import (
 )
 from cift.core.following import followed
 from cift.core.known_orders import KnownOrders
-from cift.core.limit_gate import LimitGate, uncounted
+from cift.core.limit_gate import LimitGate, refuse_sums, uncounted
 from cift.core.market import Market
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
     AnyCommand,
     AnyEvent,
     BookUpdate,
-    Cancelled,
     CancelOrder,
     EndOfDay,
-    Fill,
     KillSwitch,
     MassCancel,
     Modified,
@@ -53,13 +51,18 @@ from cift.core.messages import (
 )
 from cift.core.risk_control import RiskControl, Wanted
 from cift.core.sessions import carry_out, settle
-from cift.core.telling import accepted, counted, modified, numbered, rejected, staff_rejected
+from cift.core.shards import WHOLE, Shard
+from cift.core.telling import accepted, counted, modified, numbered, rejected, staff_rejected, traded
 
 
 class Matcher:
-    """Books, positions and limits of everybody, driven by the journal's commands in order."""
+    """Books, positions and limits of everybody, driven by the journal's commands in order.
 
-    def __init__(self) -> None:
+    That of one shard of several knows every instrument's grid, and decides the orders of its own.
+    """
+
+    def __init__(self, shard: Shard = WHOLE) -> None:
+        self.shard = shard
         self.sequence = 0
         self.touched: set[str] = set()
         self._markets: dict[str, Market] = {}
@@ -77,6 +80,11 @@ class Matcher:
     def instruments(self) -> dict[str, tuple[float, float]]:
         """Tick and lot size of every symbol open for trading."""
         return {symbol: (market.book.tick_size, market.lot_size) for symbol, market in self._markets.items()}
+
+    def has_orders(self, symbol: str) -> bool:
+        """Return whether orders rest in a symbol's book: then its grid can't change."""
+        market = self._markets.get(symbol)
+        return market is not None and len(market.book) > 0
 
     def position(self, user_id: int, symbol: str) -> float:
         """Return what `user_id` holds of `symbol`, negative when short."""
@@ -165,6 +173,8 @@ class Matcher:
                 case SetAccountLimits():
                     event = self._risk.limit_account(seq, command)
                 case SetRisk():
+                    if self.shard.count > 1:
+                        refuse_sums(command)
                     # One that is refused leaves no gate behind where there was none.
                     gate = self._gate or LimitGate.over(self._markets, self._positions)
                     gate.begin(command.ts)
@@ -226,14 +236,14 @@ class Matcher:
         return self.freeze().encode()
 
     @classmethod
-    def restore(cls, snapshot: bytes) -> Matcher:
-        """Return the matcher that `snapshot` was taken of.
+    def restore(cls, snapshot: bytes, shard: Shard = WHOLE) -> Matcher:
+        """Return the matcher that `snapshot` was taken of, which was that shard's.
 
         Raises:
             SnapshotError: it is damaged, of another release, or gives another state than it was taken of.
         """
         state = load(snapshot)
-        matcher = cls()
+        matcher = cls(shard)
         matcher.sequence = state.sequence
         try:
             matcher._risk = RiskControl.restore(state.limits, state.account_limits, state.switches)
@@ -254,7 +264,7 @@ class Matcher:
                 matcher._gate = LimitGate.restore(state.gate)
             except ValueError as error:
                 raise SnapshotError(f"limits of the core: {error}") from None
-        matcher.touched = set(matcher._markets)
+        matcher.touched = {symbol for symbol in matcher._markets if shard.owns(symbol)}
         if matcher.state_hash() != state.hash:
             raise SnapshotError(f"state {matcher.state_hash():016x}, taken of {state.hash:016x}")
         return matcher
@@ -276,7 +286,8 @@ class Matcher:
         self._markets[command.symbol] = Market(book, command.lot_size)
         if self._gate is not None:
             self._gate.open(command.symbol, self._markets[command.symbol], self._positions)
-        self.touched.add(command.symbol)
+        if self.shard.owns(command.symbol):
+            self.touched.add(command.symbol)
 
     def _check(self, command: NewOrder, market: Market) -> None:
         """Refuse what the book would not: a second live order of one name, and what risk forbids."""
@@ -309,7 +320,7 @@ class Matcher:
     def _new(self, seq: int, command: NewOrder, market: Market) -> list[AnyEvent]:
         self._check(command, market)
         bound = None if self._gate is None else self._gate.check(seq, command, market.book)
-        book, symbol, ts, user_id, side = market.book, command.symbol, command.ts, command.user_id, command.side
+        book, symbol, user_id, side = market.book, command.symbol, command.user_id, command.side
         fills: list[CoreFill]
         if market.special or is_special(command):
             return self._new_special(seq, command, market, bound)
@@ -330,32 +341,19 @@ class Matcher:
         resting = order.quantity if order else 0.0
         if order:
             self._known.name(seq, user_id, command.client_order_id)
-        done = sum(market.lots(fill.quantity) for fill in fills)
-        rest = market.lots(command.quantity) - done - market.lots(resting)
-        final = len(fills) + (rest > 0)  # the position of the last event
-        events: list[AnyEvent] = [accepted(seq, command, resting, last=final == 0)]
-        for pos, fill in enumerate(fills, 1):
-            maker = fill.maker_order_id
-            events.append(
-                Fill(
-                    symbol=symbol, ts=ts, seq=seq, pos=pos, user_id=user_id, order_id=seq, last=pos == final,
-                    side=side, price=fill.price, quantity=fill.quantity,
-                    maker_order_id=maker, maker_user_id=fill.maker_user_id,
-                )
-            )  # fmt: skip
-            lots = market.lots(fill.quantity) if side == "buy" else -market.lots(fill.quantity)
+        done = 0
+        for fill in fills:
+            lots = market.lots(fill.quantity)
+            done += lots
+            if side == "sell":
+                lots = -lots
             self._move(user_id, symbol, lots)
             self._move(fill.maker_user_id, symbol, -lots)
+            maker = fill.maker_order_id
             if self._known.has_name(maker) and book.order(maker) is None:
                 self._known.forget(maker)
-        if rest > 0:
-            events.append(
-                Cancelled(
-                    symbol=symbol, ts=ts, seq=seq, pos=final, user_id=user_id, order_id=seq, last=True,
-                    quantity=market.quantity(rest), reason=reason,
-                )
-            )  # fmt: skip
-        return events
+        rest = market.lots(command.quantity) - done - market.lots(resting)
+        return traded(seq, command, fills, resting, market.quantity(rest) if rest > 0 else 0.0, reason)
 
     def _new_special(self, seq: int, command: NewOrder, market: Market, bound: float | None) -> list[AnyEvent]:
         """Open an order in a book where what happens to one order may move others."""

@@ -356,7 +356,8 @@ class Quote(Message, frozen=True, kw_only=True, tag="quote"):
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What engine, recorder and feed answer to a plain NATS request on `status.<service>` (see `status_subject`).
 
-    `position` is the stream sequence handled last, `lag` the number of messages that wait behind it.
+    `position` is the stream sequence handled last, `lag` the number of messages that wait behind it. An engine's
+    `service` says which one of how many shards it is.
     """
 
     service: str
@@ -376,7 +377,7 @@ class SymbolUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RiskUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the engine answers to an account's number on `RISK_USAGE`: how much of its limits the account uses.
+    """What the engine answers to an account's number on `Shard.usage_subject`: how much of its limits the account uses.
 
     `counted` is False before any `SetRisk`: then sums are not kept, and positions are all there is.
     `buying_power_left` is None without a limit on leverage or buying power.
@@ -394,12 +395,8 @@ class RiskUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     buying_power_left: float | None = None
 
 
-RISK_USAGE = "status.risk"
-"""The subject of the requests that `RiskUsage` answers."""
-
-
 def status_subject(service: str) -> str:
-    """Return the subject on which `service` ("engine", "recorder", "feed") answers with its `ServiceStatus` as JSON."""
+    """Return where `service` (an engine's `Shard.service`, "recorder", "feed") answers with its `ServiceStatus`."""
     return f"status.{service}"
 
 

@@ -16,6 +16,7 @@ from cift.core.correlation import Origin
 from cift.core.messages import AnyEvent, Fill, Trade
 from cift.core.outbox import Outgoing
 from cift.core.serialization import encode
+from cift.core.shards import Shard
 from cift.core.stream_reader import Stored
 
 log = logging.getLogger("engine")
@@ -35,9 +36,9 @@ def origin_of(stored: Stored) -> Origin:
     return Origin(stored.correlation, stored.trace)
 
 
-def event_message(number: int, event: AnyEvent, origin: Origin) -> Outgoing:
-    """Return the n-th event ever decided, for EVENTS."""
-    return Outgoing(number, f"events.{event.symbol}", event.message_id, encode(event), *origin)
+def event_message(shard: Shard, number: int, event: AnyEvent, origin: Origin) -> Outgoing:
+    """Return the n-th event that a shard ever decided, for its stream."""
+    return Outgoing(number, shard.event_subject(event.symbol), event.message_id, encode(event), *origin)
 
 
 def trade_message(number: int, fill: Fill) -> Outgoing:

@@ -1,4 +1,7 @@
-"""Snapshots in NATS' object store: two slots, so that the one before the newest is there until a newer one is whole."""
+"""Snapshots in NATS' object store.
+
+A shard has two slots, so that the one before the newest is there until a newer one is whole.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +16,36 @@ from nats.js.errors import BucketNotFoundError, NotFoundError
 from nats.js.object_store import ObjectStore
 
 from cift.core.nats_manager import NatsManager
+from cift.core.shards import WHOLE, Shard
 from cift.core.streams import SNAPSHOT_BUCKET
 
 log = logging.getLogger(__name__)
 
-SLOTS = ("snapshot-0", "snapshot-1")
 # What a server may take for one chunk and for the first word, and how fast it is at least.
 PATIENCE_S = 10.0
 BYTES_PER_S = 10e6
 
 
 class Snapshots:
-    """The bucket's two objects; each says in its description which message of the journal it stands for."""
+    """A shard's two objects; each says in its description which message of the journal it stands for."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, shard: Shard) -> None:
         self._store = store
+        self._slots = [f"snapshot{shard.suffix.replace('.', '-')}-{slot}" for slot in (0, 1)]
 
     @classmethod
-    async def open(cls, nats: NatsManager) -> Snapshots | None:
-        """Return the snapshots, None where there is no bucket for them."""
+    async def open(cls, nats: NatsManager, shard: Shard = WHOLE) -> Snapshots | None:
+        """Return a shard's snapshots, None where there is no bucket for them."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return cls(await nats.js.object_store(SNAPSHOT_BUCKET))
+                return cls(await nats.js.object_store(SNAPSHOT_BUCKET), shard)
         except (BucketNotFoundError, NotFoundError):
             return None
 
     async def _sequences(self) -> dict[str, int]:
         """Return what each slot stands for, 0 for an empty one."""
-        found = dict.fromkeys(SLOTS, 0)
-        for slot in SLOTS:
+        found = dict.fromkeys(self._slots, 0)
+        for slot in self._slots:
             try:
                 info = await self._store.get_info(slot)
                 found[slot] = int(info.description or 0)
@@ -57,13 +61,13 @@ class Snapshots:
         """
         async with asyncio.timeout(PATIENCE_S + len(data) / BYTES_PER_S):
             found = await self._sequences()
-            older = min(SLOTS, key=found.__getitem__)
+            older = min(self._slots, key=found.__getitem__)
             await self._store.put(older, data, ObjectMeta(description=str(sequence)))
 
     async def newest_first(self) -> AsyncIterator[tuple[int, bytes]]:
         """Yield what is there and whole, the newest first; what is damaged is passed over with a warning."""
         found = await self._sequences()
-        for slot in sorted(SLOTS, key=found.__getitem__, reverse=True):
+        for slot in sorted(self._slots, key=found.__getitem__, reverse=True):
             if not found[slot]:
                 continue
             whole = io.BytesIO()

@@ -42,6 +42,31 @@ def filled(seq: int, command: UserCommand | SessionCommand, fill: CoreFill) -> F
     )  # fmt: skip
 
 
+def traded(
+    seq: int, command: NewOrder, fills: list[CoreFill], resting: float, unfilled: float, reason: str
+) -> list[AnyEvent]:
+    """Return all events of a plain order in a book of plain orders, numbered: `unfilled` leaves because of `reason`."""
+    symbol, ts, user_id, side = command.symbol, command.ts, command.user_id, command.side
+    final = len(fills) + (unfilled > 0)  # the position of the last event
+    events: list[AnyEvent] = [accepted(seq, command, resting, last=final == 0)]
+    for pos, fill in enumerate(fills, 1):
+        events.append(
+            Fill(
+                symbol=symbol, ts=ts, seq=seq, pos=pos, user_id=user_id, order_id=seq, last=pos == final,
+                side=side, price=fill.price, quantity=fill.quantity,
+                maker_order_id=fill.maker_order_id, maker_user_id=fill.maker_user_id,
+            )
+        )  # fmt: skip
+    if unfilled > 0:
+        events.append(
+            Cancelled(
+                symbol=symbol, ts=ts, seq=seq, pos=final, user_id=user_id, order_id=seq, last=True,
+                quantity=unfilled, reason=reason,
+            )
+        )  # fmt: skip
+    return events
+
+
 def left(
     seq: int, command: UserCommand | SessionCommand, order_id: int, owner: int, quantity: float, reason: str
 ) -> Cancelled:

@@ -20,13 +20,14 @@ from cift.core.migrations import Executor, Migration, MigrationError, compare, l
 from cift.core.nats_manager import NatsManager, NatsUnavailableError
 from cift.core.questdb import QuestDB, QuestDBRefusedError, QuestDBUnavailableError
 from cift.core.questdb_migrations import QuestDBMigrations
-from cift.core.streams import ensure_streams
+from cift.core.streams import ShardsError, ensure_streams
 
 app = typer.Typer(help="Tables and streams of this release: apply what is missing, or look.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")]
 _ERRORS = (
     MigrationError,
+    ShardsError,
     ClickHouseError,
     ClickHouseUnavailableError,
     QuestDBRefusedError,
@@ -67,7 +68,8 @@ async def apply_all(settings: Settings, say: Callable[[str], None]) -> list[str]
 
     await _each(settings, use)
     async with NatsManager(settings, name="cift-schema") as nats:
-        for change in await ensure_streams(nats.js, replicas=settings.nats_replicas):
+        shards = settings.engine_shards
+        for change in await ensure_streams(nats.js, replicas=settings.nats_replicas, shards=shards):
             note(f"nats: {change}")
     return changed
 
@@ -119,4 +121,4 @@ def status(as_json: Json = False) -> None:
 
 def _fail(verb: str, error: Exception) -> NoReturn:
     typer.echo(f"cift schema {verb}: {error}", err=True)
-    raise typer.Exit(2 if isinstance(error, MigrationError) else 1) from error
+    raise typer.Exit(2 if isinstance(error, MigrationError | ShardsError) else 1) from error

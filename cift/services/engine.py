@@ -7,7 +7,8 @@ limits enter through the journal as well: what PostgreSQL and the settings say i
 differences are appended as commands.
 
 Of several engines one has the lease and says what all of them decide; the others stand by, a command behind at most,
-and the first of them says what is missing when the lease is free.
+and the first of them says what is missing when the lease is free. Where the instruments are shared out among several
+shards, each shard has such a lease, engines and a stream of events of its own, and all read the one journal.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
 from contextlib import suppress
 
 from nats.aio.msg import Msg
 from nats.errors import Error
+from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 
 from cift.core.books import Books
 from cift.core.config import Settings
+from cift.core.configuring import Configuration, limits_of
 from cift.core.database import Database
+from cift.core.deciding import Decider
 from cift.core.ending import end
 from cift.core.engine_memory import EngineMemory
 from cift.core.engine_metrics import (
@@ -36,22 +39,17 @@ from cift.core.engine_metrics import (
     COMMANDS,
     FILLS,
     LAG,
-    MATCHING,
     POSITION,
     QUEUED,
-    REJECTS,
     UNPROVEN,
 )
 from cift.core.lease import Lease
 from cift.core.matching import Matcher
 from cift.core.messages import (
-    RISK_USAGE,
     AnyEvent,
     Fill,
-    Rejected,
     ServiceStatus,
     SetInstrument,
-    SetLimits,
     status_subject,
 )
 from cift.core.nats_manager import NatsManager
@@ -60,10 +58,10 @@ from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
 from cift.core.public_trades import PublicTrades
 from cift.core.runtime import ServiceError, Standstill, calm_collector, run, watch
 from cift.core.said import Decided, decide, event_message, is_told, origin_of, tell, trade_message
-from cift.core.serialization import MessageError, decode_command, decode_event, encode
+from cift.core.serialization import decode_event, encode
+from cift.core.shards import Shard
 from cift.core.stream_reader import Stored, StreamReader
-from cift.core.streams import CONFIGURATION, EVENTS, MARKET_DATA, ORDERS
-from cift.core.telling import unreadable
+from cift.core.streams import MARKET_DATA, ORDERS, ShardsError, check_shards
 
 log = logging.getLogger("engine")
 
@@ -78,13 +76,13 @@ POLITE_S = 0.1
 class Engine:
     """One journal, one matcher, two outboxes."""
 
-    def __init__(self, nats: NatsManager, *, snapshot_every: int) -> None:
-        self.nats = nats
-        self.matcher = Matcher()
+    def __init__(self, nats: NatsManager, shard: Shard, *, snapshot_every: int) -> None:
+        self.nats, self.shard = nats, shard
+        self._decider = Decider(shard, Matcher(shard))
         self.reader = StreamReader(nats, ORDERS.name)
-        self._memory = EngineMemory(nats, snapshot_every)
+        self._memory = EngineMemory(nats, shard, snapshot_every)
         self._last_command = b""
-        self._events = Outbox(nats, EVENTS.name, chained=True)
+        self._events = Outbox(nats, shard.stream, chained=True)
         self._market = Outbox(nats, MARKET_DATA.name, chained=False)
         self._public = PublicTrades(nats)
         self._books = Books(nats, lambda: self.reader.nudge())
@@ -92,7 +90,6 @@ class Engine:
         self._stored = self._looked_at = 0
         self._last_stored: AnyEvent | None = None
         self._trades = 0
-        self._replaying = True
         self._saying = False
         self._unsaid: deque[Decided] = deque()
         self._reading: asyncio.Task[list[Stored]] | None = None
@@ -100,10 +97,15 @@ class Engine:
         ACTIVE.set_function(lambda: self._saying)
         QUEUED.set_function(lambda: self.reader.queued)
         LAG.set_function(lambda: self.reader.lag)
-        UNPROVEN.labels(EVENTS.name).set_function(lambda: self._events.unproven)
+        UNPROVEN.labels(shard.stream).set_function(lambda: self._events.unproven)
         UNPROVEN.labels(MARKET_DATA.name).set_function(lambda: self._market.unproven)
 
-    async def serve(self, instruments: Iterable[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
+    @property
+    def matcher(self) -> Matcher:
+        """What decides."""
+        return self._decider.matcher
+
+    async def serve(self, configuration: Configuration, stop: asyncio.Event) -> None:
         """Replay, take over the configuration, report ready, and decide until `stop`.
 
         Raises:
@@ -111,9 +113,9 @@ class Engine:
         """
         target = await self._look()
         self.reader = StreamReader(self.nats, ORDERS.name, start=self.matcher.sequence + 1)
-        await self.nats.subscribe(status_subject("engine"), self._answer)
-        await self.nats.subscribe(RISK_USAGE, self._answer_usage)
-        lease = Lease(self.nats, "engine", f"{socket.gethostname()}:{os.getpid()}")
+        await self.nats.subscribe(status_subject(self.shard.service), self._answer)
+        await self.nats.subscribe(self.shard.usage_subject, self._answer_usage)
+        lease = Lease(self.nats, self.shard.service, f"{socket.gethostname()}:{os.getpid()}")
         ending = asyncio.create_task(self._end(stop, lease.lost))
         settled = True
         try:
@@ -123,7 +125,7 @@ class Engine:
                 async with lease:
                     await self._stand_by(lease, stop)
                     if not stop.is_set():
-                        await self._begin(list(instruments), limits, stop)
+                        await self._begin(configuration, stop)
                     while not stop.is_set() and not lease.lost.is_set():
                         await self._decide(await self._next())
                     if lease.lost.is_set():
@@ -131,7 +133,7 @@ class Engine:
                     if self._saying:
                         await self._books.show(self.matcher, now=True)
                         settled = await self._events.close() and await self._market.close()
-                        if settled and not self._replaying:
+                        if settled and not self._decider.replaying:
                             await self._memory.close(
                                 self.matcher, self._last_command, self._decided, self._events.stored
                             )
@@ -158,7 +160,7 @@ class Engine:
     def _check_journal(self, stop: asyncio.Event) -> None:
         if self._decided < self._stored and not stop.is_set():
             raise ServiceError(
-                f"stream {EVENTS.name} holds {self._stored} events, but the journal causes {self._decided}: "
+                f"stream {self.shard.stream} holds {self._stored} events, but the journal causes {self._decided}: "
                 f"{ORDERS.name} lost commands; restore both streams from one backup"
             )
 
@@ -187,14 +189,14 @@ class Engine:
         """Forget what another engine has said."""
         if self._unsaid and self.nats.connected:
             with suppress(Error, TimeoutError):
-                said = (await self.nats.js.stream_info(EVENTS.name)).state.last_seq
+                said = (await self._state(self.shard.stream)).last_seq
                 while self._unsaid and self._unsaid[0].number <= said:
                     self._unsaid.popleft()
 
-    async def _begin(self, instruments: list[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
+    async def _begin(self, configuration: Configuration, stop: asyncio.Event) -> None:
         """Say what is decided and not said yet, take over the configuration, and report ready."""
-        self._stored = (await self.nats.js.stream_info(EVENTS.name)).state.last_seq  # before ORDERS, as in `_look`
-        await self._decide_up_to((await self.nats.js.stream_info(ORDERS.name)).state.last_seq, stop)
+        self._stored = (await self._state(self.shard.stream)).last_seq  # before ORDERS, as in `_look`
+        await self._decide_up_to((await self._state(ORDERS.name)).last_seq, stop)
         self._check_journal(stop)
         if stop.is_set():
             return
@@ -204,8 +206,10 @@ class Engine:
         unsaid = [each for each in self._unsaid if each.number > self._stored or each.number <= self._looked_at]
         self._unsaid.clear()
         await self._say(unsaid)
-        self._replaying = False
-        await self._configure(instruments, limits, stop)
+        self._decider.replaying = False
+        await self._decide_up_to(await configuration.append(self.nats, self.matcher), stop)
+        if not stop.is_set():
+            configuration.check(self.matcher)
         if self._books.ts:  # an earlier run may not have come to it
             await self._books.show(self.matcher, now=True)
         calm_collector()
@@ -222,7 +226,9 @@ class Engine:
         detail = "" if self._saying else "replaying"
         if not self._saying:
             await asyncio.sleep(POLITE_S)
-        status = ServiceStatus(service="engine", position=self.matcher.sequence, lag=self.reader.lag, detail=detail)
+        status = ServiceStatus(
+            service=str(self.shard), position=self.matcher.sequence, lag=self.reader.lag, detail=detail
+        )
         await message.respond(encode(status))
 
     async def _answer_usage(self, message: Msg) -> None:
@@ -233,24 +239,32 @@ class Engine:
     async def _look(self) -> int:
         """Find out what is already said, and what is remembered; return the journal's last sequence."""
         try:
-            events = (await self.nats.js.stream_info(EVENTS.name)).state  # before ORDERS: it may only be behind it
-            orders = (await self.nats.js.stream_info(ORDERS.name)).state
+            if others := await check_shards(self.nats.js, self.shard.count):
+                raise ServiceError(f"{', '.join(others)}: of another number of shards; run `cift schema apply`")
+            events = await self._state(self.shard.stream)  # before ORDERS: it may only be behind it
+            orders = await self._state(ORDERS.name)
         except NotFoundError:
             raise ServiceError(
-                f"stream {ORDERS.name} or {EVENTS.name} does not exist: run `cift schema apply`"
+                f"stream {ORDERS.name} or {self.shard.stream} does not exist: run `cift schema apply`"
             ) from None
+        except ShardsError as error:
+            raise ServiceError(str(error)) from None
         self._stored = self._looked_at = events.last_seq
-        self.matcher, self._decided = await self._memory.recall(orders.last_seq, events.last_seq)
+        matcher, self._decided = await self._memory.recall(orders.last_seq, events.last_seq)
+        self._decider = Decider(self.shard, matcher)
         if orders.first_seq > self.matcher.sequence + 1:
             raise ServiceError(
                 f"stream {ORDERS.name} begins at {orders.first_seq}: the engine needs the journal from its first "
                 "command, or from a snapshot; restore it from a backup"
             )
         if events.messages:
-            last = await self.nats.js.get_msg(EVENTS.name, self._stored)
+            last = await self.nats.js.get_msg(self.shard.stream, self._stored)
             self._last_stored = decode_event(last.data or b"")
         log.info("journal: %d commands, %d events already published", orders.last_seq, self._stored)
         return int(orders.last_seq)
+
+    async def _state(self, stream: str) -> StreamState:
+        return (await self.nats.js.stream_info(stream)).state
 
     async def _decide_up_to(self, target: int, stop: asyncio.Event) -> None:
         told = time.monotonic()
@@ -261,41 +275,14 @@ class Engine:
                 working(f"replaying {self.matcher.sequence} of {target}")
                 log.info("replaying: %d of %d commands", self.matcher.sequence, target)
 
-    async def _configure(self, instruments: list[SetInstrument], limits: SetLimits, stop: asyncio.Event) -> None:
-        """Append what the journal does not say yet, and decide it."""
-        wanted = {each.symbol: (each.tick_size, each.lot_size) for each in instruments}
-        known = self.matcher.instruments
-        changes: list[SetInstrument | SetLimits] = [i for i in instruments if known.get(i.symbol) != wanted[i.symbol]]
-        if self.matcher.limits is None or _values(self.matcher.limits) != _values(limits):
-            changes.append(limits)
-        target = self.matcher.sequence
-        for change in changes:
-            try:
-                target = (await self.nats.publish_acked(f"{CONFIGURATION}.{change.symbol}", change, timeout_s=5.0)).seq
-            except Error as error:
-                raise ServiceError(
-                    f"{change.symbol}: {error or 'not confirmed'}; NATS user engine must be allowed to publish "
-                    f"{CONFIGURATION}.*"
-                ) from None
-            log.info("journal: %s %s", type(change).__name__, change.symbol)
-        await self._decide_up_to(target, stop)
-        for symbol, grid in self.matcher.instruments.items():
-            if symbol in wanted and grid != wanted[symbol] and not stop.is_set():
-                raise ServiceError(
-                    f"{symbol} has tick and lot size {wanted[symbol]} in PostgreSQL, but orders rest in its book at "
-                    f"{grid}: cancel them first, or put the old sizes back"
-                )
-
     async def _decide(self, batch: list[Stored]) -> None:
-        await (self._decide_again(batch) if self._replaying else self._decide_and_say(batch))
+        await (self._decide_again(batch) if self._decider.replaying else self._decide_and_say(batch))
 
     async def _decide_again(self, batch: list[Stored]) -> None:
         """Decide what may have been decided and said before, by ourselves or another one."""
         decided: list[Decided] = []
-        for stored in batch:
-            if stored.seq <= self.matcher.sequence:
-                continue
-            for event in self._apply(stored):
+        for stored in self._decider.new(batch):
+            for event in self._decider.decide(stored):
                 self._decided += 1
                 self._books.ts = event.ts
                 stored_too = self._decided <= self._stored
@@ -303,7 +290,7 @@ class Engine:
                 decided.append(Decided(self._decided, event, trade, origin_of(stored)))
                 if self._decided == self._looked_at and event != self._last_stored:
                     raise ServiceError(
-                        f"stream {EVENTS.name} says at {self._stored}: {self._last_stored}; this release decides "
+                        f"stream {self.shard.stream} says at {self._stored}: {self._last_stored}; this release decides "
                         f"{event}: it must not continue another release's journal"
                     )
         if self._saying:
@@ -316,17 +303,16 @@ class Engine:
     async def _decide_and_say(self, batch: list[Stored]) -> None:
         events: list[Outgoing] = []
         trades: list[Outgoing] = []
-        telling = is_told()
-        for stored in batch:
-            if stored.seq <= self.matcher.sequence:
-                continue
-            origin, decided = origin_of(stored), decide(stored, self._apply)
+        telling, commands = is_told(), 0
+        for stored in self._decider.new(batch):
+            commands += 1
+            origin, decided = origin_of(stored), decide(stored, self._decider.decide)
             if telling:
                 tell(stored, decided)
             for event in decided:
                 self._decided += 1
                 self._books.ts = event.ts
-                events.append(event_message(self._decided, event, origin))
+                events.append(event_message(self.shard, self._decided, event, origin))
                 if isinstance(event, Fill):
                     self._trades += 1
                     trades.append(trade_message(self._trades, event))
@@ -334,7 +320,7 @@ class Engine:
         await self._books.show(self.matcher)
         if batch:
             self._last_command = batch[-1].data
-            COMMANDS.inc(len(batch))
+            COMMANDS.inc(commands)
             FILLS.inc(len(trades))
             if self._memory.due(self.matcher.sequence):
                 self._memory.take(self.matcher, self._last_command, self._decided, self._events.stored)
@@ -345,7 +331,11 @@ class Engine:
             if each.trade and isinstance(each.event, Fill):
                 self._trades += 1
                 trades.append(trade_message(self._trades, each.event))
-        unsaid = [event_message(each.number, each.event, each.origin) for each in decided if each.number > self._stored]
+        unsaid = [
+            event_message(self.shard, each.number, each.event, each.origin)
+            for each in decided
+            if each.number > self._stored
+        ]
         await self._send(unsaid, trades)
 
     async def _send(self, events: list[Outgoing], trades: list[Outgoing]) -> None:
@@ -354,31 +344,6 @@ class Engine:
             await self._market.send(trades)
         if events:
             await self._events.send(events)
-
-    def _apply(self, stored: Stored) -> list[AnyEvent]:
-        try:
-            command = decode_command(stored.data)
-            if stored.subject not in (f"orders.{command.symbol}", f"{CONFIGURATION}.{command.symbol}"):
-                # Its events' subject would be its writer's choice, and perhaps none that any server takes.
-                raise MessageError("command", "symbol", f"is not that of its subject {stored.subject}")
-        except MessageError as error:
-            symbol = stored.subject.removeprefix("orders.")
-            self.matcher.sequence = stored.seq
-            REJECTS.labels("unreadable").inc()
-            if not self._replaying:
-                log.warning("command %d: %s", stored.seq, error, extra={"correlation_id": stored.correlation})
-            return [unreadable(stored.seq, symbol, str(error))]
-        started = time.perf_counter_ns()
-        events = self.matcher.apply(stored.seq, command)
-        if not self._replaying:
-            MATCHING.observe((time.perf_counter_ns() - started) / 1e3)
-            if events and isinstance(events[-1], Rejected):
-                REJECTS.labels(events[-1].code).inc()
-        return events
-
-
-def _values(limits: SetLimits) -> tuple[float, ...]:
-    return (limits.max_position, limits.max_notional, limits.max_leverage, limits.account_value)
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -389,19 +354,10 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             for each in await database.instruments()
             if each.state == "active"
         ]
-    limits = SetLimits(
-        symbol="_limits",
-        ts=0,
-        user_id=0,
-        max_position=settings.risk_max_position,
-        max_notional=settings.risk_max_notional,
-        max_leverage=settings.risk_max_leverage,
-        account_value=settings.risk_account_value,
-    )
     async with NatsManager(settings, name="cift-engine") as nats:
-        engine = Engine(nats, snapshot_every=settings.engine_snapshot_every)
+        engine = Engine(nats, settings.shard, snapshot_every=settings.engine_snapshot_every)
         watch(Standstill(lambda: engine.matcher.sequence, engine.has_to_decide))
-        await engine.serve(instruments, limits, stop)
+        await engine.serve(Configuration(instruments, limits_of(settings)), stop)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from cift.core.cache import Cache
 from cift.core.clickhouse_manager import ClickHouseManager
@@ -30,6 +31,8 @@ from cift.core.recording.history import EventTap, TradeTap
 from cift.core.recording.intraday import TABLES, IntradayTap
 from cift.core.runtime import ServiceError, run
 from cift.core.serialization import encode
+from cift.core.shards import all_shards
+from cift.core.streams import ShardsError, check_shards
 
 log = logging.getLogger("recorder")
 
@@ -57,7 +60,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             max_leverage=settings.risk_max_leverage,
             currency=settings.account_currency,
         )
-        events = EventTap(nats, clickhouse, lease.sure, accounts)
+        shards = all_shards(settings.engine_shards)
+        events = [EventTap(nats, clickhouse, lease.sure, accounts, shard) for shard in shards]
         trades = TradeTap(nats, clickhouse, lease.sure)
         books = BookTap(nats, cache, clickhouse, history_s=settings.recorder_book_s)
         intraday: list[IntradayTap] = []
@@ -69,10 +73,11 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
         async def answer(message: Msg) -> None:
             # QuestDB is an extra: the stack is well without it. Metrics and the log say how far it is behind.
-            lags = [tap.lag for tap in (events, trades, books)]
+            lags = [*(tap.lag for tap in events), trades.lag, books.lag]
             detail = "waiting for ClickHouse" if None in lags else ""
+            position = sum(tap.position for tap in events)
             status = ServiceStatus(
-                service="recorder", position=events.position, lag=sum(lag or 0 for lag in lags), detail=detail
+                service="recorder", position=position, lag=sum(lag or 0 for lag in lags), detail=detail
             )
             await message.respond(encode(status))
 
@@ -81,13 +86,24 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             log.info("standing by")
             try:
                 if await acquired(lease, stop):
+                    await _check(nats, settings.engine_shards)
                     await nats.subscribe(status_subject("recorder"), answer)
                     ready("recording")
                     log.info("ready")
-                    await _record([events, trades, books, *intraday], lease, stop)
+                    await _record([*events, trades, books, *intraday], lease, stop)
             finally:
                 await clickhouse.close()
         log.info("stopped")
+
+
+async def _check(nats: NatsManager, shards: int) -> None:
+    """Refuse to record some of the shards' events, or of shards that are none."""
+    try:
+        await check_shards(nats.js, shards)
+    except ShardsError as error:
+        raise ServiceError(str(error)) from None
+    except (NatsError, OSError) as error:
+        log.warning("how many shards there are: %s", str(error) or type(error).__name__)
 
 
 async def _record(taps: Sequence[Tap], lease: Lease, stop: asyncio.Event) -> None:

@@ -144,6 +144,7 @@ def wrong() -> Iterator[tuple[dict[str, Any], set[str]]]:
     yield {"order_type": "market", "tif": "FOK"}, {"tif"}
     yield {"order_type": "market", "tif": "DAY"}, {"tif"}
     yield {"order_type": "stop", "trigger_price": 1.0, "tif": "DAY"}, {"tif"}
+    yield {"order_type": "stop", "trigger_price": 1.0, "tif": "GTD", "expires": 2**62}, {"tif"}
     yield {"order_type": "notional", "price": 1.0}, {"price"}
     yield {"order_type": "notional", "reduce_only": True}, {"reduce_only"}
     yield {"price": 1.0, "peg": "mid"}, {"peg"}

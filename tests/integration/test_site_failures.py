@@ -72,6 +72,10 @@ def test_everything_that_is_wrong_is_listed_at_once(site: Site) -> None:
     assert "expected at least 65536 GiB" in output
 
 
+def test_more_engines_than_there_can_be(site: Site) -> None:
+    assert "cift_engine_shards: found 65, expected a number from 1 to 64" in site(cift_engine_shards=65)
+
+
 def test_an_analytics_server_for_which_nobody_has_a_password(site: Site) -> None:
     output = site(cift_clickhouse_engine="server", cift_secret_clickhouse_api="")
     assert "clickhouse_users: found no password for api" in output

@@ -17,6 +17,7 @@ from cift.core.database import Database
 from cift.core.database_migrations import PostgresMigrations
 from cift.core.migrations import load_migrations, migrate
 from cift.core.nats_manager import NatsManager
+from cift.core.shards import all_shards
 from cift.core.streams import ensure_streams
 from tests.servers.api import KEY, ApiServer, load_reference
 from tests.servers.cache import CacheServer
@@ -25,7 +26,7 @@ from tests.servers.postgres import cluster, new_database
 from tests.servers.services import Service
 
 ROLE = Path(__file__).parents[2] / "roles" / "nats" / "defaults" / "main.yml"
-SYMBOLS = ["AAPL", "MSFT", "NVDA", "TSLA"]
+SYMBOLS = ["AAPL", "MSFT", "NVDA", "AMZN"]  # of two shards each has two
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -46,8 +47,8 @@ class Host:
 
 
 @asynccontextmanager
-async def host(codec: str, *, sync: str = "", workers: int = 0) -> AsyncIterator[Host]:
-    """Start a NATS server as the role configures it, PostgreSQL, the engine and `workers` of the API.
+async def host(codec: str, *, sync: str = "", workers: int = 0, shards: int = 1) -> AsyncIterator[Host]:
+    """Start a NATS server as the role configures it, PostgreSQL, an engine of each shard and `workers` of the API.
 
     `codec` is the engine's CIFT_NATS_CODEC; `sync` is instead of the role's `nats_sync_interval`.
     """
@@ -69,17 +70,23 @@ async def host(codec: str, *, sync: str = "", workers: int = 0) -> AsyncIterator
         nats.start()
         stack.callback(nats.stop)
         async with NatsManager(nats.settings()) as manager:
-            await ensure_streams(manager.js)
-        environment = nats.environment("engine") | database.environment() | {"CIFT_NATS_CODEC": codec}
-        engine = await stack.enter_async_context(Service("engine", environment, folder))
-        assert engine.process is not None
+            await ensure_streams(manager.js, shards=shards)
+        shared = {"CIFT_ENGINE_SHARDS": str(shards)}
+        environment = nats.environment("engine") | database.environment() | shared | {"CIFT_NATS_CODEC": codec}
         assert nats.process is not None
-        found = Host(nats.settings(), {"engine": engine.process.pid, "nats": nats.process.pid, "load": os.getpid()})
+        settings = nats.settings().model_copy(update={"engine_shards": shards})
+        found = Host(settings, {"nats": nats.process.pid, "load": os.getpid()})
+        for shard in all_shards(shards):
+            (own := folder / shard.service).mkdir()
+            number = {"CIFT_ENGINE_SHARD": str(shard.number)}
+            engine = await stack.enter_async_context(Service("engine", environment | number, own))
+            assert engine.process is not None
+            found.processes[shard.service] = engine.process.pid
         if workers:
             cache = CacheServer(folder)
             cache.start()
             stack.callback(cache.kill)
-            environment = nats.environment("api") | cache.environment() | database.environment()
+            environment = nats.environment("api") | cache.environment() | database.environment() | shared
             api = ApiServer(folder, environment | {"CLICKHOUSE_PORT": "1"}, workers=workers)
             api.start()
             stack.callback(api.stop)

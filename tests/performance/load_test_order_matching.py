@@ -6,12 +6,14 @@ With --rate it plays commands at that rate into the journal of a real NATS serve
 measures from when each was due to its outcome and to its last fill on EVENTS; with --api-rate, requests to the API and
 the fills in its answers. Both are open loop: a command's latency counts from its time, however far behind the others
 are. For rates one after the other: --rate=1000,10000,20000 --duration=30 --codec=rust,python --repeat=3
+With --shards=1,2 the same by one engine and by two that share the symbols.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ from cift.benchmarks.journal.load import Loaded, load
 from cift.benchmarks.matching import mixed_flow, time_calls
 from cift.benchmarks.measure import Row, Samples, latency_row
 from cift.benchmarks.pages import machine
+from cift.core.shards import MOST_SHARDS
 from tests.performance.host import SYMBOLS, Host, host
 
 TARGET_US = 10.0
@@ -58,6 +61,9 @@ def _options() -> argparse.Namespace:
     def numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
 
+    def counts(text: str) -> list[int]:
+        return [int(part) for part in text.split(",")]
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=10_000, metavar="N", help="calls to make (default 10000)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed plays the same flow")
@@ -67,6 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--codec", default="rust", help="rust, python (nats-py's own), or both with a comma")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="each so often, in turn; medians are shown")
     parser.add_argument("--sync", default="", metavar="I", help="nats_sync_interval (default: the role's)")
+    parser.add_argument("--shards", type=counts, default=[1], metavar="N,...", help="engines that share the symbols")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="workers of the API (default 2)")
     options = parser.parse_args()
     rates = [*options.rate, *options.api_rate]
@@ -75,6 +82,8 @@ def _options() -> argparse.Namespace:
             parser.error(f"--{name} is {number}; give a number above 0")
     if any(rate <= 0 for rate in rates):
         parser.error(f"a rate is {min(rates):g}; give numbers above 0")
+    if not all(1 <= shards <= MOST_SHARDS for shards in options.shards):
+        parser.error(f"--shards is {options.shards}; give numbers from 1 to {MOST_SHARDS}")
     if unknown := set(options.codec.split(",")) - {"rust", "python"}:
         parser.error(f"--codec is {', '.join(sorted(unknown))}; choose rust, python or rust,python")
     return options
@@ -84,33 +93,39 @@ async def _on_a_host(options: argparse.Namespace) -> int:
     hardware, versions = environment.hardware(), environment.versions()
     print(f"{machine(hardware)}, Linux {hardware['kernel']}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    found: dict[tuple[str, float], list[Loaded]] = {}
+    found: dict[tuple[str, int, float], list[Loaded]] = {}
     for _ in range(options.repeat if options.rate else 0):
-        for codec in options.codec.split(","):
-            async with host(codec, sync=options.sync) as running:
+        for codec, shards in itertools.product(options.codec.split(","), options.shards):
+            async with host(codec, sync=options.sync, shards=shards) as running:
                 for rate in options.rate:
                     loaded, words = await _load(running, rate, options)
-                    found.setdefault((codec, rate), []).append(loaded)
-                    print(f"{codec} {rate:,.0f}/s: {words}", flush=True)
-    for (codec, rate), all_of_it in found.items():
-        print(f"\n{rate:,.0f} commands a second, {codec}, nats-server {all_of_it[0].server_version}, median of "
-              f"{len(all_of_it)}:")  # fmt: skip
+                    found.setdefault((codec, shards, rate), []).append(loaded)
+                    print(f"{codec}, {_engines(shards)}, {rate:,.0f}/s: {words}", flush=True)
+    for (codec, shards, rate), all_of_it in found.items():
+        print(f"\n{rate:,.0f} commands a second, {codec}, {_engines(shards)}, "
+              f"nats-server {all_of_it[0].server_version}, median of {len(all_of_it)}:")  # fmt: skip
         for name, of in (("sent late", "late"), ("acknowledged", "acknowledged"), ("outcome", "decided")):
             print("\n".join(_lines(name, [getattr(one, of) for one in all_of_it])))
         aims = AIMS if rate <= AIMS_UP_TO else {}
         print("\n".join(_lines("fill", [one.filled for one in all_of_it], aims)))
-    if options.api_rate:
-        async with host(options.codec.split(",")[0], sync=options.sync, workers=options.workers) as running:
+    for shards in options.shards if options.api_rate else []:
+        codec = options.codec.split(",")[0]
+        async with host(codec, sync=options.sync, workers=options.workers, shards=shards) as running:
+            print(f"\n{_engines(shards)}:")
             for rate in options.api_rate:
                 await _through_the_api(running, rate, options)
     return 0
+
+
+def _engines(shards: int) -> str:
+    return f"{shards} engine{'s' * (shards > 1)}"
 
 
 async def _load(running: Host, rate: float, options: argparse.Namespace) -> tuple[Loaded, str]:
     before = running.cpu_s()
     loaded = await load(running.settings, SYMBOLS, rate=rate, seconds=options.duration, seed=options.seed)
     after = running.cpu_s()
-    cpu = ", ".join(f"{name} {(after[name] - before[name]) / loaded.seconds:.2f}" for name in ("engine", "nats"))
+    cpu = ", ".join(f"{name} {(after[name] - before[name]) / loaded.seconds:.2f}" for name in before if name != "load")
     words = (
         f"{loaded.commands:,} commands in {loaded.seconds:.2f} s, {loaded.events:,} events, {loaded.stored:,} stored; "
         f"CPUs: {cpu}; load {environment.load():.2f}"

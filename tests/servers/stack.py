@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from cift.core.config import Settings
 from cift.core.database import Database
+from cift.core.shards import all_shards
 from cift.ops.schema import apply_all
 from tests.servers.api import ApiServer, load_reference
 from tests.servers.cache import CacheServer
@@ -59,16 +61,20 @@ class Service:
 
 @dataclass
 class Stack:
-    """Everything; `settings` are an operator's."""
+    """Everything; `settings` are an operator's, `engines` has one of each shard."""
 
     settings: Settings
     nats: NatsServer
     cache: CacheServer
     chdb: ChdbServer
     postgres: PostgresServer
-    engine: Service
+    engines: list[Service]
     recorder: Service
     api: ApiServer
+
+    @property
+    def engine(self) -> Service:
+        return self.engines[0]
 
     async def healthy(self, timeout_s: float = 30.0) -> None:
         """Return when /health is green; fail with what it says and the services' last words."""
@@ -76,7 +82,8 @@ class Stack:
         async with self.api.client(key=None) as client:
             while (response := await client.get("/health")).status_code != 200:
                 if time.monotonic() > deadline:
-                    logs = [log.read_text()[-2000:] for log in (self.engine.log, self.recorder.log, self.api.log(0))]
+                    parts = [of.log for of in (*self.engines, self.recorder)]
+                    logs = [log.read_text()[-2000:] for log in (*parts, self.api.log(0))]
                     raise AssertionError("\n".join([response.text, *logs]))
                 await asyncio.sleep(0.1)
 
@@ -87,38 +94,51 @@ async def _prepare(settings: Settings) -> None:
         await load_reference(database)
 
 
-@pytest.fixture(scope="module")
-def trading_stack(
-    tmp_path_factory: pytest.TempPathFactory, chdb_server: ChdbServer, postgres_cluster: PostgresServer
+@contextmanager
+def running_stack(
+    folder: Path, chdb_server: ChdbServer, postgres_cluster: PostgresServer, *, shards: int = 1
 ) -> Iterator[Stack]:
-    """A healthy stack with the schemas applied and reference data loaded, shared by a file's tests.
-
-    Each test takes a symbol of its own; what it kills it starts again.
-    """
-    folder = tmp_path_factory.mktemp("stack")
+    """A healthy stack with the schemas applied and reference data loaded, its instruments shared by so many engines."""
     postgres = asyncio.run(new_database(postgres_cluster))
     nats, cache = NatsServer(folder), CacheServer(folder)
     clickhouse = chdb_server.environment | {"CLICKHOUSE_DB": f"stack_{uuid.uuid4().hex[:12]}"}
-    data = cache.environment() | postgres.environment() | clickhouse
-    engine = Service("engine", folder, data | nats.environment("engine"))
+    shared = {"CIFT_ENGINE_SHARDS": str(shards)}
+    data = cache.environment() | postgres.environment() | clickhouse | shared
+    engines = []
+    for shard in all_shards(shards):
+        (own := folder / shard.service).mkdir()
+        number = {"CIFT_ENGINE_SHARD": str(shard.number)}
+        engines.append(Service("engine", own, data | nats.environment("engine") | number))
     recorder = Service("recorder", folder, data | nats.environment("recorder"))
     api = ApiServer(folder, data | nats.environment("api"))
-    settings = nats.settings("admin", cache.settings(postgres.settings(Settings(**clickhouse))))
-    stack = Stack(settings, nats, cache, chdb_server, postgres, engine, recorder, api)
+    settings = nats.settings("admin", cache.settings(postgres.settings(Settings(**clickhouse, **shared))))
+    stack = Stack(settings, nats, cache, chdb_server, postgres, engines, recorder, api)
     try:
         nats.start()
         cache.start()
         asyncio.run(_prepare(settings))
-        for part in (engine, recorder, api):
+        for part in (*engines, recorder, api):
             part.start()
         asyncio.run(stack.healthy())
         yield stack
     finally:
         api.stop()
-        for part in (recorder, engine):
+        for part in (recorder, *engines):
             if part.process is not None:
                 part.stop()
         cache.kill()
         nats.kill()
         with chdb_server.client() as client:
             client.command(f"DROP DATABASE IF EXISTS {settings.clickhouse_db} SYNC")
+
+
+@pytest.fixture(scope="module")
+def trading_stack(
+    tmp_path_factory: pytest.TempPathFactory, chdb_server: ChdbServer, postgres_cluster: PostgresServer
+) -> Iterator[Stack]:
+    """A stack shared by a file's tests.
+
+    Each test takes a symbol of its own; what it kills it starts again.
+    """
+    with running_stack(tmp_path_factory.mktemp("stack"), chdb_server, postgres_cluster) as stack:
+        yield stack

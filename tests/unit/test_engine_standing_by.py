@@ -9,6 +9,7 @@ import pytest
 from cift.core.config import Settings
 from cift.core.lease import Lease
 from cift.core.nats_manager import NatsManager
+from cift.core.shards import WHOLE
 from cift.core.stream_reader import Stored, StreamReader
 from cift.services import engine as service
 
@@ -23,7 +24,7 @@ class Restless(StreamReader):
 
 async def test_it_forgets_what_is_said_also_while_the_journal_never_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     nats = NatsManager(Settings())
-    standing_by = service.Engine(nats, snapshot_every=1)
+    standing_by = service.Engine(nats, WHOLE, snapshot_every=1)
     standing_by.reader = Restless(nats, "ORDERS")
     decided = forgotten = 0
     stop = asyncio.Event()

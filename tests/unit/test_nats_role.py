@@ -41,6 +41,10 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
     (alone / "jetstream/CIFT/streams/ORDERS").mkdir(parents=True)
     (tmp_path / "member/jetstream/SYS/_js_").mkdir(parents=True)
     (tmp_path / "member/jetstream/CIFT/streams/ORDERS").mkdir(parents=True)
+    for folder, stream, content in (("one", "EVENTS", b"e"), ("two", "EVENTS_1", b"e"), ("fresh", "EVENTS", b"")):
+        block = tmp_path / folder / f"jetstream/CIFT/streams/{stream}/msgs/1.blk"
+        block.parent.mkdir(parents=True)
+        block.write_bytes(content)
     wrong = {
         "even": (cluster("n1", "n2"), "nats_nodes: found 2 servers (n1, n2), expected an odd number"),
         "names": (
@@ -63,6 +67,14 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
             "nats_jetstream_limits.CIFT.max_file: found 9GB, expected at most 8GB (nats_max_file_store)",
         ),
         "memory": (variables(nats_max_memory_store="900TB"), "three quarters of the host's memory; lower it"),
+        "shards": (
+            variables(nats_store=str(tmp_path / "one"), cift_engine_shards=2),
+            "cift_engine_shards: found 2, but events in EVENTS, expected EVENTS_0, EVENTS_1 alone",
+        ),
+        "forgotten": (
+            variables(nats_store=str(tmp_path / "two")),
+            "cift_engine_shards: found 1, but events in EVENTS_1, expected EVENTS alone",
+        ),
         "orphans": (cluster("n1", "n2", "n3", nats_store=str(alone)), "found 1 streams of a server by itself"),
     }
     right = {
@@ -71,6 +83,9 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
         "always": variables(nats_sync_interval="always"),
         "three": cluster("n1", "n2", "n3"),
         "member": cluster("n1", "n2", "n3", nats_store=str(tmp_path / "member")),
+        "unsharded": variables(nats_store=str(tmp_path / "one")),
+        "sharded": variables(nats_store=str(tmp_path / "two"), cift_engine_shards="2"),
+        "fresh": variables(nats_store=str(tmp_path / "fresh"), cift_engine_shards=2),
     }
     found = refusals("nats", "refuse", {name: case for name, (case, _) in wrong.items()} | right, tmp_path)
     for name, (_, sentence) in wrong.items():
@@ -94,6 +109,7 @@ def test_the_server_takes_every_configuration_and_none_holds_a_seed(tmp_path: Pa
     common = {"nats_store": str(tmp_path / "js")}
     sets = {
         "one": variables(**common),
+        "shards": variables(**common, cift_engine_shards=64),
         "limits": variables(**common, nats_jetstream_limits=limits),
         "cluster": cluster("n1", "n2", "n3", **common, **tls, nats_tls_verify_clients=True),
         "hub": cluster("n1", "n2", "n3", **common, **tls, nats_leafnodes={"port": 7422}),

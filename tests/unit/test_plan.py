@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from cift.ops.cli import app
 from cift.ops.plan import Core, Policy, RefusedPlanError, Topology, make_plan, read_topology
 from cift.ops.plan.cpulist import format_cpus, parse_mask
+from cift.ops.plan.outcome import outcome
 
 TOPOLOGIES = Path(__file__).parents[3] / "shared" / "data" / "topologies"
 GOLDEN = Path(__file__).parent / "golden"
@@ -80,10 +81,38 @@ def test_production_refuses_pages_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shards", "cpus"),
+    [
+        (1, [(4, 5, 6, 7)]),
+        (2, [(4, 5), (6, 7)]),
+        (3, [(4,), (5,), (6, 7)]),
+        (4, [(4,), (5,), (6,), (7,)]),
+        (5, [(4, 5, 6, 7)] * 5),  # fewer cores than shards: all share all
+    ],
+)
+def test_engines_share_the_isolated_cores_out(shards: int, cpus: list[tuple[int, ...]]) -> None:
+    topology = Topology(cores=tuple(Core((n,), 0, 0, n // 4) for n in range(16)), memory={0: 64 << 30})
+    plan = make_plan(topology, Policy(engine_shards=shards))
+    isolated = plan.classes["isolated"]
+    names = ["engine", *(f"engine-{number}" for number in range(1, shards))]
+    assert [tuple(4 + isolated.index(cpu) for cpu in plan.services[name].cpus) for name in names] == cpus
+    assert list(plan.services)[shards:] == list(make_plan(topology, Policy()).services)[1:]
+    assert {outcome(plan)["slices"][name]["NUMAPolicy"] for name in names} == {"bind"}
+    lacking = f"engine shards: 4 isolated cores for {shards}, which share them"
+    assert (lacking in plan.given_up) == (shards > 4)
+
+
+def test_production_refuses_more_shards_than_isolated_cores() -> None:
+    with pytest.raises(RefusedPlanError, match="engine shards: 4 isolated cores for 5"):
+        make_plan(host(32), Policy(engine_shards=5, production=True))
+
+
+@pytest.mark.parametrize(
     ("policy", "complaint"),
     [
         ("isolated_coers: 3\n", "isolated_coers"),
         ("irq_cores: 0\n", "irq_cores"),
+        ("engine_shards: 65\n", "engine_shards"),
         ("- 1\n", "the file"),
         ("nic_node: 7\n", "expected a NUMA node with online CPUs: [0]"),
         ("nic: eth9\n", "the topology has none"),

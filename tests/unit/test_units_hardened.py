@@ -14,7 +14,7 @@ from tests.unit.role_render import evaluate, render
 
 # Below 2.5 is what the project promises; systemd calls that OK.
 MOST = 2.5
-FEED = {"cift_feed_source": "hawkes", "cift_engine_standby": True}
+FEED = {"cift_feed_source": "hawkes", "cift_engine_standby": True, "cift_engine_shards": 2}
 RELEASE = {"cift_release": {"version": "1", "sha256": "0"}, "ansible_managed": "by a test"}
 
 
@@ -37,6 +37,8 @@ def test_all_are_there(units: dict[str, Path]) -> None:
     assert set(units) == {
         "cift-engine.service",
         "cift-engine-standby.service",
+        "cift-engine-1.service",
+        "cift-engine-standby-1.service",
         "cift-recorder.service",
         "cift-api@.service",
         "cift-feed.service",

@@ -25,8 +25,9 @@ from cift.core.ending import end
 from cift.core.messages import BookUpdate, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
+from cift.core.shards import all_shards
 from cift.core.stream_reader import Stored, StreamReader
-from cift.core.streams import EVENTS, MARKET_DATA
+from cift.core.streams import MARKET_DATA
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,13 @@ class _Source(NamedTuple):
     subject: str
 
 
-_SOURCES: dict[Channel, _Source] = {
-    "book": _Source(MARKET_DATA.name, "market.book.>"),
-    "trades": _Source(MARKET_DATA.name, "market.trades.>"),
-    "orders": _Source(EVENTS.name, "events.>"),
-}
+def _sources(shards: int) -> dict[Channel, list[_Source]]:
+    """Return what each channel is read from; an account's orders may be of any shard."""
+    return {
+        "book": [_Source(MARKET_DATA.name, "market.book.>")],
+        "trades": [_Source(MARKET_DATA.name, "market.trades.>")],
+        "orders": [_Source(shard.stream, shard.event_subject(">")) for shard in all_shards(shards)],
+    }
 
 
 @dataclass(slots=True)
@@ -74,12 +77,12 @@ class _Room:
 
 
 class Hub:
-    """Rooms by topic, and a reader for each channel that anybody listens to."""
+    """Rooms by topic, and readers for each channel that anybody listens to."""
 
-    def __init__(self, nats: NatsManager, cache: Cache) -> None:
-        self._nats, self._cache = nats, cache
+    def __init__(self, nats: NatsManager, cache: Cache, shards: int = 1) -> None:
+        self._nats, self._cache, self._sources = nats, cache, _sources(shards)
         self._rooms: dict[Topic, _Room] = {}
-        self._reading: dict[Channel, asyncio.Task[None]] = {}
+        self._reading: dict[Channel, list[asyncio.Task[None]]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
         self._books: dict[str, BookUpdate] = {}
@@ -126,8 +129,7 @@ class Hub:
         await end(*self._leaving)
 
     def _stop(self, channel: Channel) -> None:
-        reading = self._reading.pop(channel, None)
-        if reading is not None:
+        for reading in self._reading.pop(channel, []):
             reading.cancel()
         if channel == "book":
             self._books.clear()
@@ -148,19 +150,23 @@ class Hub:
         async with self._opening:
             if channel in self._reading:
                 return
-            source, newest = _SOURCES[channel], channel == "book"
-            start = 1
+            sources, newest = self._sources[channel], channel == "book"
+            starts = [1] * len(sources)
             try:
                 await self._nats.ping()
                 if not newest:
-                    start = (await self._nats.js.stream_info(source.stream)).state.last_seq + 1
+                    infos = await asyncio.gather(*(self._nats.js.stream_info(source.stream) for source in sources))
+                    starts = [info.state.last_seq + 1 for info in infos]
             except (NatsError, OSError) as error:
-                log.warning("%s: %s", source.stream, str(error) or type(error).__name__)
+                log.warning("%s: %s", channel, str(error) or type(error).__name__)
                 raise RefusedError("channel", "can't be read now; try again", "unavailable") from None
-            reader = StreamReader(self._nats, source.stream, start=start, subject=source.subject, newest=newest)
-            task = self._reading[channel] = asyncio.create_task(self._read(channel, reader))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            tasks = self._reading[channel] = []
+            for (stream, subject), start in zip(sources, starts, strict=True):
+                reader = StreamReader(self._nats, stream, start=start, subject=subject, newest=newest)
+                task = asyncio.create_task(self._read(channel, reader))
+                tasks.append(task)
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
 
     async def _read(self, channel: Channel, reader: StreamReader) -> None:
         try:

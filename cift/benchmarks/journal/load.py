@@ -12,11 +12,13 @@ from cift.benchmarks.journal.player import Listener, play
 from cift.benchmarks.measure import Samples
 from cift.core.config import Settings
 from cift.core.nats_manager import NatsManager
-from cift.core.streams import EVENTS, ORDERS
+from cift.core.shards import all_shards, shard_of
+from cift.core.streams import ORDERS
 
 _EVENTS, _ACKS = 1, 2
 _REPLY = "_INBOX.load"
 _PATIENCE_S = 60.0
+_POLL_S, _OVERLAP = 0.2, 64
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,18 @@ class Loaded:
 async def load(
     settings: Settings, symbols: list[str], *, rate: float, seconds: float, warm_up_s: float = 2.0, seed: int = 1
 ) -> Loaded:
-    """Write commands to ORDERS at `rate` a second for `seconds` after a warm-up, and follow them to EVENTS.
+    """Write commands to ORDERS at `rate` a second for `seconds` after a warm-up, and follow them to their events.
 
-    `settings` are those of a NATS user that may write orders; nobody else may write any meanwhile, and the engine must
-    be at work. `seconds` in the result are from the first command to the last outcome.
+    `settings` are those of a NATS user that may write orders; nobody else may write any meanwhile, and the engine (of
+    each shard, where there are several) must be at work. `seconds` in the result are from the first command to the
+    last outcome.
 
     Raises:
         RuntimeError: a command was refused, has no outcome within a minute, or more than one.
     """
     async with NatsManager(settings, name="cift-load") as nats:
         before = (await nats.js.stream_info(ORDERS.name)).state.last_seq
-        events_before = (await nats.js.stream_info(EVENTS.name)).state.last_seq
+        events_before = await _stored(nats, settings.engine_shards)
         count = max(1, round(rate * (seconds + warm_up_s)))
         flow = orders.make(symbols, rate, count, first=before + 1, reply=_REPLY, seed=seed)
         with BareConnection(settings) as receiving, BareConnection(settings) as sending:
@@ -60,11 +63,14 @@ async def load(
             receiving.settle()
             listener = Listener(receiving)
             start, late = await asyncio.to_thread(play, flow, sending)
-            await _quiet(listener, before + count)
+            # A shard decides in the journal's order: whose last command is decided is through.
+            in_turn = sorted(flow.last.items(), key=lambda each: each[1])
+            lasts = {shard_of(symbol, settings.engine_shards): last for symbol, last in in_turn}
+            await _quiet(listener, set(lasts.values()))
             version = sending.server_version
         listener.join()
         found = outcomes.read(listener.arrivals, first=before + 1, count=count, events=_EVENTS, acks=_ACKS)
-        stored = (await nats.js.stream_info(EVENTS.name)).state.last_seq - events_before
+        stored = await _stored(nats, settings.engine_shards) - events_before
     measured = flow.due_ns >= warm_up_s * 1e9
     due = start + flow.due_ns
     filled = measured & (found.filled_ns > 0)
@@ -82,14 +88,21 @@ async def load(
     )
 
 
-async def _quiet(listener: Listener, last: int) -> None:
-    """Wait until the last command's outcome is here: nothing more comes then."""
+async def _stored(nats: NatsManager, shards: int) -> int:
+    """Return how many events all shards have stored."""
+    return sum([(await nats.js.stream_info(shard.stream)).state.last_seq for shard in all_shards(shards)])
+
+
+async def _quiet(listener: Listener, lasts: set[int]) -> None:
+    """Wait until these commands' outcomes are here: nothing more comes then."""
     deadline = time.monotonic() + _PATIENCE_S
-    wanted = b'"seq":%d,' % last
+    looked_at = 0
     while time.monotonic() < deadline:
-        await asyncio.sleep(0.2)
-        tail = bytes(listener.arrivals.data[-65536:])
-        at = tail.rfind(wanted)
-        if at >= 0 and b'"last":true' in tail[at:]:
+        await asyncio.sleep(_POLL_S)
+        tail = bytes(listener.arrivals.data[looked_at:])
+        lasts = {last for last in lasts if b'"seq":%d,' % last not in tail}
+        if not lasts:
+            await asyncio.sleep(_POLL_S)  # for the rest of their events
             return
-    raise RuntimeError(f"command {last} has no outcome after {_PATIENCE_S:g} s")
+        looked_at += max(0, len(tail) - _OVERLAP)
+    raise RuntimeError(f"command {min(lasts)} has no outcome after {_PATIENCE_S:g} s")

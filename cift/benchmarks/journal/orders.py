@@ -23,11 +23,15 @@ _ACCOUNTS = 64
 
 @dataclass(frozen=True)
 class Flow:
-    """Commands one after the other: command n is `data[ends[n - 1]:ends[n]]`, due `due_ns[n]` after the start."""
+    """Commands one after the other: command n is `data[ends[n - 1]:ends[n]]`, due `due_ns[n]` after the start.
+
+    `last` is the sequence of each symbol's last command.
+    """
 
     data: bytes
     ends: npt.NDArray[np.int64]
     due_ns: npt.NDArray[np.int64]
+    last: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -46,12 +50,13 @@ def make(symbols: list[str], rate: float, count: int, *, first: int, reply: str,
     due = (np.arange(count) * (1e9 / rate)).astype(np.int64)
     began = time.time_ns()
     recent: dict[str, deque[tuple[int, int]]] = {symbol: deque(maxlen=_RECENT) for symbol in symbols}
+    last: dict[str, int] = {}
     parts: list[bytes] = []
     ends = np.empty(count, dtype=np.int64)
     end = 0
     for index in range(count):
         symbol, user, ts = symbols[which[index]], int(users[index]), began + int(due[index])
-        own, kind = recent[symbol], kinds[index]
+        own, kind, last[symbol] = recent[symbol], kinds[index], first + index
         command: UserCommand
         if kind >= _ADD + _TAKE and own:
             order_id, owner = own[int(chances[index] * len(own))]
@@ -70,4 +75,4 @@ def make(symbols: list[str], rate: float, count: int, *, first: int, reply: str,
         parts.append(b"PUB orders.%b %b %d\r\n%b\r\n" % (symbol.encode(), reply.encode(), len(payload), payload))
         end += len(parts[-1])
         ends[index] = end
-    return Flow(b"".join(parts), ends, due)
+    return Flow(b"".join(parts), ends, due, last)

@@ -30,12 +30,13 @@ LIMIT {limit:UInt64}
 """
 
 _FILLS = """
-SELECT stream_seq, command_seq, pos, toUnixTimestamp64Nano(ts) AS ts, order_id, toString(symbol) AS symbol,
+SELECT command_seq, pos, toUnixTimestamp64Nano(ts) AS ts, order_id, toString(symbol) AS symbol,
        toString(side) AS side, toString(liquidity) AS liquidity, price, quantity
 FROM order_events FINAL
-WHERE account_id = {account:UInt64} AND kind = 'fill' AND (stream_seq, order_id) < ({before:UInt64}, {order:UInt64})
+WHERE account_id = {account:UInt64} AND kind = 'fill'
+  AND (command_seq, pos, order_id) < ({before:UInt64}, {pos:UInt64}, {order:UInt64})
   AND ({symbol:String} = '' OR symbol = {symbol:String})
-ORDER BY stream_seq DESC, order_id DESC
+ORDER BY command_seq DESC, pos DESC, order_id DESC
 LIMIT {limit:UInt64}
 """
 
@@ -62,7 +63,9 @@ def orders_query(account_id: int, *, symbol: str = "", open_only: bool, before: 
     return Query(_ORDERS, bound)
 
 
-def fills_query(account_id: int, *, symbol: str = "", before: tuple[int, int] = (NEWEST, 0), limit: int) -> Query:
-    """Return the query for an account's fills before one with that (stream_seq, order_id), newest first."""
-    bound: Bound = {"account": account_id, "symbol": symbol, "before": before[0], "order": before[1], "limit": limit}
-    return Query(_FILLS, bound)
+def fills_query(
+    account_id: int, *, symbol: str = "", before: tuple[int, int, int] = (NEWEST, 0, 0), limit: int
+) -> Query:
+    """Return the query for an account's fills before one with that (command_seq, pos, order_id), newest first."""
+    bound: Bound = {"account": account_id, "symbol": symbol, "limit": limit}
+    return Query(_FILLS, bound | dict(zip(("before", "pos", "order"), before, strict=True)))

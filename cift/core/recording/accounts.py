@@ -6,12 +6,15 @@ multiples of a lot and what is closed has to be 0; sums of money are doubles unt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 from cift_core.recording import Positions
+
+from cift.core.shards import NUMBERS
 
 Row = dict[str, Any]
 Amounts = tuple[int, int, float, float, float, float, float]
@@ -28,12 +31,30 @@ class Accounts:
         """`value` is what each account had before its first fill."""
         self._max_leverage, self._currency = max_leverage, currency
         self.positions = Positions(value)
+        self._loading = asyncio.Lock()
+        self._loaded: pl.Series | None = None
         self.last = 0
 
+    async def load_once(self, stored: Callable[[], Awaitable[pl.DataFrame]]) -> None:
+        """Go on after the rows of `Analytics.get_last_positions`: those of all streams, whichever asks first."""
+        async with self._loading:
+            if self._loaded is None:
+                self.load(await stored())
+
     def load(self, stored: pl.DataFrame) -> None:
-        """Go on after the stored rows of `Analytics.get_last_positions`; `last` is the sequence of the newest."""
+        """Go on after such rows, forgetting everything else; `last` is the sequence of the newest."""
+        sequences = stored["stream_seq"]
+        if not sequences.filter(sequences >= NUMBERS).is_empty():
+            stored = stored.sort("ts", maintain_order=True)  # one stream's after the other's is not how it happened
         self.positions.load(stored.select(_COLUMNS).rows())
-        self.last = int(stored["stream_seq"].max() or 0)  # type: ignore[arg-type]
+        self._loaded, self.last = sequences, int(sequences.max() or 0)  # type: ignore[arg-type]
+
+    def last_within(self, within: range) -> int:
+        """Return the greatest sequence among the rows loaded that lies in there, its first if there is none."""
+        if self._loaded is None:
+            return within[0]
+        of_them = self._loaded.filter(self._loaded.is_between(within[0], within[-1]))
+        return int(of_them.max() or within[0])  # type: ignore[arg-type]
 
     def ended(self, ts: int) -> list[Row]:
         """Return a row for each account that traded in a minute that is over at `ts` (nanoseconds), and not again.

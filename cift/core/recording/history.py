@@ -28,8 +28,9 @@ from cift.core.recording.batches import batches
 from cift.core.recording.columns import to_table
 from cift.core.recording.inserting import Insert, Sure, by_day
 from cift.core.recording.insisting import LAG, ROWS, beside, insist
+from cift.core.shards import Shard
 from cift.core.stream_reader import Stored, StreamReader
-from cift.core.streams import EVENTS, MARKET_DATA
+from cift.core.streams import MARKET_DATA
 
 log = logging.getLogger("recorder")
 
@@ -43,11 +44,15 @@ class HistoryTap(ABC):
 
     stream: str
     subject: str
+    suffix = ""
+    """What the metrics' name for it has behind a table's, if several streams feed that."""
     tables: Mapping[str, pa.Schema]
 
     def __init__(self, nats: NatsManager, clickhouse: ClickHouseManager, sure: Sure) -> None:
         self._nats, self._clickhouse, self._sure = nats, clickhouse, sure
         self._last = dict.fromkeys(self.tables, 0)
+        # What numbers the rows have of this stream, if others feed the tables as well.
+        self._within: range | None = None
         self._reader: StreamReader | None = None
         self._in_hand = 0
         self.position = 0
@@ -86,13 +91,21 @@ class HistoryTap(ABC):
     async def _find(self) -> None:
         await self._clickhouse.connect()
         for table in self.tables:
-            self._last[table] = await self._clickhouse.last_stream_seq(table)
+            self._last[table] = await self._clickhouse.last_stream_seq(table, self._within) - self._base
+
+    @property
+    def _base(self) -> int:
+        """What is added to a message's sequence in its stream to number its rows."""
+        return self._within[0] if self._within else 0
 
     def _rows(self, table: str, columns: Mapping[str, Any]) -> pa.Table:
         """Return what the core decoded for a table, without what it has."""
         rows, last = to_table(columns, self.tables[table]), self._last[table]
         if rows.num_rows and rows["stream_seq"][0].as_py() <= last:
             rows = rows.filter(pc.greater(rows["stream_seq"], pa.scalar(last, pa.uint64())))
+        if self._base:
+            at = rows.schema.get_field_index("stream_seq")
+            rows = rows.set_column(at, "stream_seq", pc.add(rows["stream_seq"], pa.scalar(self._base, pa.uint64())))
         return rows
 
     def _tell(self, left_out: Sequence[tuple[int, str]]) -> None:
@@ -106,7 +119,7 @@ class HistoryTap(ABC):
         self._in_hand -= len(batch)
         self.position = batch[-1].seq
         for table in self.tables:
-            LAG.labels(table).set(self.lag or 0)
+            LAG.labels(table + self.suffix).set(self.lag or 0)
 
     async def _traced(self, table: str, rows: pa.Table, traces: Sequence[str]) -> None:
         with tracing.batch(f"insert {table}", "client", traces):
@@ -114,7 +127,7 @@ class HistoryTap(ABC):
 
     async def _insert(self, table: str, rows: pa.Table) -> None:
         for each in by_day(rows):
-            await insist(STORE, Insert(self._clickhouse, self._sure, self.stream, table, each))
+            await insist(STORE, Insert(self._clickhouse, self._sure, self.stream, table, each, self._within))
             ROWS.labels(table).inc(each.num_rows)
 
 
@@ -137,26 +150,33 @@ class TradeTap(HistoryTap):
 
 
 class EventTap(HistoryTap):
-    """Executions, what happened to orders, positions after every fill, accounts after minutes in which they traded."""
+    """Executions, what happened to orders, positions after every fill, accounts after minutes in which they traded.
 
-    stream, subject = EVENTS.name, ""
+    Of each shard's events there is one; an account's positions may be of several shards, an instrument's are of one.
+    """
+
+    subject = ""
     tables = {  # noqa: RUF012 (never changed)
         "trade_executions": schemas.EXECUTIONS,
         "order_events": schemas.ORDER_EVENTS,
         "position_history_analytics": schemas.POSITIONS,
     }
 
-    def __init__(self, nats: NatsManager, clickhouse: ClickHouseManager, sure: Sure, accounts: Accounts) -> None:
+    def __init__(
+        self, nats: NatsManager, clickhouse: ClickHouseManager, sure: Sure, accounts: Accounts, shard: Shard
+    ) -> None:
         super().__init__(nats, clickhouse, sure)
-        self._accounts = accounts
+        self.stream, self.suffix = shard.stream, shard.suffix
+        self._within = shard.numbers if shard.count > 1 else None
+        self._numbers, self._accounts = shard.numbers, accounts
         self._snapshots: list[dict[str, Any]] = []
         self._one_at_a_time = asyncio.Lock()
 
     async def _find(self) -> None:
         await super()._find()
         # Where the positions go on is what they were loaded from: an insert given up may end between two questions.
-        self._accounts.load(await self._clickhouse.get_last_positions())
-        self._last["position_history_analytics"] = self._accounts.last
+        await self._accounts.load_once(self._clickhouse.get_last_positions)
+        self._last["position_history_analytics"] = self._accounts.last_within(self._numbers) - self._base
 
     def _decode(self, batch: list[Stored]) -> Mapping[str, pa.Table]:
         after = self._last["position_history_analytics"]

@@ -32,9 +32,13 @@ def by_day(rows: pa.Table) -> Iterator[pa.Table]:
 class Insert:
     """One batch on its way into its table; every call is another attempt at the same."""
 
-    def __init__(self, clickhouse: ClickHouseManager, sure: Sure, stream: str, table: str, rows: pa.Table) -> None:
-        """Take rows, at least one, in the order of the stream."""
+    def __init__(
+        self, clickhouse: ClickHouseManager, sure: Sure, stream: str, table: str, rows: pa.Table,
+        within: range | None = None,
+    ) -> None:  # fmt: skip
+        """Take rows, at least one, in the order of the stream; `within` are its sequences if others feed the table."""
         self._clickhouse, self._sure, self._table, self._rows = clickhouse, sure, table, rows
+        self._within = within
         self._last: int = rows["stream_seq"][-1].as_py()
         self._token = f"{stream} {rows['stream_seq'][0].as_py()}-{self._last}"
         self._attempts = 0
@@ -60,7 +64,7 @@ class Insert:
             await self._insert()
 
     async def _there(self) -> bool:
-        return await self._clickhouse.last_stream_seq(self._table) >= self._last
+        return await self._clickhouse.last_stream_seq(self._table, self._within) >= self._last
 
     async def _insert(self) -> None:
         await self._clickhouse.insert(self._table, self._rows, token=self._token)

@@ -6,6 +6,7 @@ from typing import Any
 
 from cift.ops.plan.cpulist import format_cpus
 from cift.ops.plan.planner import Plan
+from cift.ops.plan.services import engine_names
 
 
 def outcome(plan: Plan) -> dict[str, Any]:
@@ -68,10 +69,11 @@ def irq(plan: Plan) -> dict[str, Any]:
 
 def slices(plan: Plan) -> dict[str, dict[str, str]]:
     """Return the systemd properties of each service's slice and of everything else."""
+    engines = engine_names(plan.policy.engine_shards)
     properties = {
         name: {
             "AllowedCPUs": format_cpus(place.cpus),
-            "NUMAPolicy": "bind" if name == "engine" else "preferred",
+            "NUMAPolicy": "bind" if name in engines else "preferred",
             "NUMAMask": str(place.numa_node),
         }
         for name, place in plan.services.items()

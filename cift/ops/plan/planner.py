@@ -61,7 +61,9 @@ def make_plan(topology: Topology, policy: Policy) -> Plan:
             f"data: {len(data)} of {policy.data_cores} cores"
             + ("" if data else "; the services share the housekeeping CPUs")
         )
-    services = place_services(node, isolated, data, housekeeping)
+    if 0 < len(isolated) < policy.engine_shards:
+        given_up.append(f"engine shards: {len(isolated)} isolated cores for {policy.engine_shards}, which share them")
+    services = place_services(node, isolated, data, housekeeping, policy.engine_shards)
     pages = reserve_pages(topology, policy, services, given_up)
     if given_up and policy.production:
         raise RefusedPlanError(

@@ -28,6 +28,7 @@ class Policy(BaseModel):
     nic: str | None = Field(None, description="interface of the order flow; None: the first that the topology names")
     nic_node: int | None = Field(None, ge=0, description="its NUMA node, where the topology has no I/O devices")
     housekeeping_cores_per_node: int = Field(1, ge=1)
+    engine_shards: int = Field(1, ge=1, le=64, description="engines, which share out the isolated cores")
     irq_cores: int = Field(2, ge=1, description="cores for the NIC's queues, on its node")
     isolated_cores: int = Field(4, ge=1, description="cores for engine threads, on the NIC's node")
     data_cores: int = Field(4, ge=1, description="the least that NATS, ClickHouse, the cache and PostgreSQL need")
