@@ -24,7 +24,8 @@ STREAMS = "http://127.0.0.1:8222/jsz?accounts=true&streams=true"
 
 def page(on: On, url: str) -> str:
     """What a page of the host says; a host has no curl."""
-    return on(f"""python3 -c 'import urllib.request; print(urllib.request.urlopen("{url}", timeout=9).read().decode())'""")
+    code = f'import urllib.request; print(urllib.request.urlopen("{url}", timeout=9).read().decode())'
+    return on(f"python3 -c '{code}'")
 
 
 def stored(on: On) -> dict[str, int]:
