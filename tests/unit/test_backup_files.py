@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 from tests.unit.role_code import load
 
@@ -31,3 +33,28 @@ def test_what_is_replaced_is_kept_and_nothing_else_is_touched(tmp_path: Path) ->
     (before,) = tmp_path.glob("beside.before-*")
     assert (before / live.relative_to("/") / "a").read_text() == "live"
     assert tmp_path.stat().st_mode == parent
+
+
+def test_a_folder_in_which_files_come_and_go_is_saved(tmp_path: Path) -> None:
+    files, live = load("backup/files/backup_files.py"), tmp_path / "archive"
+    live.mkdir()
+    (live / "a").write_bytes(b"x" * 100_000)
+    (live / "gone").write_text("gone")
+    (live / "half.part").write_text("half")
+
+    class Busy(io.BytesIO):
+        """Takes what is written, and each time a file comes and one goes."""
+
+        def write(self, data: Any) -> int:
+            (live / "later").write_text("later")
+            (live / "gone").unlink(missing_ok=True)
+            return super().write(data)
+
+    out = Busy()
+    files.save({"paths": [str(live), str(tmp_path / "missing")]}, out)
+    (tmp_path / "saved").write_bytes(out.getvalue())
+    with (tmp_path / "saved").open("rb") as source:
+        files.unpack({"into": str(tmp_path / "beside")}, source)
+    (inside,) = (tmp_path / "beside").rglob("archive")
+    assert [one.name for one in inside.iterdir()] == ["a"]
+    assert (inside / "a").read_bytes() == (live / "a").read_bytes()

@@ -3,10 +3,12 @@ with `replace` over the live ones too, which are copied beside that folder first
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,18 +20,29 @@ def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for path in order["paths"]:
         rows, digest = 0, hashlib.sha256()
         for file in sorted(one for one in Path(path).rglob("*") if one.is_file() and one.suffix != ".part"):
-            rows += 1
-            digest.update(str(file).encode() + hashlib.sha256(file.read_bytes()).digest())
+            with contextlib.suppress(FileNotFoundError):
+                digest.update(str(file).encode() + hashlib.sha256(file.read_bytes()).digest())
+                rows += 1
         found[path] = {"rows": rows, "hash": digest.hexdigest()}
     return found
 
 
 def save(order: dict[str, Any], out: BinaryIO) -> None:
-    """Write the folders that are there as one tar, with owners and modes."""
-    paths = [os.path.relpath(path, "/") for path in order["paths"] if Path(path).exists()]
-    subprocess.run(
-        ["tar", "-c", "-C", "/", "--numeric-owner", "--exclude=*.part", "--", *paths], stdout=out, check=True
-    )
+    """Write the folders that are there as one tar, with owners and modes.
+
+    Not with tar(1): it fails where a file comes or goes in a folder that it reads, and an archive of WAL never rests.
+    """
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as archive:
+        for path in (Path(one) for one in order["paths"]):
+            for one in [path, *sorted(path.rglob("*"))]:
+                if one.suffix != ".part":
+                    _add(archive, one)
+
+
+def _add(archive: tarfile.TarFile, path: Path) -> None:
+    """Add one file, or nothing where it has gone since it was listed."""
+    with contextlib.suppress(FileNotFoundError):
+        archive.add(path, recursive=False)
 
 
 def unpack(order: dict[str, Any], source: BinaryIO) -> None:
