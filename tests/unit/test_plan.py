@@ -12,6 +12,7 @@ from cift.ops.cli import app
 from cift.ops.plan import Core, Policy, RefusedPlanError, Topology, make_plan, read_topology
 from cift.ops.plan.cpulist import format_cpus, parse_mask
 from cift.ops.plan.outcome import outcome
+from cift.ops.plan.topology import with_memory
 
 TOPOLOGIES = Path(__file__).parents[3] / "shared" / "data" / "topologies"
 GOLDEN = Path(__file__).parent / "golden"
@@ -130,6 +131,29 @@ def test_bad_policies_name_the_field(tmp_path: Path, policy: str, complaint: str
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert complaint in " ".join(result.output.split())
+
+
+def test_a_plan_does_not_depend_on_how_much_of_a_nodes_memory_is_counted_yet(tmp_path: Path) -> None:
+    plans = set()
+    for counted in (3 << 30, 8 << 30):
+        (tmp_path / "topology.xml").write_text(
+            '<topology version="2.0"><object type="Machine" os_index="0" cpuset="0x3">'
+            f'<object type="NUMANode" os_index="0" cpuset="0x3" local_memory="{counted}"/>'
+            '<object type="Core" os_index="0" cpuset="0x1"/><object type="Core" os_index="1" cpuset="0x2"/>'
+            "</object></topology>"
+        )
+        arguments = ["plan", "--json", "--topology", str(tmp_path / "topology.xml"), "--memory-mib", "5120"]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        plans.add(result.output)
+    (plan,) = plans
+    assert "which has 5.0 GiB" in plan
+    assert CliRunner().invoke(app, [*arguments, "--memory-mib", "0"]).exit_code == 2
+
+
+def test_of_several_nodes_the_topology_says_what_each_has() -> None:
+    two = Topology(cores=(), memory={0: 1, 1: 2})
+    assert with_memory(two, 5).memory == {0: 1, 1: 2}
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,16 @@ from cift.ops.plan.planner import RefusedPlanError, make_plan
 from cift.ops.plan.policy import Policy, PolicyError, read_policy
 from cift.ops.plan.svg import draw_svg
 from cift.ops.plan.terminal import draw
-from cift.ops.plan.topology import Topology, TopologyError, read_topology
+from cift.ops.plan.topology import Topology, TopologyError, read_topology, with_memory
 
 
 def plan(
     topology: Annotated[
         Path | None, typer.Option(help="hwloc XML of a host (lstopo-no-graphics --of xml FILE); default: this machine")
+    ] = None,
+    memory_mib: Annotated[
+        int | None,
+        typer.Option(min=1, help="Memory of a host of one NUMA node (MemTotal), whatever its topology says"),
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="YAML with the cores wanted in each class")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON")] = False,
@@ -35,9 +39,10 @@ def plan(
     which; with `production: true` in the policy it is refused instead, with exit status 2.
     """
     try:
-        made = make_plan(
-            read_topology(topology) if topology else _this_machine(), read_policy(policy) if policy else Policy()
-        )
+        found = read_topology(topology) if topology else _this_machine()
+        if memory_mib:
+            found = with_memory(found, memory_mib << 20)
+        made = make_plan(found, read_policy(policy) if policy else Policy())
     except (TopologyError, PolicyError, RefusedPlanError) as error:
         typer.echo(f"cift plan: {error}", err=True)
         raise typer.Exit(2) from error

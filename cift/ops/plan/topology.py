@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,15 @@ def read_topology(path: Path) -> Topology:
         return _read(root)
     except (KeyError, ValueError) as error:
         raise TopologyError(f"{path}: {error}; expected the output of 'lstopo-no-graphics --of xml'") from error
+
+
+def with_memory(topology: Topology, size: int) -> Topology:
+    """Return the topology of a host that has `size` bytes of memory.
+
+    Of one NUMA node: a virtual machine's kernel may count a node's memory only as it is first used, and what a plan
+    is made from must not grow with it. Of several nodes the topology itself has to say what each has.
+    """
+    return replace(topology, memory=dict.fromkeys(topology.memory, size)) if len(topology.memory) == 1 else topology
 
 
 def _read(root: Element) -> Topology:
