@@ -43,9 +43,9 @@ def with_manager(settings: Settings, work: Callable[[NatsManager], Any]) -> Any:
 
 
 async def patiently(call: Callable[[], Any]) -> Any:
-    """Servers on a busy machine may take each other for lost, for a moment."""
+    """Servers on a busy machine may take each other for lost, for a moment: they refuse then, or nobody answers."""
     for _ in range(40):
-        with suppress(BadRequestError):
+        with suppress(BadRequestError, TimeoutError):
             return await call()
         await asyncio.sleep(0.5)
     return await call()
