@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
@@ -200,8 +201,15 @@ def _run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 
 def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return messages and a hash of every stream."""
-    return dict(_run(lambda: _count(order)))
+    """Return messages and a hash of every stream; of a cluster that elects a leader nobody may answer at first."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return dict(_run(lambda: _count(order)))
+        except OSError as error:
+            if not isinstance(error.__cause__, NoRespondersError) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def save(order: dict[str, Any], out: BinaryIO) -> None:
