@@ -64,6 +64,7 @@ async def host(codec: str, *, sync: str = "", workers: int = 0, shards: int = 1)
             await load_reference(reference)
         nats = NatsServer(folder)
         store = f"max_file_store: {role['nats_max_file_store']}, sync_interval: {sync or role['nats_sync_interval']}"
+        nats.variables["GOGC"] = str(role["nats_garbage_percent"])
         if len(os.sched_getaffinity(0)) <= 2:
             nats.variables["GOMAXPROCS"] = "1"  # nats_processors
         nats.config.write_text(nats.config.read_text().replace("max_file_store: 8GB", store))
