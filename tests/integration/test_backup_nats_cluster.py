@@ -165,13 +165,15 @@ def test_a_cluster_is_saved_once_and_loaded_onto_clusters_of_any_size(tmp_path: 
 
         part = site.play("restore", "--limit", "n2")
         assert part.returncode != 0
-        assert "nats: found no n1, n3 in this run, expected every host of the cluster" in " ".join(part.stdout.split())
+        said = " ".join(part.stdout.split())
+        assert "nats: found no n1, n3 in this run, expected every host of the cluster" in said, part.stdout
 
         # Refused, and then taken back on all three when one server can't be started.
         with_manager(cluster.settings(), lambda manager: manager.js.publish("orders.AAPL", b"later"))
         refused = site.play("restore")
         assert refused.returncode != 0
-        assert "expected an empty store, or -e restore_replace=true" in " ".join(refused.stdout.split())
+        said = " ".join(refused.stdout.split())
+        assert "expected an empty store, or -e restore_replace=true" in said, refused.stdout
         store = site.hosts["n3"]["backup_stores"]["nats"]
         once = cluster.folder / "once"
         once.touch()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
@@ -20,12 +19,14 @@ from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import ServiceUnavailableError
 from pydantic import SecretStr
 
 from cift.core.config import Settings
 from cift.core.nats_client import SteadyClient, sign_in
 
 WAIT_S = 60.0
+UNAVAILABLE = 503
 
 
 @asynccontextmanager
@@ -45,20 +46,27 @@ async def _client(order: dict[str, Any]) -> AsyncIterator[Client]:
         await client.close()
 
 
-async def _ask(client: Client, subject: str, content: Any) -> dict[str, Any]:
-    """Ask JetStream; of servers that were just started, none may answer yet."""
+async def _request(client: Client, subject: str, data: bytes) -> dict[str, Any]:
+    """Ask a server; while those that were just started find each other, and a leader, none may answer, or only that."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while True:
+        late = asyncio.get_running_loop().time() > deadline
         try:
-            answer = json.loads((await client.request(subject, json.dumps(content).encode(), timeout=WAIT_S)).data)
-            break
-        except NoRespondersError:
-            if asyncio.get_running_loop().time() > deadline:
+            answer = dict(json.loads((await client.request(subject, data, timeout=WAIT_S)).data or b"{}"))
+            if late or answer.get("error", {}).get("code") != UNAVAILABLE:
+                return answer
+        except NoRespondersError:  # then nobody has got it, and it can be sent again
+            if late:
                 raise
         await asyncio.sleep(0.5)
+
+
+async def _ask(client: Client, subject: str, content: Any) -> dict[str, Any]:
+    """Ask JetStream."""
+    answer = await _request(client, subject, json.dumps(content).encode())
     if "error" in answer:
         raise OSError(f"{subject}: {answer['error'].get('description')}")
-    return dict(answer)
+    return answer
 
 
 async def _streams(client: Client) -> list[dict[str, Any]]:
@@ -75,22 +83,27 @@ async def _digest(client: Client, name: str, messages: int) -> tuple[int, str]:
     js, digest, seen = client.jetstream(timeout=WAIT_S), hashlib.sha256(), 0
     if not messages:
         return 0, digest.hexdigest()
-    made = await js.add_consumer(
-        name, ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, mem_storage=True)
-    )
-    pull = await js.pull_subscribe_bind(consumer=made.name, stream=name)
+    wanted = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, mem_storage=True).as_dict()
+    made = await _ask(client, f"$JS.API.CONSUMER.CREATE.{name}", {"stream_name": name, "config": wanted})
+    pull = await js.pull_subscribe_bind(consumer=made["name"], stream=name)
+    deadline = asyncio.get_running_loop().time() + WAIT_S
     try:
         while seen < messages:
             try:
                 some = await pull.fetch(min(500, messages - seen), timeout=10)
             except NatsTimeoutError:
                 break
+            except (NoRespondersError, ServiceUnavailableError):  # the consumer's leader isn't known here yet
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+                continue
             for message in some:
                 seen += 1
                 row = [message.metadata.sequence.stream, message.subject, message.headers or {}]
                 digest.update(json.dumps(row, sort_keys=True).encode() + message.data)
     finally:
-        await js.delete_consumer(name, made.name)
+        await _request(client, f"$JS.API.CONSUMER.DELETE.{name}.{made['name']}", b"")
     return seen, digest.hexdigest()
 
 
@@ -153,9 +166,9 @@ async def _load(order: dict[str, Any], source: BinaryIO) -> None:
                 meta["config"]["num_replicas"] = min(3, order.get("nodes", 1))
                 subject = await _begin(client, name, meta)
             else:
-                answer = await client.request(subject, data, timeout=WAIT_S)
-                if answer.data and "error" in json.loads(answer.data):
-                    raise OSError(f"stream {name}: {answer.data.decode()}")
+                answer = await _request(client, subject, data)
+                if "error" in answer:
+                    raise OSError(f"stream {name}: {answer['error']}")
         if subject:
             await _end(client, subject, name)
         await _copied(client)
@@ -174,7 +187,7 @@ async def _begin(client: Client, name: str, meta: dict[str, Any]) -> str:
 
 
 async def _end(client: Client, subject: str, name: str) -> None:
-    answer = json.loads((await client.request(subject, b"", timeout=WAIT_S)).data)
+    answer = await _request(client, subject, b"")
     if "error" in answer:
         raise OSError(f"stream {name}: {answer['error'].get('description')}")
 
@@ -201,15 +214,8 @@ def _run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 
 def count(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return messages and a hash of every stream; of a cluster that elects a leader nobody may answer at first."""
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        try:
-            return dict(_run(lambda: _count(order)))
-        except OSError as error:
-            if not isinstance(error.__cause__, NoRespondersError) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.5)
+    """Return messages and a hash of every stream."""
+    return dict(_run(lambda: _count(order)))
 
 
 def save(order: dict[str, Any], out: BinaryIO) -> None:
