@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig
-from nats.js.errors import ServiceUnavailableError
+from nats.js.errors import APIError
 from pydantic import SecretStr
 
 from cift.core.config import Settings
@@ -71,33 +71,45 @@ async def _ask(client: Client, subject: str, content: Any) -> dict[str, Any]:
 
 async def _streams(client: Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    deadline = asyncio.get_running_loop().time() + WAIT_S
     while True:
         page = await _ask(client, "$JS.API.STREAM.LIST", {"offset": len(found)})
+        if silent := page.get("missing"):
+            if asyncio.get_running_loop().time() > deadline:
+                raise OSError(f"stream {', '.join(silent)}: found no leader after {WAIT_S:g} s, expected one")
+            await asyncio.sleep(0.5)
+            continue
         found += page.get("streams") or []
         if not page.get("streams") or len(found) >= page["total"]:
             return sorted(found, key=lambda one: str(one["config"]["name"]))
 
 
 async def _digest(client: Client, name: str, messages: int) -> tuple[int, str]:
-    """Read a stream from its first message; what comes later than the first look isn't waited for."""
+    """Read a stream from its first message, and again where a leader that was just elected broke it off."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while True:
+        try:
+            return await _read(client, name, messages)
+        except (NoRespondersError, APIError):
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.5)
+
+
+async def _read(client: Client, name: str, messages: int) -> tuple[int, str]:
+    """Return how many of so many messages are there, and their hash; what comes meanwhile isn't waited for."""
     js, digest, seen = client.jetstream(timeout=WAIT_S), hashlib.sha256(), 0
     if not messages:
         return 0, digest.hexdigest()
     wanted = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=60.0, mem_storage=True).as_dict()
     made = await _ask(client, f"$JS.API.CONSUMER.CREATE.{name}", {"stream_name": name, "config": wanted})
     pull = await js.pull_subscribe_bind(consumer=made["name"], stream=name)
-    deadline = asyncio.get_running_loop().time() + WAIT_S
     try:
         while seen < messages:
             try:
                 some = await pull.fetch(min(500, messages - seen), timeout=10)
             except NatsTimeoutError:
                 break
-            except (NoRespondersError, ServiceUnavailableError):  # the consumer's leader isn't known here yet
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-                await asyncio.sleep(0.1)
-                continue
             for message in some:
                 seen += 1
                 row = [message.metadata.sequence.stream, message.subject, message.headers or {}]
