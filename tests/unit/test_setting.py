@@ -162,6 +162,24 @@ def test_the_file_system_that_a_path_lies_on(tmp_path: Path) -> None:
     assert verdict({"kind": "filesystem", "path": str(tmp_path), "types": ["nfs"]}) == "fail"
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "expected"),
+    [
+        ("oneshot", "inactive", "pass"),
+        ("oneshot", "activating", "pass"),
+        ("oneshot", "failed", "fail"),
+        ("simple", "activating", "fail"),
+        ("simple", "active", "fail"),
+    ],
+)
+def test_what_a_timer_starts_may_be_at_work(
+    kind: str, state: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = f"LoadState=loaded\nActiveState={state}\nUnitFileState=static\nConditionResult=yes\nType={kind}\n"
+    monkeypatch.setattr(setting_checks, "_run", lambda argv: subprocess.CompletedProcess(argv, 0, shown, ""))
+    assert verdict({"kind": "unit", "unit": "look.service", "active": False}) == expected
+
+
 def test_a_program_of_ours_prints_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = [{"setting": "x", "wanted": 1, "persistent": None, "live": 2, "verdict": "fail", "why": "", "source": ""}]
     (tmp_path / "rows.json").write_text(json.dumps(printed))
