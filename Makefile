@@ -60,19 +60,22 @@ servers: packages core
 	@# with the fewest tests, which take longest, would come last and alone.
 	pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not host' tests/integration
 
-whole-hosts:
-	@$(MAKE) --no-print-directory hosts
-	@$(MAKE) --no-print-directory site
+# One host at a time: each is a whole operating system.
+HOSTS = pytest -m 'host and not slow' tests/integration
+SITE = molecule test
+
+whole-hosts: packages core
+	$(HOSTS)
+	$(SITE)
 
 hosts: packages core
-	@# One host at a time: each is a whole operating system.
-	pytest -m 'host and not slow' tests/integration
+	$(HOSTS)
 
 test-slow: packages core ## Hosts for longer: databases upgraded, every secret looked for in logs and process lists
 	pytest -m slow tests/integration
 
 site: packages core ## A whole host by Molecule
-	molecule test
+	$(SITE)
 
 test-cluster: packages core ## Three hosts under load: killed, cut off, rebooted, upgraded, filled, expired
 	molecule test --scenario-name cluster
