@@ -11,17 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cift.benchmarks.journal.player import Arrivals
+from cift.core.serialization import event_head
 
 _HEAD = re.compile(
     rb"(MSG|HMSG) (\S+) (\d+) (?:(\S+) )??(?:(\d+) )?(\d+)\r\n|(PING|PONG|\+OK|INFO [^\r]*|-ERR [^\r]*)\r\n"
 )
-
-
-class _Event(msgspec.Struct):
-    type: str
-    seq: int
-    pos: int
-    last: bool = False
 
 
 class _Ack(msgspec.Struct):
@@ -30,7 +24,6 @@ class _Ack(msgspec.Struct):
     error: dict[str, object] | None = None
 
 
-_event = msgspec.json.Decoder(_Event).decode
 _ack = msgspec.json.Decoder(_Ack).decode
 
 
@@ -88,19 +81,19 @@ def read(arrivals: Arrivals, *, first: int, count: int, events: int, acks: int) 
                 raise RuntimeError(f"the journal answered {payload[:300]!r}; expected a sequence from {first} on")
             acknowledged[ack.seq - first] = at_ns
         elif number == events:
-            event = _event(payload)
-            index = event.seq - first
+            kind, seq, pos, last = event_head(payload)
+            index = seq - first
             if not 0 <= index < count:
                 continue
-            if event.pos < positions[index]:
+            if pos < positions[index]:
                 continue  # said again, for want of an acknowledgement; the stream has it once
-            if event.pos > positions[index] or decided[index]:
-                raise RuntimeError(f"event {event.pos} of command {event.seq} came instead of {positions[index]}")
+            if pos > positions[index] or decided[index]:
+                raise RuntimeError(f"event {pos} of command {seq} came instead of {positions[index]}")
             seen += 1
             positions[index] += 1
-            if event.type == "fill":
+            if kind == "fill":
                 filled[index] = at_ns
-            if event.last:
+            if last:
                 decided[index] = at_ns
     for what, times in (("acknowledgement", acknowledged), ("outcome", decided)):
         if missing := int((times == 0).sum()):
