@@ -40,29 +40,39 @@ class Outcomes:
     events: int
 
 
-def messages(arrivals: Arrivals) -> Iterator[tuple[int, bytes, int]]:
-    """Yield every message as its subscription, its payload without headers, and when its last byte was here.
+def payloads(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield every whole message as its subscription, its payload without headers, and where it ends.
 
     Raises:
         ConnectionError: the server reported an error.
     """
-    data, at, chunk = bytes(arrivals.data), 0, 0
-    ends, times = arrivals.ends, arrivals.at_ns
+    at = 0
     while head := _HEAD.match(data, at):
         at = head.end()
         if head[7]:
             if head[7].startswith(b"-ERR"):
                 raise ConnectionError(f"NATS: {head[7].decode(errors='replace')}")
             continue
-        length = int(head[6])
         skip = int(head[5]) if head[1] == b"HMSG" else 0
-        end = at + length
-        while chunk < len(ends) - 1 and ends[chunk] < end + 2:
-            chunk += 1
+        end = at + int(head[6])
         if end + 2 > len(data):
             return
-        yield int(head[3]), data[at + skip : end], times[chunk]
+        yield int(head[3]), data[at + skip : end], end + 2
         at = end + 2
+
+
+def messages(arrivals: Arrivals) -> Iterator[tuple[int, bytes, int]]:
+    """Yield every message as its subscription, its payload without headers, and when its last byte was here.
+
+    Raises:
+        ConnectionError: the server reported an error.
+    """
+    chunk = 0
+    ends, times = arrivals.ends, arrivals.at_ns
+    for number, payload, end in payloads(bytes(arrivals.data)):
+        while chunk < len(ends) - 1 and ends[chunk] < end:
+            chunk += 1
+        yield number, payload, times[chunk]
 
 
 def read(arrivals: Arrivals, *, first: int, count: int, events: int, acks: int) -> Outcomes:
