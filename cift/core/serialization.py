@@ -26,6 +26,15 @@ class MessageError(ValueError):
         self.field = field
 
 
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _refused(kind: str, error: Exception) -> MessageError:
+    """Return what a decoder of JSON says, with the field that it names if any."""
+    problem, _, path = str(error).partition(" - at `")
+    return MessageError(kind, path.rstrip("`").removeprefix("$").lstrip("."), problem)
+
+
 class Decoder(Generic[T]):
     """Decodes one union of messages: JSON, and what is framed where there is a reader for it."""
 
@@ -49,11 +58,8 @@ class Decoder(Generic[T]):
                 raise MessageError(self._kind, error.key, error.problem) from None
         try:
             message = self._decoder.decode(data)
-        except msgspec.ValidationError as error:
-            problem, _, path = str(error).partition(" - at `")
-            raise MessageError(self._kind, path.rstrip("`").removeprefix("$").lstrip("."), problem) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MessageError(self._kind, "", str(error)) from None
+        except _NO_JSON as error:
+            raise _refused(self._kind, error) from None
         if (version := getattr(message, "v", SCHEMA_VERSION)) != SCHEMA_VERSION:
             raise MessageError(self._kind, "v", f"found schema version {version}, expected {SCHEMA_VERSION}")
         return message
@@ -73,7 +79,7 @@ class _Head(msgspec.Struct):
     last: bool = False
 
 
-_decode_head: Decoder[_Head] = Decoder("event", _Head)
+_decode_head: Callable[[bytes], _Head] = msgspec.json.Decoder(_Head).decode
 
 
 def event_head(data: bytes) -> tuple[str, int, int, bool]:
@@ -82,12 +88,14 @@ def event_head(data: bytes) -> tuple[str, int, int, bool]:
     Raises:
         MessageError: `data` is no message with these fields; the others are not looked at.
     """
-    if data and not data[0]:
-        try:
+    try:
+        if data and not data[0]:
             return wire.event_head(data)
-        except wire.WireError as error:
-            raise MessageError("event", error.key, error.problem) from None
-    head = _decode_head(data)
+        head = _decode_head(data)
+    except wire.WireError as error:
+        raise MessageError("event", error.key, error.problem) from None
+    except _NO_JSON as error:
+        raise _refused("event", error) from None
     return head.type, head.seq, head.pos, head.last
 
 
