@@ -56,6 +56,8 @@ UNSIGNED = st.integers(0, 2**64 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(max_size=40)
 SIDES = st.sampled_from(["buy", "sell"])
+# 0 stands for nothing there.
+SAID = st.none() | FLOATS.filter(bool)
 HEAD = {"symbol": TEXTS, "ts": st.integers(-(2**63), 2**63 - 1)}
 EVENT = {
     **HEAD, "seq": UNSIGNED, "pos": st.integers(0, 2**32 - 1), "user_id": UNSIGNED, "order_id": UNSIGNED,
@@ -64,7 +66,9 @@ EVENT = {
 ORDERS = st.builds(
     NewOrder, **HEAD, user_id=UNSIGNED, side=SIDES, order_type=st.sampled_from(["limit", "market"]), quantity=FLOATS,
     price=st.none() | FLOATS, tif=st.sampled_from(["GTC", "IOC", "FOK"]), post_only=st.booleans(),
-    client_order_id=st.none() | TEXTS,
+    client_order_id=st.none() | TEXTS, display_quantity=SAID, min_quantity=SAID, trigger_price=SAID, trail=SAID,
+    expires=st.none() | st.integers(1, 2**64 - 1), offset=FLOATS, peg=st.none() | st.sampled_from(["mid", "market"]),
+    reprice=st.booleans(), hidden=st.booleans(), all_or_none=st.booleans(), reduce_only=st.booleans(),
 )  # fmt: skip
 MAYBE = st.none() | FLOATS
 PHASES = st.sampled_from(get_args(Phase))

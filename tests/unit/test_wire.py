@@ -279,6 +279,8 @@ def test_one_field_of_one_message_of_a_batch() -> None:
         ({"peg": "last"}, "peg"),
         ({"hidden": 1}, "hidden"),
         ({"expires": -1}, "expires"),
+        ({"expires": 0}, "expires"),
+        ({"display_quantity": 0.0}, "display_quantity"),
         ({"quantity": "3"}, "quantity"),
         ({"quantity": float("nan")}, "command.newOrder.quantity"),
         ({"trail": float("-inf")}, "command.newOrder.options.trail"),

@@ -52,6 +52,18 @@ macro_rules! maybe_float {
     };
 }
 
+/// A number but 0, which stands for nothing in a message; 0 if it is None.
+macro_rules! said {
+    ($message:expr, $name:literal, $kind:ty, $expected:literal) => {{
+        let value = $message.getattr(intern!($message.py(), $name))?;
+        match value.extract::<Option<$kind>>() {
+            Ok(None) => <$kind>::default(),
+            Ok(Some(number)) if number != <$kind>::default() => number,
+            _ => return Err(bad($name, &value, $expected)),
+        }
+    }};
+}
+
 macro_rules! small {
     ($message:expr, $name:literal) => {
         take!($message, $name, u32, "a whole number from 0 to 2**32 - 1")
@@ -140,11 +152,11 @@ fn options(message: &Bound<'_, PyAny>) -> PyResult<Option<OrderOptions>> {
     }
     let peg = message.getattr(intern!(py, "peg"))?;
     let options = OrderOptions {
-        display_quantity: maybe_float!(message, "display_quantity").unwrap_or(0.0),
-        min_quantity: maybe_float!(message, "min_quantity").unwrap_or(0.0),
-        expires: take!(message, "expires", Option<u64>, "nanoseconds or None").unwrap_or(0),
-        trigger_price: maybe_float!(message, "trigger_price").unwrap_or(0.0),
-        trail: maybe_float!(message, "trail").unwrap_or(0.0),
+        display_quantity: said!(message, "display_quantity", f64, "a number but 0, or None"),
+        min_quantity: said!(message, "min_quantity", f64, "a number but 0, or None"),
+        expires: said!(message, "expires", u64, "nanoseconds but 0, or None"),
+        trigger_price: said!(message, "trigger_price", f64, "a number but 0, or None"),
+        trail: said!(message, "trail", f64, "a number but 0, or None"),
         offset: float!(message, "offset"),
         peg: match peg.cast::<PyString>().ok().and_then(|text| text.to_str().ok()) {
             Some("primary") => Peg::Primary,
