@@ -11,23 +11,14 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-import msgspec
 from nats.aio.msg import Msg
 
 from cift.core.messages import AnyEvent
 from cift.core.nats_manager import NatsManager
-from cift.core.serialization import decode_event
+from cift.core.serialization import decode_event, event_head
 
 # At 100,000 events a second this bridges some 80 ms between the engine's answer and JetStream's acknowledgement.
 KEPT_COMMANDS = 8192
-
-
-class _Envelope(msgspec.Struct):
-    """The fields by which an event is filed; the rest is decoded only for who asks."""
-
-    seq: int
-    pos: int
-    last: bool = False
 
 
 @dataclass(slots=True)
@@ -46,7 +37,6 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._recent: OrderedDict[int, _Outcome] = OrderedDict()
-        self._decode = msgspec.json.Decoder(_Envelope).decode
 
     async def listen(self, nats: NatsManager) -> None:
         """Subscribe; the client subscribes again by itself after a reconnect."""
@@ -58,11 +48,11 @@ class Outcomes:
 
     def add(self, data: bytes) -> None:
         """File one event."""
-        envelope = self._decode(data)
-        outcome = self._entry(envelope.seq)
-        outcome.parts[envelope.pos] = data
-        if envelope.last:
-            outcome.length = envelope.pos + 1
+        _, seq, pos, last = event_head(data)
+        outcome = self._entry(seq)
+        outcome.parts[pos] = data
+        if last:
+            outcome.length = pos + 1
         if outcome.complete and outcome.waiting is not None and not outcome.waiting.done():
             outcome.waiting.set_result(None)
 

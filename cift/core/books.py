@@ -14,7 +14,7 @@ from nats.errors import Error
 
 from cift.core.matching import Matcher
 from cift.core.nats_manager import NatsManager
-from cift.core.serialization import encode
+from cift.core.serialization import stream_encoder
 
 DEPTH = 50
 EVERY_S = 0.005
@@ -26,6 +26,7 @@ class Books:
     def __init__(self, nats: NatsManager, later: Callable[[], None]) -> None:
         """`later` is called where books wait to be told: `show` again, soon after."""
         self._nats, self._later = nats, later
+        self._encode = stream_encoder(nats.settings.stream_format)
         self.ts = 0
         """The time of the last command decided, in nanoseconds since 1970; 0 before the first."""
         self._shown_at = -EVERY_S
@@ -43,7 +44,8 @@ class Books:
             return
         self._shown_at = loop.time()
         touched, matcher.touched = matcher.touched, set()
-        books = [(f"market.book.{each}", encode(matcher.book(each, self.ts, DEPTH))) for each in sorted(touched)]
+        looks = [(each, matcher.book(each, self.ts, DEPTH)) for each in sorted(touched)]
+        books = [(f"market.book.{symbol}", self._encode(book)) for symbol, book in looks]
         client = self._nats.client
         try:
             if client.quick:

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     # The client's own certificate and key, files, for servers that ask for one.
     nats_certificate: str = Field("", alias="CIFT_NATS_CERTIFICATE")
     nats_key: str = Field("", alias="CIFT_NATS_KEY")
+    # What engine and feed write on EVENTS and MARKET_DATA; all read both. Releases from before there was a choice read
+    # JSON alone: who goes back to one writes JSON first, until the recorder has stored what was written before.
+    stream_format: Literal["capnp", "json"] = Field("capnp", alias="CIFT_STREAM_FORMAT")
     # Copies of each stream, on as many servers.
     nats_replicas: int = Field(1, alias="CIFT_NATS_REPLICAS", ge=1, le=5)
     # Who reads and writes NATS' protocol: cift_core, or nats-py itself, for comparison.

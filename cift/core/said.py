@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from cift.core import tracing
 from cift.core.correlation import Origin
-from cift.core.messages import AnyEvent, Fill, Trade
+from cift.core.messages import AnyEvent, AnyMarketData, Fill, Trade
 from cift.core.outbox import Outgoing
-from cift.core.serialization import encode
 from cift.core.shards import Shard
 from cift.core.stream_reader import Stored
 
@@ -36,12 +35,14 @@ def origin_of(stored: Stored) -> Origin:
     return Origin(stored.correlation, stored.trace)
 
 
-def event_message(shard: Shard, number: int, event: AnyEvent, origin: Origin) -> Outgoing:
+def event_message(
+    encode: Callable[[AnyEvent], bytes], shard: Shard, number: int, event: AnyEvent, origin: Origin
+) -> Outgoing:
     """Return the n-th event that a shard ever decided, for its stream."""
     return Outgoing(number, shard.event_subject(event.symbol), event.message_id, encode(event), *origin)
 
 
-def trade_message(number: int, fill: Fill) -> Outgoing:
+def trade_message(encode: Callable[[AnyMarketData], bytes], number: int, fill: Fill) -> Outgoing:
     """Return a fill as the market sees it, for MARKET_DATA."""
     trade = Trade(
         symbol=fill.symbol, ts=fill.ts, seq=fill.seq, pos=fill.pos,

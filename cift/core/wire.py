@@ -1,26 +1,21 @@
-"""The project's messages as Cap'n Proto: the second format beside JSON, for Rust readers and for batches.
+"""The project's messages as Cap'n Proto: what engine and feed write on EVENTS and MARKET_DATA, and batches.
 
-The streams carry JSON (`cift.core.serialization`), which is faster for whole messages in Python. Cap'n Proto pays
-where one field of a large batch is wanted, or where the reader is not Python; the benchmark's section has the figures.
+Readers of a stream call `cift.core.serialization`, which takes JSON as well. The format is for readers that are not
+Python, such as the recorder's half in Rust, and for those that want a few fields of many messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import get_args
 
-from cift_core.wire import MessageBatch, MessageCodec, TickBatch, WireError
+from cift_core.wire import MessageBatch, MessageCodec, TickBatch, WireError, event_head
 
 from cift.core.messages import (
     AnyCommand,
     AnyEvent,
     AnyMarketData,
-    OrderEvent,
-    SessionCommand,
-    SessionEvent,
-    SetInstrument,
-    SetLimits,
-    UserCommand,
+    Quote,
 )
 
 __all__ = [
@@ -32,52 +27,41 @@ __all__ = [
     "decode_event",
     "decode_events",
     "decode_market_data",
+    "decode_quote",
     "encode",
     "encode_commands",
     "encode_events",
+    "event_head",
     "open_commands",
     "open_events",
 ]
 
 
-# What changes an account's limits or a state is rare, and has no schema: it travels as JSON alone.
-_COMMANDS = (*get_args(UserCommand), SetInstrument, SetLimits, *get_args(SessionCommand))
-_EVENTS = (*get_args(OrderEvent), *get_args(SessionEvent))
-_CLASSES = (*_COMMANDS, *_EVENTS, *get_args(AnyMarketData))
+_CLASSES = (*get_args(AnyCommand), *get_args(AnyEvent), *get_args(AnyMarketData), Quote)
 _codec = MessageCodec({message.__struct_config__.tag: message for message in _CLASSES})
 
 
-def encode(message: AnyCommand | AnyEvent | AnyMarketData) -> bytes:
-    """Return a message as bytes; WireError names a field that none can carry."""
-    return _codec.encode(message)
+# The codec's own methods: another function around each would cost as much as half of a small message.
+encode: Callable[[AnyCommand | AnyEvent | AnyMarketData | Quote], bytes] = _codec.encode
+"""Return a message as bytes; WireError names a field that none can carry."""
 
+decode_command: Callable[[bytes], AnyCommand] = _codec.decode_command
+"""Return the command in bytes; WireError with offset and field if it is none."""
 
-def decode_command(data: bytes) -> AnyCommand:
-    """Return the command in `data`; WireError with offset and field if it is none."""
-    command: AnyCommand = _codec.decode_command(data)
-    return command
+decode_event: Callable[[bytes], AnyEvent] = _codec.decode_event
+"""Return the event in bytes; WireError with offset and field if it is none."""
 
+decode_market_data: Callable[[bytes], AnyMarketData] = _codec.decode_market_data
+"""Return the book or trade in bytes; WireError with offset and field if it is none."""
 
-def decode_event(data: bytes) -> AnyEvent:
-    """Return the event in `data`; WireError with offset and field if it is none."""
-    event: AnyEvent = _codec.decode_event(data)
-    return event
+decode_quote: Callable[[bytes], Quote] = _codec.decode_quote
+"""Return the quote in bytes; WireError with offset and field if it is none."""
 
+decode_commands: Callable[[bytes], list[AnyCommand]] = _codec.decode_commands
+"""Return every command of a journal, one message after the other; WireError has the offset of a bad one."""
 
-def decode_market_data(data: bytes) -> AnyMarketData:
-    """Return the market data message in `data`; WireError with offset and field if it is none."""
-    message: AnyMarketData = _codec.decode_market_data(data)
-    return message
-
-
-def decode_commands(data: bytes) -> list[AnyCommand]:
-    """Return every command of a journal, one message after the other; WireError has the offset of a bad one."""
-    return _codec.decode_commands(data)
-
-
-def decode_events(data: bytes) -> list[AnyEvent]:
-    """Return every event of a journal, one message after the other; WireError has the offset of a bad one."""
-    return _codec.decode_events(data)
+decode_events: Callable[[bytes], list[AnyEvent]] = _codec.decode_events
+"""Return every event of a journal, one message after the other; WireError has the offset of a bad one."""
 
 
 def encode_commands(commands: Iterable[AnyCommand]) -> bytes:

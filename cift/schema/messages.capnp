@@ -1,13 +1,14 @@
 @0xf5d074fc244d3566;
-# What travels on the streams, field for field as in cift/core/messages.py: commands on ORDERS, events on EVENTS, book and
-# trade messages on MARKET_DATA. Each of the three is a root of its own, written in the standard stream framing.
+# What travels on the streams, field for field as in cift/core/messages.py: commands on ORDERS, events on EVENTS, books,
+# trades and quotes on MARKET_DATA. Each of the three is a root of its own, in the standard stream framing and in one
+# segment: its first byte is 0, which no JSON begins with, so a reader of either knows which it has.
 #
 # Rules of growth. A field is only ever added, at the end of its struct or group, with a default that means "not said";
 # numbers are never used twice; enumerants and members of unions are only added. Then every old journal stays readable.
 # What changes the meaning of a field needs a new schemaVersion. A reader refuses version 0 (which all zeros would be) and
 # versions above its own.
 #
-# Times are nanoseconds since 1970 (UTC); prices and quantities are the doubles that the engine carries.
+# Times are nanoseconds since 1970 (UTC); prices and quantities are the doubles that the engine carries, and finite.
 
 const schemaVersion :UInt16 = 1;
 
@@ -16,6 +17,12 @@ enum OrderType { limit @0; market @1; marketToLimit @2; stop @3; pegged @4; noti
 enum TimeInForce { gtc @0; ioc @1; fok @2; day @3; gtd @4; ato @5; atc @6; }
 enum Phase { continuous @0; halted @1; openingAuction @2; closingAuction @3; volatilityAuction @4; }
 enum Peg { none @0; primary @1; mid @2; market @3; }
+enum TradingState { active @0; reducing @1; halted @2; }
+enum RiskSetting {
+  maxQuantity @0; maxNotional @1; maxPosition @2; collarLast @3; collarReference @4; collarPeriod @5;
+  maxExecutions @6; duplicateWindow @7; maxOpenOrders @8; maxOpenNotional @9; maxLeverage @10; buyingPower @11;
+  maxMessages @12; cash @13; reference @14; restricted @15; unauthorised @16; enable @17;
+}
 
 # What few orders ask for. Zero, or false, is "not said".
 struct OrderOptions {
@@ -30,6 +37,14 @@ struct OrderOptions {
   hidden @8 :Bool;
   allOrNone @9 :Bool;
   reduceOnly @10 :Bool;
+}
+
+# An account's own limits; none: everybody's. Apart from what uses it, so that no other message has to be as large.
+struct AccountLimits {
+  maxPosition :union { none @0 :Void; some @1 :Float64; }
+  maxNotional :union { none @2 :Void; some @3 :Float64; }
+  maxLeverage :union { none @4 :Void; some @5 :Float64; }
+  accountValue :union { none @6 :Void; some @7 :Float64; }
 }
 
 struct Command {
@@ -75,6 +90,19 @@ struct Command {
       by @40 :UInt64;
     }
     endOfDay :group { instrument @41 :Text; by @42 :UInt64; }
+    setAccountLimits :group { limits @43 :AccountLimits; by @44 :UInt64; }
+    killSwitch :group {
+      state @45 :TradingState;
+      instrument @46 :Text;  # absent: none
+      by @47 :UInt64;
+    }
+    setRisk :group {
+      setting @48 :RiskSetting;
+      value :union { none @49 :Void; some @50 :Float64; }
+      windowNs @51 :Int64;
+      instrument @52 :Text;  # absent: none
+      by @53 :UInt64;
+    }
   }
 }
 
@@ -120,10 +148,29 @@ struct Event {
       imbalance @36 :Float64;
     }
     dayEnded :group { instrument @37 :Text; phase @38 :Phase; count @39 :UInt32; }
+    accountLimitsSet :group { limits @40 :AccountLimits; }
+    killSwitchSet :group {
+      state @41 :TradingState;
+      instrument @42 :Text;  # absent: none
+    }
+    riskSet :group {
+      setting @43 :RiskSetting;
+      value :union { none @44 :Void; some @45 :Float64; }
+      windowNs @46 :Int64;
+      instrument @47 :Text;  # absent: none
+    }
   }
 }
 
 struct Level { price @0 :Float64; quantity @1 :Float64; }
+
+# The best prices of a market that a feed tells of; a side that is empty has none.
+struct Quote {
+  bid :union { none @0 :Void; some @1 :Float64; }
+  bidQuantity :union { none @2 :Void; some @3 :Float64; }
+  ask :union { none @4 :Void; some @5 :Float64; }
+  askQuantity :union { none @6 :Void; some @7 :Float64; }
+}
 
 struct MarketData {
   version @0 :UInt16;
@@ -141,6 +188,7 @@ struct MarketData {
       }
     }
     trade :group { pos @6 :UInt32; side @7 :Side; price @8 :Float64; quantity @9 :Float64; }
+    quote :group { best @15 :Quote; }
   }
 }
 

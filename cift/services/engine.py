@@ -58,7 +58,7 @@ from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
 from cift.core.public_trades import PublicTrades
 from cift.core.runtime import ServiceError, Standstill, calm_collector, run, watch
 from cift.core.said import Decided, decide, event_message, is_told, origin_of, tell, trade_message
-from cift.core.serialization import decode_event, encode
+from cift.core.serialization import decode_event, encode, stream_encoder
 from cift.core.shards import Shard
 from cift.core.stream_reader import Stored, StreamReader
 from cift.core.streams import MARKET_DATA, ORDERS, ShardsError, check_shards
@@ -78,6 +78,7 @@ class Engine:
 
     def __init__(self, nats: NatsManager, shard: Shard, *, snapshot_every: int) -> None:
         self.nats, self.shard = nats, shard
+        self._encode = stream_encoder(nats.settings.stream_format)
         self._decider = Decider(shard, Matcher(shard))
         self.reader = StreamReader(nats, ORDERS.name)
         self._memory = EngineMemory(nats, shard, snapshot_every)
@@ -312,10 +313,10 @@ class Engine:
             for event in decided:
                 self._decided += 1
                 self._books.ts = event.ts
-                events.append(event_message(self.shard, self._decided, event, origin))
+                events.append(event_message(self._encode, self.shard, self._decided, event, origin))
                 if isinstance(event, Fill):
                     self._trades += 1
-                    trades.append(trade_message(self._trades, event))
+                    trades.append(trade_message(self._encode, self._trades, event))
         await self._send(events, trades)
         await self._books.show(self.matcher)
         if batch:
@@ -330,9 +331,9 @@ class Engine:
         for each in decided:
             if each.trade and isinstance(each.event, Fill):
                 self._trades += 1
-                trades.append(trade_message(self._trades, each.event))
+                trades.append(trade_message(self._encode, self._trades, each.event))
         unsaid = [
-            event_message(self.shard, each.number, each.event, each.origin)
+            event_message(self._encode, self.shard, each.number, each.event, each.origin)
             for each in decided
             if each.number > self._stored
         ]

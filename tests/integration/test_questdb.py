@@ -19,6 +19,7 @@ from cift.core.migrations import MigrationError, compare, load_migrations, migra
 from cift.core.nats_manager import NatsManager
 from cift.core.questdb import QuestDB, QuestDBRefusedError, QuestDBUnavailableError
 from cift.core.questdb_migrations import QuestDBMigrations
+from cift.core.serialization import encode_framed
 from cift.core.streams import ensure_streams
 from tests.servers.cache import CacheServer
 from tests.servers.nats import NatsServer, free_port
@@ -172,10 +173,10 @@ class Market:
         for _ in range(count):
             seq, ts = next(self._numbers), time.time_ns()
             trade = Trade(symbol=self.symbol, ts=ts, seq=seq, pos=1, side="buy", price=100.0 + seq, quantity=2.0)
-            await self._nats.publish_acked(f"market.trades.{self.symbol}", trade)
+            await self._nats.publish_acked(f"market.trades.{self.symbol}", encode_framed(trade))
             asks = ((101.0, 1.0),) if seq % 2 else ()
             book = BookUpdate(symbol=self.symbol, ts=ts, seq=seq, bids=((99.0, float(seq)), (98.0, 1.0)), asks=asks)
-            await self._nats.publish_acked(f"market.book.{self.symbol}", book)
+            await self._nats.publish_acked(f"market.book.{self.symbol}", encode_framed(book))
             self.count += 1
 
     async def stored(self, questdb: QuestDB) -> None:

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from cift.core.config import Settings
 from cift.core.messages import BookUpdate, Cancelled, Fill, Trade
 from cift.core.migrations import load_migrations, migrate
 from cift.core.nats_manager import NatsManager
-from cift.core.serialization import decode_status
+from cift.core.serialization import decode_status, encode, encode_framed
 from cift.core.streams import ensure_streams
 from tests.servers.cache import CacheServer
 from tests.servers.chdb import ChdbServer, make_server
@@ -63,12 +64,16 @@ class Market:
         self._numbers = itertools.count(1)
         self.fills = 0
 
+    async def _publish(self, subject: str, message: Any) -> None:
+        """Publish in one format and the other by turns, as a stream has them whose writers changed over."""
+        await self._nats.publish_acked(subject, (encode if message.seq % 2 else encode_framed)(message))
+
     async def trade(self, count: int) -> None:
         """Publish `count` commands' events: a fill each, and now and then something that is no fill."""
         for _ in range(count):
             seq = next(self._numbers)
             ts = NOON + seq // 50 % 3 * DAY  # three partitions of ticks, in turns
-            await self._nats.publish_acked(
+            await self._publish(
                 "events.AAPL",
                 Fill(
                     symbol="AAPL", ts=ts, seq=seq, pos=1, user_id=1, order_id=seq, last=True,
@@ -76,15 +81,15 @@ class Market:
                 ),
             )  # fmt: skip
             trade = Trade(symbol="AAPL", ts=ts, seq=seq, pos=1, side="buy", price=100.0, quantity=2.0)
-            await self._nats.publish_acked("market.trades.AAPL", trade)
+            await self._publish("market.trades.AAPL", trade)
             self.fills += 1
             if seq % 5 == 0:
                 other = Cancelled(symbol="AAPL", ts=ts, seq=seq, pos=2, user_id=1, order_id=1, last=True, quantity=1)
-                await self._nats.publish_acked("events.AAPL", other)
+                await self._publish("events.AAPL", other)
 
     async def book(self, seq: int, price: float) -> BookUpdate:
         book = BookUpdate(symbol="AAPL", ts=NOON, seq=seq, bids=((price, 1.0),), asks=())
-        await self._nats.publish_acked("market.book.AAPL", book)
+        await self._publish("market.book.AAPL", book)
         return book
 
 

@@ -22,7 +22,7 @@ from cift.core.messages import Fill, Trade
 from cift.core.migrations import load_migrations, migrate
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import Outbox, Outgoing
-from cift.core.serialization import encode
+from cift.core.serialization import stream_encoder
 from cift.core.streams import EVENTS, MARKET_DATA, ensure_streams
 from tests.servers.cache import CacheServer
 from tests.servers.chdb import make_server
@@ -36,7 +36,7 @@ TABLES = {"trade_executions": 1, "order_events": 2, "ticks_analytics": 1, "posit
 
 async def publish(nats: NatsManager, count: int) -> None:
     """Publish so many fills and trades, ten symbols and a hundred accounts."""
-    now = time.time_ns() // 10**9 * 10**9
+    now, encode = time.time_ns() // 10**9 * 10**9, stream_encoder(nats.settings.stream_format)
     for stream, kind in ((EVENTS.name, Fill), (MARKET_DATA.name, Trade)):
         outbox = Outbox(nats, stream, chained=False)
         await outbox.open()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cift_core.nats import Stored
@@ -17,9 +17,11 @@ Row = dict[str, Any]
 LeftOut = list[tuple[int, str]]
 
 
-def stored(messages: Iterable[AnyEvent | AnyMarketData | bytes], first: int = 1) -> list[Stored]:
+def stored(
+    messages: Iterable[AnyEvent | AnyMarketData | bytes], first: int = 1, write: Callable[[Any], bytes] = encode
+) -> list[Stored]:
     """Return messages as a stream has them, from sequence `first` on."""
-    data = (each if isinstance(each, bytes) else encode(each) for each in messages)
+    data = (each if isinstance(each, bytes) else write(each) for each in messages)
     return [Stored(seq, "subject", each) for seq, each in enumerate(data, first)]
 
 

@@ -1,4 +1,7 @@
-"""The recorder's rows: the core's are those of plain Python, and what is no message is none for both."""
+"""The recorder's rows: the core's are those of plain Python, and what is no message is none for both.
+
+Of a message in either format the rows are the same.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import random
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from cift_core.recording import Positions
 from hypothesis import given
@@ -31,7 +35,7 @@ from cift.core.messages import (
     Trade,
     Uncrossed,
 )
-from cift.core.serialization import MessageError, decode_event, decode_market_data, encode
+from cift.core.serialization import MessageError, decode_event, decode_market_data, encode, encode_framed
 from tests.property import reference_recording as reference
 from tests.property.recording import of_events, of_trades, stored
 from tests.property.reference_positions import Accounts
@@ -91,6 +95,48 @@ def test_trades_are_the_reference_s_rows(messages: list[AnyMarketData]) -> None:
     rows, left_out = of_trades(stored(messages, 7))
     assert left_out == []
     assert rows == [row for seq, message in enumerate(messages, 7) for row in reference.ticks(message, seq)]
+
+
+@given(st.lists(EVENTS, max_size=20), st.integers(0, 10), st.lists(st.binary(max_size=20), max_size=3))
+def test_events_are_the_same_rows_in_either_format(events: list[AnyEvent], after: int, garbage: list[bytes]) -> None:
+    # Some are one of too many for a table: left out there, and said the same.
+    events = [msgspec.structs.replace(each, pos=each.pos * 3) for each in events]
+    messages = [*events, *garbage]
+    json, framed = (of_events(stored(messages, 7, write), after=after) for write in (encode, encode_framed))
+    assert framed[:2] == json[:2]
+    assert framed[2] == json[2]
+
+
+@given(st.lists(MARKET, max_size=20), st.integers(1, 3))
+def test_trades_are_the_same_rows_in_either_format(messages: list[AnyMarketData], factor: int) -> None:
+    messages = [
+        msgspec.structs.replace(each, pos=each.pos * factor) if isinstance(each, Trade) else each for each in messages
+    ]
+    assert of_trades(stored(messages, 7, encode_framed)) == of_trades(stored(messages, 7))
+
+
+@given(st.one_of(EVENTS, MARKET), st.integers(0, 2**32))
+def test_what_is_no_framed_message_is_none_for_both(message: Any, seed: int) -> None:
+    chance = random.Random(seed)
+    data = encode_framed(message)
+    for _ in range(chance.randrange(1, 4)):
+        data = mangled(data, chance) or b"\0"
+    market = isinstance(message, Trade | BookUpdate)
+    if data[0]:
+        return  # no framed message any more
+    left_out = of_trades(stored([data]))[1] if market else of_events(stored([data]))[2]
+    decoded: Any = None
+    said = ["expected 65535 or less"]
+    try:
+        decoded = (decode_market_data if market else decode_event)(data)
+    except MessageError as error:
+        said = [str(error)]
+    if left_out:
+        assert [problem[-len(said[0]) :] for _, problem in left_out] == said
+    else:
+        again = encode_framed(decoded)
+        rows = of_trades if market else of_events
+        assert rows(stored([data]))[0] == rows(stored([again]))[0]
 
 
 def mangled(data: bytes, chance: random.Random) -> bytes:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from cift.core.messages import AnyCommand, AnyEvent, CancelOrder, Fill, NewOrder, SetLimits
-from cift.core.serialization import MessageError, decode_command, decode_event, encode
+from cift.core import wire
+from cift.core.config import Settings
+from cift.core.messages import CancelOrder, Fill, NewOrder, SetLimits
+from cift.core.serialization import (
+    MessageError,
+    decode_command,
+    decode_event,
+    encode,
+    event_head,
+    stream_encoder,
+)
 from tests.unit import test_wire
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,19 +67,56 @@ def test_an_error_names_the_field(data: bytes, field: str) -> None:
     assert str(caught.value).startswith("command: ")
 
 
+FILL = test_wire.EVENTS[2]
+FRAMED = wire.encode(FILL)
+
+
+def changed(at: int, value: bytes) -> bytes:
+    """The framed fill with other bytes from `at` on."""
+    return FRAMED[:at] + value + FRAMED[at + len(value) :]
+
+
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("data", "field", "problem"),
     [
-        ("commands", test_wire.COMMANDS),
-        ("events", test_wire.EVENTS),
-        ("change-commands", test_wire.CHANGE_COMMANDS),
-        ("change-events", test_wire.CHANGE_EVENTS),
-        ("session-commands", test_wire.SESSION_COMMANDS),
-        ("session-events", test_wire.SESSION_EVENTS),
+        (FRAMED[:-1], "", f"ends here, not at {len(FRAMED)} at byte {len(FRAMED) - 1}"),
+        (FRAMED + bytes(8), "", f"8 bytes follow the message at byte {len(FRAMED)}"),
+        (bytes(4) + b"\xff\xff\xff\x7f", "", "bytes are more than 67108864 at byte 0"),
+        (bytes(1), "", "ends here"),
+        (changed(16, b"\2"), "v", "2 is not a known schema version"),
+        (wire.encode(test_wire.COMMANDS[0]), "", ""),
     ],
+    ids=["cut off", "followed", "too long", "one byte", "another version", "another kind"],
 )
-def test_old_journals_stay_readable(name: str, expected: list[AnyCommand | AnyEvent]) -> None:
+def test_an_error_of_a_framed_message_names_the_field_too(data: bytes, field: str, problem: str) -> None:
+    with pytest.raises(MessageError) as caught:
+        decode_event(data)
+    assert field in ("", caught.value.field)
+    assert str(caught.value).startswith("event: ")
+    assert problem in str(caught.value)
+    with pytest.raises(MessageError):
+        event_head(data[:-1] if not field and problem == "" else data)
+
+
+@pytest.mark.parametrize("write", [encode, wire.encode], ids=["json", "framed"])
+def test_an_events_head_is_read_alone(write: Callable[[Fill], bytes]) -> None:
+    assert event_head(write(FILL)) == ("fill", 7, 2, True)
+    with pytest.raises(MessageError):
+        event_head(write(FILL)[:40])
+
+
+def test_what_a_stream_is_told_is_as_the_setting_says_and_json_where_nothing_else_can_say_it() -> None:
+    assert Settings().stream_format == "capnp"
+    assert stream_encoder("capnp")(FILL) == wire.encode(FILL)
+    assert stream_encoder("json")(FILL) == encode(FILL)
+    nobody = msgspec.structs.replace(FILL, user_id=-1)
+    told = stream_encoder("capnp")(nobody)
+    assert told == encode(nobody)
+    assert decode_event(told) == nobody
+
+
+@pytest.mark.parametrize("name", test_wire.JOURNALS)
+def test_old_journals_stay_readable(name: str) -> None:
     lines = (GOLDEN / f"json-v1-{name}.jsonl").read_bytes().splitlines()
-    decode = decode_command if name.endswith("commands") else decode_event
-    assert [decode(line) for line in lines] == expected
-    assert [encode(message) for message in expected] == lines
+    assert [test_wire.decoder(name)(line) for line in lines] == test_wire.JOURNALS[name]
+    assert [encode(message) for message in test_wire.JOURNALS[name]] == lines

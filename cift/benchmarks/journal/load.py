@@ -12,13 +12,14 @@ from cift.benchmarks.journal.player import Listener, play
 from cift.benchmarks.measure import Samples
 from cift.core.config import Settings
 from cift.core.nats_manager import NatsManager
+from cift.core.serialization import event_head
 from cift.core.shards import all_shards, shard_of
 from cift.core.streams import ORDERS
 
 _EVENTS, _ACKS = 1, 2
 _REPLY = "_INBOX.load"
 _PATIENCE_S = 60.0
-_POLL_S, _OVERLAP = 0.2, 64
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,13 @@ async def _quiet(listener: Listener, lasts: set[int]) -> None:
     looked_at = 0
     while time.monotonic() < deadline:
         await asyncio.sleep(_POLL_S)
-        tail = bytes(listener.arrivals.data[looked_at:])
-        lasts = {last for last in lasts if b'"seq":%d,' % last not in tail}
+        tail, end = bytes(listener.arrivals.data[looked_at:]), 0
+        for number, payload, after in outcomes.payloads(tail):
+            end = after
+            if number == _EVENTS:
+                lasts.discard(event_head(payload)[1])
         if not lasts:
             await asyncio.sleep(_POLL_S)  # for the rest of their events
             return
-        looked_at += max(0, len(tail) - _OVERLAP)
+        looked_at += end
     raise RuntimeError(f"command {min(lasts)} has no outcome after {_PATIENCE_S:g} s")

@@ -11,17 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cift.benchmarks.journal.player import Arrivals
+from cift.core.serialization import event_head
 
 _HEAD = re.compile(
     rb"(MSG|HMSG) (\S+) (\d+) (?:(\S+) )??(?:(\d+) )?(\d+)\r\n|(PING|PONG|\+OK|INFO [^\r]*|-ERR [^\r]*)\r\n"
 )
-
-
-class _Event(msgspec.Struct):
-    type: str
-    seq: int
-    pos: int
-    last: bool = False
 
 
 class _Ack(msgspec.Struct):
@@ -30,7 +24,6 @@ class _Ack(msgspec.Struct):
     error: dict[str, object] | None = None
 
 
-_event = msgspec.json.Decoder(_Event).decode
 _ack = msgspec.json.Decoder(_Ack).decode
 
 
@@ -47,29 +40,39 @@ class Outcomes:
     events: int
 
 
-def messages(arrivals: Arrivals) -> Iterator[tuple[int, bytes, int]]:
-    """Yield every message as its subscription, its payload without headers, and when its last byte was here.
+def payloads(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield every whole message as its subscription, its payload without headers, and where it ends.
 
     Raises:
         ConnectionError: the server reported an error.
     """
-    data, at, chunk = bytes(arrivals.data), 0, 0
-    ends, times = arrivals.ends, arrivals.at_ns
+    at = 0
     while head := _HEAD.match(data, at):
         at = head.end()
         if head[7]:
             if head[7].startswith(b"-ERR"):
                 raise ConnectionError(f"NATS: {head[7].decode(errors='replace')}")
             continue
-        length = int(head[6])
         skip = int(head[5]) if head[1] == b"HMSG" else 0
-        end = at + length
-        while chunk < len(ends) - 1 and ends[chunk] < end + 2:
-            chunk += 1
+        end = at + int(head[6])
         if end + 2 > len(data):
             return
-        yield int(head[3]), data[at + skip : end], times[chunk]
+        yield int(head[3]), data[at + skip : end], end + 2
         at = end + 2
+
+
+def messages(arrivals: Arrivals) -> Iterator[tuple[int, bytes, int]]:
+    """Yield every message as its subscription, its payload without headers, and when its last byte was here.
+
+    Raises:
+        ConnectionError: the server reported an error.
+    """
+    chunk = 0
+    ends, times = arrivals.ends, arrivals.at_ns
+    for number, payload, end in payloads(bytes(arrivals.data)):
+        while chunk < len(ends) - 1 and ends[chunk] < end:
+            chunk += 1
+        yield number, payload, times[chunk]
 
 
 def read(arrivals: Arrivals, *, first: int, count: int, events: int, acks: int) -> Outcomes:
@@ -88,19 +91,19 @@ def read(arrivals: Arrivals, *, first: int, count: int, events: int, acks: int) 
                 raise RuntimeError(f"the journal answered {payload[:300]!r}; expected a sequence from {first} on")
             acknowledged[ack.seq - first] = at_ns
         elif number == events:
-            event = _event(payload)
-            index = event.seq - first
+            kind, seq, pos, last = event_head(payload)
+            index = seq - first
             if not 0 <= index < count:
                 continue
-            if event.pos < positions[index]:
+            if pos < positions[index]:
                 continue  # said again, for want of an acknowledgement; the stream has it once
-            if event.pos > positions[index] or decided[index]:
-                raise RuntimeError(f"event {event.pos} of command {event.seq} came instead of {positions[index]}")
+            if pos > positions[index] or decided[index]:
+                raise RuntimeError(f"event {pos} of command {seq} came instead of {positions[index]}")
             seen += 1
             positions[index] += 1
-            if event.type == "fill":
+            if kind == "fill":
                 filled[index] = at_ns
-            if event.last:
+            if last:
                 decided[index] = at_ns
     for what, times in (("acknowledgement", acknowledged), ("outcome", decided)):
         if missing := int((times == 0).sum()):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import msgspec
 from nats.errors import Error
 from nats.js.errors import NotFoundError
 
@@ -20,17 +19,13 @@ from cift.core.feeds.symbols import check_symbol
 from cift.core.messages import BookUpdate, Quote, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import BURST, Outbox, Outgoing
-from cift.core.serialization import encode
+from cift.core.serialization import MessageError, decode_market_data, decode_quote, stream_encoder
 from cift.core.streams import MARKET_DATA
 
 _KINDS = ("trades", "book", "ticks")
 _ASK_AGAIN_S = 0.2
 _MILLISECOND = 1_000_000
 Place = tuple[int, int]
-
-
-class _Numbered(msgspec.Struct):
-    seq: int = 0
 
 
 @dataclass(slots=True)
@@ -51,6 +46,7 @@ class Publisher:
         self, nats: NatsManager, source: Source, pace: Pace, *, levels: int, book_ms: int, prefix: str = ""
     ) -> None:
         self._nats, self._source, self._pace = nats, source, pace
+        self._encode = stream_encoder(nats.settings.stream_format)
         self._levels, self._interval_ns, self._prefix = levels, book_ms * _MILLISECOND, prefix
         self._outbox = Outbox(nats, MARKET_DATA.name, chained=False)
         self._told: dict[str, _Told] = {}
@@ -150,7 +146,7 @@ class Publisher:
                 self._number,
                 f"market.{kind}.{message.symbol}",
                 ":".join((self._source.identity, message.symbol, kind, str(change.seq), str(position))),
-                encode(message),
+                self._encode(message),
             )
         )
         MESSAGES.labels(kind).inc()
@@ -185,9 +181,9 @@ class Publisher:
             except NotFoundError:
                 continue
             try:
-                seq = msgspec.json.decode(last.data or b"", type=_Numbered).seq
-            except msgspec.MsgspecError:
-                continue
+                seq = (decode_quote if kind == "ticks" else decode_market_data)(last.data or b"").seq
+            except MessageError:
+                continue  # nobody reads it: its number is in nobody's way
             match (last.headers or {}).get("Nats-Msg-Id", "").split(":"):
                 case [self._source.identity, _, _, number, position]:
                     told.last[kind] = int(number), int(position)

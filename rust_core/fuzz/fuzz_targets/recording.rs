@@ -39,7 +39,8 @@ fn table(columns: &[(&'static str, Column)]) -> usize {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let messages = || (1..).zip(bytes.split(|byte| *byte == b'\n'));
+    // Lines, which may be JSON, and the whole, which may be Cap'n Proto.
+    let messages = || (1..).zip(bytes.split(|byte| *byte == b'\n').chain([bytes]));
     let mut positions = Positions::new(1e6);
     let events = record_events(messages(), &mut positions, 0);
     let fills = table(&events.executions.columns());
@@ -48,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(table(&events.orders.columns()) >= 2 * fills);
     positions.ended(i64::MAX);
     let trades = record_trades(messages());
-    let all = bytes.split(|byte| *byte == b'\n').count();
+    let all = messages().count();
     assert!(table(&trades.ticks.columns()) + trades.left_out.len() <= all);
     assert!(events.left_out.iter().chain(&trades.left_out).all(|left_out| !left_out.error.to_string().is_empty()));
 });

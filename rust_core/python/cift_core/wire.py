@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cift_core._native import MessageBatch, MessageCodec, WireError, encode_ticks, tick_layout
+from cift_core._native import MessageBatch, MessageCodec, WireError, encode_ticks, event_head, tick_layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TICK_COLUMNS", "MessageBatch", "MessageCodec", "TickBatch", "WireError"]
+__all__ = ["TICK_COLUMNS", "MessageBatch", "MessageCodec", "TickBatch", "WireError", "event_head"]
 
 TICK_COLUMNS: dict[str, np.dtype[Any]] = {
     "symbol": np.dtype("<u4"),
@@ -144,6 +144,7 @@ class TickBatch:
 def _error(column: str, problem: str) -> WireError:
     error = WireError(f"ticks.{column}: {problem}")
     error.offset, error.field = 0, f"ticks.{column}"
+    error.key, error.problem = column, problem
     return error
 
 

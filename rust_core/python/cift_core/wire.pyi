@@ -12,6 +12,11 @@ TICK_COLUMNS: dict[str, np.dtype[Any]]
 class WireError(ValueError):
     offset: int
     field: str
+    key: str
+    problem: str
+
+def event_head(data: _Data) -> tuple[str, int, int, bool]:
+    """Tag, `seq`, `pos` and `last` of the event in `data`, without the rest of it; WireError if there is none."""
 
 @final
 class MessageCodec:
@@ -28,7 +33,10 @@ class MessageCodec:
         """The event in `data`, which is one message and nothing more."""
 
     def decode_market_data(self, data: _Data) -> Any:
-        """The market data message in `data`, which is one message and nothing more."""
+        """The book or trade in `data`, which is one message and nothing more."""
+
+    def decode_quote(self, data: _Data) -> Any:
+        """The quote in `data`, which is one message and nothing more."""
 
     def decode_commands(self, data: _Data) -> list[Any]:
         """All commands of a journal: messages one after the other."""

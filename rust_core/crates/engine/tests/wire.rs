@@ -1,9 +1,9 @@
 //! Messages as Cap'n Proto: there and back, and every kind of damage.
 
 use cift_engine::wire::{
-    Accepted, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, Fill, Frames, Indication,
-    MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Phase, Side, TickColumns,
-    TickLayout, TimeInForce, Trade, WireError,
+    Accepted, AccountLimits, Command, CommandBatch, CommandBody, Encoded, Event, EventBatch, EventBody, EventHead,
+    Fill, Frames, Indication, MAX_MESSAGE_BYTES, Market, MarketBody, NewOrder, OrderOptions, OrderType, Peg, Phase,
+    Quote, RiskSetting, Side, TickColumns, TickLayout, TimeInForce, Trade, TradingState, WireError, is_framed,
 };
 
 fn command(body: CommandBody<'static>) -> Command<'static> {
@@ -52,10 +52,29 @@ fn commands() -> Vec<Command<'static>> {
         CommandBody::Uncross { instrument: "AAPL", reference: Some(0.5), then: Phase::Halted, by: u64::MAX },
         CommandBody::Uncross { instrument: "", reference: None, then: Phase::Continuous, by: 0 },
         CommandBody::EndOfDay { instrument: "ünïcode", by: 9 },
+        CommandBody::SetAccountLimits { limits: AccountLimits::default(), by: 9 },
+        CommandBody::SetAccountLimits { limits: LIMITS, by: u64::MAX },
+        CommandBody::KillSwitch { state: TradingState::Halted, instrument: None, by: 9 },
+        CommandBody::KillSwitch { state: TradingState::Active, instrument: Some("AAPL"), by: 9 },
+        CommandBody::SetRisk {
+            setting: RiskSetting::Enable,
+            value: Some(0.0),
+            window_ns: i64::MIN,
+            instrument: Some(""),
+            by: 9,
+        },
+        CommandBody::SetRisk { setting: RiskSetting::MaxQuantity, value: None, window_ns: 0, instrument: None, by: 0 },
     ]
     .map(command)
     .to_vec()
 }
+
+const LIMITS: AccountLimits = AccountLimits {
+    max_position: Some(0.0),
+    max_notional: Some(2.0),
+    max_leverage: Some(3.0),
+    account_value: Some(4.0),
+};
 
 fn events() -> Vec<Event<'static>> {
     let accepted =
@@ -81,6 +100,9 @@ fn events() -> Vec<Event<'static>> {
         },
         EventBody::Uncrossed { instrument: "", phase: Phase::Continuous, price: None, volume: 0.0, imbalance: 0.0 },
         EventBody::DayEnded { instrument: "ünïcode", phase: Phase::ClosingAuction, count: u32::MAX },
+        EventBody::AccountLimitsSet(LIMITS),
+        EventBody::KillSwitchSet { state: TradingState::Reducing, instrument: Some("AAPL") },
+        EventBody::RiskSet { setting: RiskSetting::Cash, value: Some(-1.5), window_ns: i64::MAX, instrument: None },
     ]
     .map(|body| Event { version: 1, symbol: "", ts: -1, seq: 7, pos: 2, user_id: 3, order_id: 7, last: true, body })
     .to_vec()
@@ -168,10 +190,10 @@ fn everything_survives_the_journey() {
 fn one_of_a_batch_is_read_alone() {
     let (commands, events) = (commands(), events());
     let data = bytes(CommandBatch::encode(&commands));
-    assert_eq!(CommandBatch::len(&data), Ok(16));
+    assert_eq!(CommandBatch::len(&data), Ok(22));
     CommandBatch::read(&data, 3..4, |got| same(&got, &commands[3])).expect("a command");
-    let error = CommandBatch::read(&data, 16..17, |_| Ok(())).expect_err("there is none");
-    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 16 is not below its length 16");
+    let error = CommandBatch::read(&data, 22..23, |_| Ok(())).expect_err("there is none");
+    assert_eq!(error.to_string(), "offset 0: commandBatch.commands: 22 is not below its length 22");
     let data = bytes(EventBatch::encode(&events));
     let mut seen = Vec::new();
     EventBatch::read(&data, 0..9, |got| {
@@ -302,4 +324,44 @@ fn small_messages_cannot_cause_much_work() {
     data[list..list + 8].copy_from_slice(&[1, 0, 0, 0, 0xf8, 0xff, 0xff, 0xff]);
     let error = EventBatch::len(&data).expect_err("too many");
     assert_eq!(error.field, "eventBatch.events");
+}
+
+#[test]
+fn an_event_is_filed_by_its_head_alone() {
+    for event in events() {
+        let data = bytes(event.encode());
+        assert!(is_framed(&data));
+        let head = EventHead::of(&data).expect("a head");
+        assert_eq!((head.seq, head.pos, head.last), (event.seq, event.pos, event.last));
+        assert!(EventHead::of(&data[..data.len() - 1]).is_err());
+    }
+    let fill = Fill { side: Side::Buy, price: 1.0, quantity: 2.0, maker_order_id: 3, maker_user_id: 4 };
+    let event = Event { body: EventBody::Fill(fill), ..events()[0] };
+    assert_eq!(EventHead::of(&bytes(event.encode())).expect("a head").tag, "fill");
+    assert!(!is_framed(b"") && !is_framed(b"{}") && !is_framed(b" {}"));
+}
+
+#[test]
+fn quotes_come_back() {
+    for quote in [Quote::default(), Quote { bid: Some(1.0), bid_quantity: Some(2.0), ask: None, ask_quantity: None }] {
+        let market = Market { version: 1, symbol: "A", ts: 1, seq: 2, body: MarketBody::Quote(quote) };
+        Market::read(&bytes(market.encode()), |got| same(&got, &market)).expect("a quote");
+    }
+}
+
+#[test]
+fn what_json_cannot_say_is_refused_both_ways_by_the_name_that_it_has_there() {
+    let fill = Fill { side: Side::Buy, price: 1.0, quantity: 2.0, maker_order_id: 3, maker_user_id: 4 };
+    let event = |price| Event { body: EventBody::Fill(Fill { price, ..fill }), ..events()[0] };
+    let error = event(f64::NAN).encode().err().expect("no number");
+    assert_eq!((error.field, error.key().as_str()), ("event.fill.price", "price"));
+    let mut data = bytes(event(1.5).encode());
+    let at = data.windows(8).position(|word| word == 1.5_f64.to_le_bytes()).expect("the price");
+    data[at..at + 8].copy_from_slice(&f64::INFINITY.to_le_bytes());
+    let error = Event::read(&data, |_| Ok(())).expect_err("no number");
+    assert_eq!(error.what(), "found inf, expected a finite number");
+    let uncross = CommandBody::Uncross { instrument: "A", reference: None, then: Phase::OpeningAuction, by: 0 };
+    assert_eq!(command(uncross).encode().err().expect("no end").key(), "then");
+    let cancel = Command::read(&bytes(command(CommandBody::CancelOrder { order_id: 1 }).encode())[..9], |_| Ok(()));
+    assert_eq!(cancel.expect_err("cut off").key(), "");
 }

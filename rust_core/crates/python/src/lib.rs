@@ -59,5 +59,5 @@ mod _native {
     #[pymodule_export]
     use crate::risk_gate::RiskGate;
     #[pymodule_export]
-    use crate::wire::{MessageBatch, MessageCodec, WireError, encode_ticks, tick_layout};
+    use crate::wire::{MessageBatch, MessageCodec, WireError, encode_ticks, event_head, tick_layout};
 }

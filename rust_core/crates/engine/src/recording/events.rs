@@ -1,11 +1,13 @@
 //! Events as rows: executions, what happened to each order, and positions.
 
-use super::fields::{Fields, Key, MessageError};
-use super::message::{Body, Fill, Head, event};
+use super::fields::{Fields, MessageError};
+use super::framed;
+use super::message::{Body, Fill, Head, event, small_position};
 use super::positions::{Positions, Snapshot};
 use super::tables::{Executions, OrderEvents, PositionHistory};
 use super::trades::code;
 use super::{LeftOut, Stored};
+use crate::wire::{Event, is_framed};
 
 /// What a batch of events says for the tables.
 #[derive(Clone, Debug, Default)]
@@ -40,17 +42,35 @@ pub fn record_events<'m>(
 
 impl EventTables {
     fn add(&mut self, seq: u64, data: &[u8], positions: &mut Positions, after: u64) -> Result<(), MessageError> {
+        if is_framed(data) {
+            let read = Event::read(data, |message| {
+                let (head, body) = framed::event(&message);
+                Ok(self.rows(seq, &head, &body, positions, after))
+            });
+            return read.map_err(|error| framed::error("event", &error))?;
+        }
         let fields = Fields::of("event", data)?;
         let (head, body) = event(&fields)?;
-        self.orders.add(seq, &head, &body);
-        if let Body::Fill(fill) = &body {
+        self.rows(seq, &head, &body, positions, after)
+    }
+
+    fn rows(
+        &mut self,
+        seq: u64,
+        head: &Head<'_>,
+        body: &Body<'_>,
+        positions: &mut Positions,
+        after: u64,
+    ) -> Result<(), MessageError> {
+        self.orders.add(seq, head, body);
+        if let Body::Fill(fill) = body {
             if seq > after {
                 self.snapshots.extend(positions.ended(head.ts));
-                positions.apply(seq, &head, fill, &mut self.positions);
+                positions.apply(seq, head, fill, &mut self.positions);
             }
             // A command has more fills than that table can tell apart: it is left out there alone.
-            let pos = fields.small_position(Key::Pos, head.pos)?;
-            self.execution(seq, &head, pos, fill);
+            let pos = small_position("event", head.pos)?;
+            self.execution(seq, head, pos, fill);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ pub struct MessageError {
     /// "event" or "market data".
     pub kind: &'static str,
     /// The field at fault; empty for the whole.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What was found and what was expected, and where if the whole is at fault.
     pub problem: String,
 }
@@ -20,7 +20,7 @@ impl std::error::Error for MessageError {}
 
 impl fmt::Display for MessageError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = if self.field.is_empty() { "message" } else { self.field };
+        let field = if self.field.is_empty() { "message" } else { &self.field };
         write!(formatter, "{}: {field}: {}", self.kind, self.problem)
     }
 }
@@ -246,7 +246,7 @@ impl<'a> Fields<'a> {
             let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
             let lines = data.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
             let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
-            MessageError { kind, field: "", problem: format!("{text} at byte {offset}") }
+            MessageError { kind, field: "".into(), problem: format!("{text} at byte {offset}") }
         })?;
         match fields.value(Key::V) {
             Value::Absent | Value::Unsigned(VERSION) => Ok(fields),
@@ -262,7 +262,7 @@ impl<'a> Fields<'a> {
     }
 
     pub fn wrong(&self, key: Key, problem: String) -> MessageError {
-        MessageError { kind: self.kind, field: NAMES[key as usize], problem }
+        MessageError { kind: self.kind, field: NAMES[key as usize].into(), problem }
     }
 
     fn unfit(&self, key: Key, value: &Value<'_>, expected: &str) -> MessageError {
@@ -280,12 +280,6 @@ impl<'a> Fields<'a> {
     pub fn position(&self, key: Key) -> Checked<u32> {
         let value = self.unsigned(key)?;
         u32::try_from(value).map_err(|_| self.wrong(key, format!("found {value}, expected {} or less", u32::MAX)))
-    }
-
-    /// A position as two tables keep it, in two bytes of their keys.
-    pub fn small_position(&self, key: Key, position: u32) -> Checked<u16> {
-        let most = u16::MAX;
-        u16::try_from(position).map_err(|_| self.wrong(key, format!("found {position}, expected {most} or less")))
     }
 
     /// A moment.

@@ -1,4 +1,5 @@
-//! What the recorder stores: the streams' JSON messages as columns of ClickHouse's tables, and positions from fills.
+//! What the recorder stores: the streams' messages, Cap'n Proto or JSON, as columns of ClickHouse's tables, and positions
+//! from fills.
 //!
 //! A message that is none is a [`MessageError`] and adds no row; the others of its batch are not touched.
 
@@ -6,6 +7,7 @@ mod columns;
 mod decimal;
 mod events;
 mod fields;
+mod framed;
 mod held;
 mod message;
 mod positions;

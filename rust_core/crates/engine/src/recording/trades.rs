@@ -1,9 +1,11 @@
 //! Trades as rows.
 
-use super::fields::Fields;
-use super::message::trade;
+use super::fields::{Fields, MessageError};
+use super::framed;
+use super::message::{Trade, trade};
 use super::tables::Ticks;
 use super::{LeftOut, Stored};
+use crate::wire::{Market, is_framed};
 
 /// What a batch of market data says for the tables.
 #[derive(Clone, Debug, Default)]
@@ -19,25 +21,35 @@ pub struct TradeTables {
 pub fn record_trades<'m>(messages: impl IntoIterator<Item = Stored<'m>>) -> TradeTables {
     let mut tables = TradeTables::default();
     for (seq, data) in messages {
-        let added = Fields::of("market data", data).and_then(|fields| {
-            if let Some(trade) = trade(&fields)? {
-                let rows = &mut tables.ticks;
-                rows.ts.push(trade.ts);
-                rows.symbol.push(trade.symbol);
-                rows.price.push(trade.price);
-                rows.quantity.push(trade.quantity);
-                rows.side.push(code(trade.side));
-                rows.seq.push(trade.seq);
-                rows.pos.push(trade.pos);
-                rows.stream_seq.push(seq);
-            }
-            Ok(())
-        });
-        if let Err(error) = added {
+        if let Err(error) = tables.ticks.read(seq, data) {
             tables.left_out.push(LeftOut { seq, error });
         }
     }
     tables
+}
+
+impl Ticks {
+    fn read(&mut self, seq: u64, data: &[u8]) -> Result<(), MessageError> {
+        if is_framed(data) {
+            let read = Market::read(data, |market| Ok(framed::trade(&market).map(|trade| self.add(seq, trade))));
+            return read.map_err(|error| framed::error("market data", &error))?;
+        }
+        let fields = Fields::of("market data", data)?;
+        self.add(seq, trade(&fields)?);
+        Ok(())
+    }
+
+    fn add(&mut self, stream_seq: u64, trade: Option<Trade<'_>>) {
+        let Some(trade) = trade else { return };
+        self.ts.push(trade.ts);
+        self.symbol.push(trade.symbol);
+        self.price.push(trade.price);
+        self.quantity.push(trade.quantity);
+        self.side.push(code(trade.side));
+        self.seq.push(trade.seq);
+        self.pos.push(trade.pos);
+        self.stream_seq.push(stream_seq);
+    }
 }
 
 /// A place among a few choices as a column keeps it.

@@ -1,9 +1,13 @@
 //! Commands: what travels on ORDERS.
 
-use super::error::{InField, WireError};
-use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
+mod reading;
+
+use super::check;
+use super::error::WireError;
+use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, text_bytes};
+use super::limits::AccountLimits;
 use super::options::OrderOptions;
-use super::schema::messages_capnp::{OrderType, Phase, Side, TimeInForce, command};
+use super::schema::messages_capnp::{OrderType, Phase, RiskSetting, Side, TimeInForce, TradingState, command};
 
 /// A command, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,6 +104,35 @@ pub enum CommandBody<'a> {
         /// The account that asked.
         by: u64,
     },
+    /// Give an account limits of its own.
+    SetAccountLimits {
+        /// The limits.
+        limits: AccountLimits,
+        /// The account that asked.
+        by: u64,
+    },
+    /// Set the state of an account, an instrument or everything.
+    KillSwitch {
+        /// The state.
+        state: TradingState,
+        /// The instrument.
+        instrument: Option<&'a str>,
+        /// The account that asked.
+        by: u64,
+    },
+    /// Set what the risk engine judges by.
+    SetRisk {
+        /// What is set.
+        setting: RiskSetting,
+        /// To what; none takes it away.
+        value: Option<f64>,
+        /// Over which time, in nanoseconds.
+        window_ns: i64,
+        /// For which instrument.
+        instrument: Option<&'a str>,
+        /// The account that asked.
+        by: u64,
+    },
 }
 
 /// A new order.
@@ -150,17 +183,20 @@ impl<'a> Command<'a> {
             CommandBody::SetPhase { instrument, .. }
             | CommandBody::Uncross { instrument, .. }
             | CommandBody::EndOfDay { instrument, .. } => Some(*instrument),
+            CommandBody::KillSwitch { instrument, .. } | CommandBody::SetRisk { instrument, .. } => *instrument,
             _ => None,
         };
-        let options = match &self.body {
+        let apart = match &self.body {
             CommandBody::NewOrder(NewOrder { options: Some(_), .. }) => OrderOptions::BYTES,
+            CommandBody::SetAccountLimits { .. } => AccountLimits::BYTES,
             _ => 0,
         };
-        text_bytes(self.symbol) + other.map_or(0, text_bytes) + options
+        text_bytes(self.symbol) + other.map_or(0, text_bytes) + apart
     }
 
     pub(super) fn fill(&self, mut builder: command::Builder<'_>) -> Result<(), WireError> {
         builder.set_version(known_version("command.version", self.version)?);
+        check::command(&self.body)?;
         builder.set_symbol(self.symbol);
         builder.set_ts(self.ts);
         builder.set_user_id(self.user_id);
@@ -242,102 +278,32 @@ impl<'a> Command<'a> {
                 group.set_instrument(instrument);
                 group.set_by(by);
             }
+            CommandBody::SetAccountLimits { limits, by } => {
+                let mut group = builder.init_set_account_limits();
+                group.set_by(by);
+                limits.fill(group.init_limits());
+            }
+            CommandBody::KillSwitch { state, instrument, by } => {
+                let mut group = builder.init_kill_switch();
+                group.set_state(state);
+                group.set_by(by);
+                if let Some(instrument) = instrument {
+                    group.set_instrument(instrument);
+                }
+            }
+            CommandBody::SetRisk { setting, value, window_ns, instrument, by } => {
+                let mut group = builder.init_set_risk();
+                group.set_setting(setting);
+                group.set_window_ns(window_ns);
+                group.set_by(by);
+                if let Some(instrument) = instrument {
+                    group.set_instrument(instrument);
+                }
+                if let Some(value) = value {
+                    group.init_value().set_some(value);
+                }
+            }
         }
         Ok(())
-    }
-
-    pub(super) fn of(reader: command::Reader<'a>) -> Result<Self, WireError> {
-        use command::mass_cancel::{max_price, min_price, side};
-        use command::modify_order::{price as new_price, quantity as new_quantity};
-        use command::new_order::price;
-        use command::uncross::reference;
-        let body = match reader.which().in_field("command")? {
-            command::NewOrder(group) => CommandBody::NewOrder(NewOrder {
-                side: group.get_side().in_field("command.newOrder.side")?,
-                order_type: group.get_order_type().in_field("command.newOrder.orderType")?,
-                quantity: group.get_quantity(),
-                price: match group.get_price().which().in_field("command.newOrder.price")? {
-                    price::None(()) => None,
-                    price::Some(price) => Some(price),
-                },
-                tif: group.get_tif().in_field("command.newOrder.tif")?,
-                post_only: group.get_post_only(),
-                client_order_id: if group.has_client_order_id() {
-                    let field = "command.newOrder.clientOrderId";
-                    Some(group.get_client_order_id().in_field(field)?.to_str().in_field(field)?)
-                } else {
-                    None
-                },
-                options: if group.has_options() {
-                    let field = "command.newOrder.options";
-                    Some(OrderOptions::of(group.get_options().in_field(field)?)?)
-                } else {
-                    None
-                },
-            }),
-            command::CancelOrder(group) => CommandBody::CancelOrder { order_id: group.get_order_id() },
-            command::ReduceOrder(group) => {
-                CommandBody::ReduceOrder { order_id: group.get_order_id(), by: group.get_by() }
-            }
-            command::ModifyOrder(group) => CommandBody::ModifyOrder {
-                order_id: group.get_order_id(),
-                price: match group.get_price().which().in_field("command.modifyOrder.price")? {
-                    new_price::Same(()) => None,
-                    new_price::To(price) => Some(price),
-                },
-                quantity: match group.get_quantity().which().in_field("command.modifyOrder.quantity")? {
-                    new_quantity::Same(()) => None,
-                    new_quantity::To(quantity) => Some(quantity),
-                },
-            },
-            command::MassCancel(group) => CommandBody::MassCancel {
-                side: match group.get_side().which().in_field("command.massCancel.side")? {
-                    side::Both(()) => None,
-                    side::One(side) => Some(side.in_field("command.massCancel.side")?),
-                },
-                min_price: match group.get_min_price().which().in_field("command.massCancel.minPrice")? {
-                    min_price::None(()) => None,
-                    min_price::Some(price) => Some(price),
-                },
-                max_price: match group.get_max_price().which().in_field("command.massCancel.maxPrice")? {
-                    max_price::None(()) => None,
-                    max_price::Some(price) => Some(price),
-                },
-            },
-            command::SetInstrument(group) => {
-                CommandBody::SetInstrument { tick_size: group.get_tick_size(), lot_size: group.get_lot_size() }
-            }
-            command::SetLimits(group) => CommandBody::SetLimits {
-                max_position: group.get_max_position(),
-                max_notional: group.get_max_notional(),
-                max_leverage: group.get_max_leverage(),
-                account_value: group.get_account_value(),
-            },
-            command::SetPhase(group) => CommandBody::SetPhase {
-                instrument: required_text!(group, has_instrument, get_instrument, "command.setPhase.instrument"),
-                phase: group.get_phase().in_field("command.setPhase.phase")?,
-                by: group.get_by(),
-            },
-            command::Uncross(group) => CommandBody::Uncross {
-                instrument: required_text!(group, has_instrument, get_instrument, "command.uncross.instrument"),
-                reference: match group.get_reference().which().in_field("command.uncross.reference")? {
-                    reference::None(()) => None,
-                    reference::Some(price) => Some(price),
-                },
-                then: group.get_then().in_field("command.uncross.then")?,
-                by: group.get_by(),
-            },
-            command::EndOfDay(group) => CommandBody::EndOfDay {
-                instrument: required_text!(group, has_instrument, get_instrument, "command.endOfDay.instrument"),
-                by: group.get_by(),
-            },
-        };
-        Ok(Self {
-            version: known_version("command.version", reader.get_version())?,
-            symbol: required_text!(reader, has_symbol, get_symbol, "command.symbol"),
-            ts: reader.get_ts(),
-            user_id: reader.get_user_id(),
-            body,
-        })
     }
 }

@@ -22,6 +22,31 @@ impl WireError {
         Self { offset: 0, field, problem }
     }
 
+    /// The field as JSON has it: `maker_order_id` for `event.fill.makerOrderId`; empty when it is the framing.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self.field {
+            "" | "message" => return String::new(),
+            "command" | "event" | "marketData" => return "type".to_owned(),
+            "marketData.book.indication.price" => return "indicative_price".to_owned(),
+            "marketData.book.indication.volume" => return "indicative_volume".to_owned(),
+            _ => {}
+        }
+        match self.field.rsplit('.').next().unwrap_or_default() {
+            "version" => "v".to_owned(),
+            name => name.chars().fold(String::new(), |key, letter| {
+                let joint = if letter.is_ascii_uppercase() { "_" } else { "" };
+                key + joint + letter.to_ascii_lowercase().encode_utf8(&mut [0; 4])
+            }),
+        }
+    }
+
+    /// What is wrong, and where if not with a field.
+    #[must_use]
+    pub fn what(&self) -> String {
+        if self.field.is_empty() { format!("{} at byte {}", self.problem, self.offset) } else { self.problem.clone() }
+    }
+
     /// The same, where the message itself begins at `offset` of the whole.
     #[must_use]
     pub const fn moved_by(mut self, offset: usize) -> Self {

@@ -1,8 +1,10 @@
 //! Events: what travels on EVENTS.
 
+use super::check;
 use super::error::{InField, WireError};
-use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
-use super::schema::messages_capnp::{Phase, Side, event};
+use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, maybe_text, required_text, text_bytes};
+use super::limits::AccountLimits;
+use super::schema::messages_capnp::{Phase, RiskSetting, Side, TradingState, event};
 
 /// An event, its texts borrowed from where it came from. Fields and units are those of `cift/core/messages.py`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,6 +91,26 @@ pub enum EventBody<'a> {
         /// How many orders left.
         count: u32,
     },
+    /// An account has limits of its own, or everybody's again.
+    AccountLimitsSet(AccountLimits),
+    /// An account, an instrument or everything has another state.
+    KillSwitchSet {
+        /// The state.
+        state: TradingState,
+        /// The instrument.
+        instrument: Option<&'a str>,
+    },
+    /// The risk engine judges by another value.
+    RiskSet {
+        /// What was set.
+        setting: RiskSetting,
+        /// To what; none: it was taken away.
+        value: Option<f64>,
+        /// Over which time, in nanoseconds.
+        window_ns: i64,
+        /// For which instrument.
+        instrument: Option<&'a str>,
+    },
     /// Nothing changed.
     Rejected {
         /// The stable code.
@@ -154,6 +176,10 @@ impl<'a> Event<'a> {
             EventBody::PhaseSet { instrument, .. }
             | EventBody::Uncrossed { instrument, .. }
             | EventBody::DayEnded { instrument, .. } => text_bytes(instrument),
+            EventBody::KillSwitchSet { instrument, .. } | EventBody::RiskSet { instrument, .. } => {
+                instrument.map_or(0, text_bytes)
+            }
+            EventBody::AccountLimitsSet(_) => AccountLimits::BYTES,
             EventBody::Fill(_)
             | EventBody::Reduced { .. }
             | EventBody::Modified { .. }
@@ -164,6 +190,7 @@ impl<'a> Event<'a> {
 
     pub(super) fn fill(&self, mut builder: event::Builder<'_>) -> Result<(), WireError> {
         builder.set_version(known_version("event.version", self.version)?);
+        check::event(&self.body)?;
         builder.set_symbol(self.symbol);
         builder.set_ts(self.ts);
         builder.set_seq(self.seq);
@@ -228,6 +255,25 @@ impl<'a> Event<'a> {
                 group.set_phase(phase);
                 group.set_count(count);
             }
+            EventBody::AccountLimitsSet(limits) => limits.fill(builder.init_account_limits_set().init_limits()),
+            EventBody::KillSwitchSet { state, instrument } => {
+                let mut group = builder.init_kill_switch_set();
+                group.set_state(state);
+                if let Some(instrument) = instrument {
+                    group.set_instrument(instrument);
+                }
+            }
+            EventBody::RiskSet { setting, value, window_ns, instrument } => {
+                let mut group = builder.init_risk_set();
+                group.set_setting(setting);
+                group.set_window_ns(window_ns);
+                if let Some(instrument) = instrument {
+                    group.set_instrument(instrument);
+                }
+                if let Some(value) = value {
+                    group.init_value().set_some(value);
+                }
+            }
             EventBody::Rejected { code, reason } => {
                 let mut group = builder.init_rejected();
                 group.set_code(code);
@@ -240,6 +286,7 @@ impl<'a> Event<'a> {
     pub(super) fn of(reader: event::Reader<'a>) -> Result<Self, WireError> {
         use event::accepted::price;
         use event::modified::price as new_price;
+        use event::risk_set::value;
         use event::uncrossed::price as auction_price;
         let body = match reader.which().in_field("event")? {
             event::Accepted(group) => EventBody::Accepted(Accepted {
@@ -250,12 +297,12 @@ impl<'a> Event<'a> {
                     price::Some(price) => Some(price),
                 },
                 resting: group.get_resting(),
-                client_order_id: if group.has_client_order_id() {
-                    let field = "event.accepted.clientOrderId";
-                    Some(group.get_client_order_id().in_field(field)?.to_str().in_field(field)?)
-                } else {
-                    None
-                },
+                client_order_id: maybe_text!(
+                    group,
+                    has_client_order_id,
+                    get_client_order_id,
+                    "event.accepted.clientOrderId"
+                ),
             }),
             event::Fill(group) => EventBody::Fill(Fill {
                 side: group.get_side().in_field("event.fill.side")?,
@@ -297,11 +344,29 @@ impl<'a> Event<'a> {
                 phase: group.get_phase().in_field("event.dayEnded.phase")?,
                 count: group.get_count(),
             },
+            event::AccountLimitsSet(group) => {
+                let limits = group.get_limits().in_field("event.accountLimitsSet.limits")?;
+                EventBody::AccountLimitsSet(AccountLimits::of(limits)?)
+            }
+            event::KillSwitchSet(group) => EventBody::KillSwitchSet {
+                state: group.get_state().in_field("event.killSwitchSet.state")?,
+                instrument: maybe_text!(group, has_instrument, get_instrument, "event.killSwitchSet.instrument"),
+            },
+            event::RiskSet(group) => EventBody::RiskSet {
+                setting: group.get_setting().in_field("event.riskSet.setting")?,
+                value: match group.get_value().which().in_field("event.riskSet.value")? {
+                    value::None(()) => None,
+                    value::Some(value) => Some(value),
+                },
+                window_ns: group.get_window_ns(),
+                instrument: maybe_text!(group, has_instrument, get_instrument, "event.riskSet.instrument"),
+            },
             event::Rejected(group) => EventBody::Rejected {
                 code: required_text!(group, has_code, get_code, "event.rejected.code"),
                 reason: required_text!(group, has_reason, get_reason, "event.rejected.reason"),
             },
         };
+        check::event(&body)?;
         Ok(Self {
             version: known_version("event.version", reader.get_version())?,
             symbol: required_text!(reader, has_symbol, get_symbol, "event.symbol"),

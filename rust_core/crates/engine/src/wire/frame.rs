@@ -50,6 +50,13 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
+/// Whether bytes begin as a message of one segment does, and all that we write do. No JSON does.
+#[must_use]
+#[inline]
+pub fn is_framed(data: &[u8]) -> bool {
+    data.first() == Some(&0)
+}
+
 /// Where the message that begins at `start` ends.
 fn end_of(data: &[u8], start: usize) -> Result<usize, WireError> {
     let rest = &data[start..];
@@ -192,3 +199,11 @@ macro_rules! required_text {
     }};
 }
 pub(super) use required_text;
+
+/// A text that may be absent.
+macro_rules! maybe_text {
+    ($reader:expr, $has:ident, $get:ident, $field:literal) => {
+        if $reader.$has() { Some($reader.$get().in_field($field)?.to_str().in_field($field)?) } else { None }
+    };
+}
+pub(super) use maybe_text;

@@ -1,9 +1,11 @@
-//! Book and trade messages: what the engine writes on MARKET_DATA.
+//! Books, trades and quotes: what travels on MARKET_DATA.
 
 use capnp::struct_list;
 
+use super::check;
 use super::error::{InField, WireError};
 use super::frame::{self, Encoded, SMALL_MESSAGE_WORDS, known_version, required_text, text_bytes};
+use super::quote::Quote;
 use super::schema::messages_capnp::{Phase, Side, level, market_data};
 
 const LEVEL_WORDS: usize = 2;
@@ -39,6 +41,8 @@ pub enum MarketBody {
     },
     /// A fill as the market sees it.
     Trade(Trade),
+    /// The best prices.
+    Quote(Quote),
 }
 
 /// What an auction would do if it ended now.
@@ -73,7 +77,7 @@ impl Market<'_> {
     pub fn encode(&self) -> Result<Encoded, WireError> {
         let levels = match &self.body {
             MarketBody::Book { bids, asks, .. } => bids.len() + asks.len(),
-            MarketBody::Trade(_) => 0,
+            MarketBody::Trade(_) | MarketBody::Quote(_) => 0,
         };
         let words = SMALL_MESSAGE_WORDS + LEVEL_WORDS * levels;
         Encoded::build::<market_data::Owned>(words, text_bytes(self.symbol), |builder| self.fill(builder))
@@ -87,8 +91,20 @@ impl Market<'_> {
         frame::read::<market_data::Owned, R>(data, |reader, _| work(Market::of(reader)?))
     }
 
+    /// What to say of one that has no place where it was found.
+    #[must_use]
+    pub fn unexpected(&self) -> WireError {
+        let (found, expected) = match self.body {
+            MarketBody::Book { .. } => ("book", "quote"),
+            MarketBody::Trade(_) => ("trade", "quote"),
+            MarketBody::Quote(_) => ("quote", "trade or book"),
+        };
+        WireError::field("marketData", format!("found {found:?}, expected {expected}"))
+    }
+
     fn fill(&self, mut builder: market_data::Builder<'_>) -> Result<(), WireError> {
         builder.set_version(known_version("marketData.version", self.version)?);
+        check::market(&self.body)?;
         builder.set_symbol(self.symbol);
         builder.set_ts(self.ts);
         builder.set_seq(self.seq);
@@ -112,6 +128,7 @@ impl Market<'_> {
                 group.set_price(trade.price);
                 group.set_quantity(trade.quantity);
             }
+            MarketBody::Quote(quote) => quote.fill(builder.init_quote().init_best()),
         }
         Ok(())
     }
@@ -140,7 +157,11 @@ impl<'a> Market<'a> {
                 price: group.get_price(),
                 quantity: group.get_quantity(),
             }),
+            market_data::Quote(group) => {
+                MarketBody::Quote(Quote::of(group.get_best().in_field("marketData.quote.best")?)?)
+            }
         };
+        check::market(&body)?;
         Ok(Self {
             version: known_version("marketData.version", reader.get_version())?,
             symbol: required_text!(reader, has_symbol, get_symbol, "marketData.symbol"),

@@ -5,12 +5,16 @@
 //! field.
 
 mod batch;
+mod check;
 mod command;
 mod error;
 mod event;
 mod frame;
+mod head;
+mod limits;
 mod market;
 mod options;
+mod quote;
 mod schema;
 mod ticks;
 
@@ -18,8 +22,11 @@ pub use batch::{CommandBatch, EventBatch};
 pub use command::{Command, CommandBody, NewOrder};
 pub use error::WireError;
 pub use event::{Accepted, Event, EventBody, Fill};
-pub use frame::{Encoded, Frames, MAX_MESSAGE_BYTES};
+pub use frame::{Encoded, Frames, MAX_MESSAGE_BYTES, is_framed};
+pub use head::EventHead;
+pub use limits::AccountLimits;
 pub use market::{Indication, Market, MarketBody, Trade};
 pub use options::OrderOptions;
-pub use schema::messages_capnp::{OrderType, Peg, Phase, SCHEMA_VERSION, Side, TimeInForce};
+pub use quote::Quote;
+pub use schema::messages_capnp::{OrderType, Peg, Phase, RiskSetting, SCHEMA_VERSION, Side, TimeInForce, TradingState};
 pub use ticks::{Column, TickColumns, TickLayout, TickMessage};

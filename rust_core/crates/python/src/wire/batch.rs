@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::codec::MessageCodec;
-use super::giving::{self, Fields, Value, Wanted};
+use super::fields::{Fields, Value, Wanted};
+use super::giving;
 use super::{bytes, refused};
 
 /// What a batch holds.

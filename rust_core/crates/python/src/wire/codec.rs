@@ -1,13 +1,17 @@
 //! `MessageCodec`: Python's message classes to bytes and back.
 
-use cift_engine::wire::{Command, CommandBatch, Event, EventBatch, Frames, Market, WireError as EngineError};
+use cift_engine::wire::{
+    Command, CommandBatch, Event, EventBatch, Frames, Market, MarketBody, WireError as EngineError,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyType};
 
 use super::batch::{Family, MessageBatch};
-use super::giving::{self, Arguments};
-use super::taking::{self, KINDS, Kind, Texts};
+use super::fields::Arguments;
+use super::giving;
+use super::kinds::{KINDS, Kind};
+use super::taking::{self, Texts};
 use super::{bytes, refused, written};
 
 /// Writes and reads messages of given classes. A class is called with all fields of its kind as keywords; its
@@ -56,8 +60,12 @@ impl MessageCodec {
         Event::read(data, |event| Ok(self.give_event(py, &event)))
     }
 
-    fn market(&self, py: Python<'_>, data: &[u8]) -> Given {
+    /// A book or a trade, or else a quote: of one kind are those that a reader of a subject may find there.
+    fn market(&self, py: Python<'_>, data: &[u8], quotes: bool) -> Given {
         Market::read(data, |market| {
+            if matches!(market.body, MarketBody::Quote(_)) != quotes {
+                return Err(market.unexpected());
+            }
             let mut arguments = Arguments::new(py);
             let kind = giving::market(&market, &mut arguments);
             Ok(self.instance(py, kind, arguments))
@@ -127,9 +135,14 @@ impl MessageCodec {
         self.event(py, bytes(data)?.as_bytes()).map_err(|error| refused(py, &error))?
     }
 
-    /// The market data message in `data`, which is one message and nothing more; WireError otherwise.
+    /// The book or trade in `data`, which is one message and nothing more; WireError otherwise.
     fn decode_market_data(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.market(py, bytes(data)?.as_bytes()).map_err(|error| refused(py, &error))?
+        self.market(py, bytes(data)?.as_bytes(), false).map_err(|error| refused(py, &error))?
+    }
+
+    /// The quote in `data`, which is one message and nothing more; WireError otherwise.
+    fn decode_quote(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.market(py, bytes(data)?.as_bytes(), true).map_err(|error| refused(py, &error))?
     }
 
     /// All commands of a journal: messages one after the other. WireError has the offset of the one at fault.

@@ -1,109 +1,13 @@
-//! The engine's messages as fields for Python: all of them for a whole message, or the one that somebody wants.
+//! The engine's messages as fields for Python.
 
 use cift_engine::wire::{
-    Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, OrderType, Peg, Phase, Side, TimeInForce,
+    AccountLimits, Command, CommandBody, Event, EventBody, Market, MarketBody, OrderOptions, Peg, Phase,
 };
 use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
-use super::taking::Kind;
-
-/// The value of a field.
-#[derive(Clone, Copy)]
-pub enum Value<'a> {
-    Unsigned(u64),
-    Signed(i64),
-    Float(f64),
-    Flag(bool),
-    Text(&'a str),
-    Levels(&'a [[f64; 2]]),
-    Absent,
-}
-
-impl Value<'_> {
-    /// The value as a Python object.
-    pub fn object<'py>(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(match self {
-            Self::Unsigned(value) => PyInt::new(py, value).into_any(),
-            Self::Signed(value) => PyInt::new(py, value).into_any(),
-            Self::Float(value) => PyFloat::new(py, value).into_any(),
-            Self::Flag(value) => PyBool::new(py, value).to_owned().into_any(),
-            Self::Text(value) => PyString::new(py, value).into_any(),
-            Self::Levels(levels) => {
-                let pairs: Vec<_> = levels.iter().map(|&[price, quantity]| (price, quantity)).collect();
-                PyTuple::new(py, pairs)?.into_any()
-            }
-            Self::Absent => py.None().into_bound(py),
-        })
-    }
-}
-
-/// Who is told of every field: its name, the same as an interned object on demand, and its value.
-pub trait Fields {
-    /// A message begins.
-    fn begin(&mut self) {}
-
-    /// Whether to be told of fields that a message leaves out.
-    fn wants_all(&self) -> bool {
-        false
-    }
-
-    /// It has this field.
-    fn put(
-        &mut self,
-        name: &'static str,
-        key: impl for<'k> Fn(Python<'k>) -> &'k Bound<'k, PyString>,
-        value: Value<'_>,
-    );
-}
-
-/// All fields, as keyword arguments.
-pub struct Arguments<'py> {
-    py: Python<'py>,
-    result: PyResult<Bound<'py, PyDict>>,
-}
-
-impl<'py> Arguments<'py> {
-    pub fn new(py: Python<'py>) -> Self {
-        Self { py, result: Ok(PyDict::new(py)) }
-    }
-
-    pub fn into_dict(self) -> PyResult<Bound<'py, PyDict>> {
-        self.result
-    }
-}
-
-impl Fields for Arguments<'_> {
-    #[inline]
-    fn put(&mut self, _: &'static str, key: impl for<'k> Fn(Python<'k>) -> &'k Bound<'k, PyString>, value: Value<'_>) {
-        if let Ok(dict) = &self.result {
-            let set = value.object(self.py).and_then(|object| dict.set_item(key(self.py), object));
-            if let Err(error) = set {
-                self.result = Err(error);
-            }
-        }
-    }
-}
-
-/// The one field with the wanted name, handed to `found`.
-pub struct Wanted<'a, F> {
-    pub name: &'a str,
-    pub found: F,
-}
-
-impl<F: FnMut(Value<'_>)> Fields for Wanted<'_, F> {
-    fn wants_all(&self) -> bool {
-        true
-    }
-
-    #[inline]
-    fn put(&mut self, name: &'static str, _: impl for<'k> Fn(Python<'k>) -> &'k Bound<'k, PyString>, value: Value<'_>) {
-        if name == self.name {
-            (self.found)(value);
-        }
-    }
-}
+use super::fields::{Fields, Value};
+use super::kinds::Kind;
+use super::words;
 
 macro_rules! put {
     ($fields:expr, $($name:literal: $value:expr),+ $(,)?) => {
@@ -111,21 +15,11 @@ macro_rules! put {
     };
 }
 
-const fn side(side: Side) -> Value<'static> {
-    Value::Text(match side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
-    })
-}
-
-const fn phase_name(phase: Phase) -> Value<'static> {
-    Value::Text(match phase {
-        Phase::Continuous => "continuous",
-        Phase::Halted => "halted",
-        Phase::OpeningAuction => "opening_auction",
-        Phase::ClosingAuction => "closing_auction",
-        Phase::VolatilityAuction => "volatility_auction",
-    })
+/// A choice by its word.
+macro_rules! word {
+    ($choice:ident, $value:expr) => {
+        Value::Text(words::$choice::word($value))
+    };
 }
 
 fn maybe<'a, T>(value: Option<T>, present: impl FnOnce(T) -> Value<'a>) -> Value<'a> {
@@ -144,26 +38,11 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
     match command.body {
         CommandBody::NewOrder(order) => {
             put!(fields,
-                "side": side(order.side),
-                "order_type": Value::Text(match order.order_type {
-                    OrderType::Limit => "limit",
-                    OrderType::Market => "market",
-                    OrderType::MarketToLimit => "market_to_limit",
-                    OrderType::Stop => "stop",
-                    OrderType::Pegged => "pegged",
-                    OrderType::Notional => "notional",
-                }),
+                "side": word!(side, order.side),
+                "order_type": word!(order_type, order.order_type),
                 "quantity": Value::Float(order.quantity),
                 "price": maybe(order.price, Value::Float),
-                "tif": Value::Text(match order.tif {
-                    TimeInForce::Gtc => "GTC",
-                    TimeInForce::Ioc => "IOC",
-                    TimeInForce::Fok => "FOK",
-                    TimeInForce::Day => "DAY",
-                    TimeInForce::Gtd => "GTD",
-                    TimeInForce::Ato => "ATO",
-                    TimeInForce::Atc => "ATC",
-                }),
+                "tif": word!(tif, order.tif),
                 "post_only": Value::Flag(order.post_only),
                 "client_order_id": maybe(order.client_order_id, Value::Text),
             );
@@ -191,7 +70,7 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
         }
         CommandBody::MassCancel { side: of, min_price, max_price } => {
             put!(fields,
-                "side": maybe(of, side),
+                "side": maybe(of, |side| word!(side, side)),
                 "min_price": maybe(min_price, Value::Float),
                 "max_price": maybe(max_price, Value::Float),
             );
@@ -212,7 +91,7 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
         }
         CommandBody::SetPhase { instrument, phase, by } => {
             put!(fields,
-                "instrument": Value::Text(instrument), "phase": phase_name(phase), "by": Value::Unsigned(by),
+                "instrument": Value::Text(instrument), "phase": word!(phase, phase), "by": Value::Unsigned(by),
             );
             Kind::SetPhase
         }
@@ -220,7 +99,7 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields,
                 "instrument": Value::Text(instrument),
                 "reference": maybe(reference, Value::Float),
-                "then": phase_name(then),
+                "then": word!(phase, then),
                 "by": Value::Unsigned(by),
             );
             Kind::Uncross
@@ -229,7 +108,39 @@ pub fn command(command: &Command<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields, "instrument": Value::Text(instrument), "by": Value::Unsigned(by));
             Kind::EndOfDay
         }
+        CommandBody::SetAccountLimits { limits, by } => {
+            account_limits(limits, fields);
+            put!(fields, "by": Value::Unsigned(by));
+            Kind::AccountLimits
+        }
+        CommandBody::KillSwitch { state, instrument, by } => {
+            put!(fields,
+                "state": word!(state, state),
+                "instrument": maybe(instrument, Value::Text),
+                "by": Value::Unsigned(by),
+            );
+            Kind::KillSwitch
+        }
+        CommandBody::SetRisk { setting, value, window_ns, instrument, by } => {
+            put!(fields,
+                "setting": word!(setting, setting),
+                "value": maybe(value, Value::Float),
+                "window_ns": Value::Signed(window_ns),
+                "instrument": maybe(instrument, Value::Text),
+                "by": Value::Unsigned(by),
+            );
+            Kind::Risk
+        }
     }
+}
+
+fn account_limits(limits: AccountLimits, fields: &mut impl Fields) {
+    put!(fields,
+        "max_position": maybe(limits.max_position, Value::Float),
+        "max_notional": maybe(limits.max_notional, Value::Float),
+        "max_leverage": maybe(limits.max_leverage, Value::Float),
+        "account_value": maybe(limits.account_value, Value::Float),
+    );
 }
 
 fn options(options: &OrderOptions, fields: &mut impl Fields) {
@@ -270,7 +181,7 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
     match event.body {
         EventBody::Accepted(accepted) => {
             put!(fields,
-                "side": side(accepted.side),
+                "side": word!(side, accepted.side),
                 "quantity": Value::Float(accepted.quantity),
                 "price": maybe(accepted.price, Value::Float),
                 "resting": Value::Float(accepted.resting),
@@ -280,7 +191,7 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
         }
         EventBody::Fill(fill) => {
             put!(fields,
-                "side": side(fill.side),
+                "side": word!(side, fill.side),
                 "price": Value::Float(fill.price),
                 "quantity": Value::Float(fill.quantity),
                 "maker_order_id": Value::Unsigned(fill.maker_order_id),
@@ -309,13 +220,13 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
             Kind::MassCancelled
         }
         EventBody::PhaseSet { instrument, phase } => {
-            put!(fields, "instrument": Value::Text(instrument), "phase": phase_name(phase));
+            put!(fields, "instrument": Value::Text(instrument), "phase": word!(phase, phase));
             Kind::PhaseSet
         }
         EventBody::Uncrossed { instrument, phase, price, volume, imbalance } => {
             put!(fields,
                 "instrument": Value::Text(instrument),
-                "phase": phase_name(phase),
+                "phase": word!(phase, phase),
                 "price": maybe(price, Value::Float),
                 "volume": Value::Float(volume),
                 "imbalance": Value::Float(imbalance),
@@ -325,10 +236,27 @@ pub fn event(event: &Event<'_>, fields: &mut impl Fields) -> Kind {
         EventBody::DayEnded { instrument, phase, count } => {
             put!(fields,
                 "instrument": Value::Text(instrument),
-                "phase": phase_name(phase),
+                "phase": word!(phase, phase),
                 "count": Value::Unsigned(count.into()),
             );
             Kind::DayEnded
+        }
+        EventBody::AccountLimitsSet(limits) => {
+            account_limits(limits, fields);
+            Kind::AccountLimitsSet
+        }
+        EventBody::KillSwitchSet { state, instrument } => {
+            put!(fields, "state": word!(state, state), "instrument": maybe(instrument, Value::Text));
+            Kind::KillSwitchSet
+        }
+        EventBody::RiskSet { setting, value, window_ns, instrument } => {
+            put!(fields,
+                "setting": word!(setting, setting),
+                "value": maybe(value, Value::Float),
+                "window_ns": Value::Signed(window_ns),
+                "instrument": maybe(instrument, Value::Text),
+            );
+            Kind::RiskSet
         }
         EventBody::Rejected { code, reason } => {
             put!(fields, "code": Value::Text(code), "reason": Value::Text(reason));
@@ -351,7 +279,7 @@ pub fn market(market: &Market<'_>, fields: &mut impl Fields) -> Kind {
             put!(fields, "bids": Value::Levels(bids), "asks": Value::Levels(asks));
             // A message leaves out what is not said.
             if *phase != Phase::Continuous {
-                put!(fields, "phase": phase_name(*phase));
+                put!(fields, "phase": word!(phase, *phase));
             }
             if let Some(indication) = indication {
                 put!(fields,
@@ -365,11 +293,20 @@ pub fn market(market: &Market<'_>, fields: &mut impl Fields) -> Kind {
         MarketBody::Trade(trade) => {
             put!(fields,
                 "pos": Value::Unsigned(trade.pos.into()),
-                "side": side(trade.side),
+                "side": word!(side, trade.side),
                 "price": Value::Float(trade.price),
                 "quantity": Value::Float(trade.quantity),
             );
             Kind::Trade
+        }
+        MarketBody::Quote(quote) => {
+            put!(fields,
+                "bid": maybe(quote.bid, Value::Float),
+                "bid_quantity": maybe(quote.bid_quantity, Value::Float),
+                "ask": maybe(quote.ask, Value::Float),
+                "ask_quantity": maybe(quote.ask_quantity, Value::Float),
+            );
+            Kind::Quote
         }
     }
 }

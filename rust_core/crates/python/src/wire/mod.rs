@@ -2,15 +2,18 @@
 
 mod batch;
 mod codec;
+mod fields;
 mod giving;
+mod kinds;
 mod taking;
 mod ticks;
+mod words;
 
-use cift_engine::wire::{Encoded, WireError as EngineError};
+use cift_engine::wire::{Encoded, EventHead, WireError as EngineError};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 
 pub use batch::MessageBatch;
 pub use codec::MessageCodec;
@@ -21,15 +24,28 @@ create_exception!(
     WireError,
     PyValueError,
     "Bytes that are no such message, or values that none can carry. `offset` is where the message at fault begins, or, \
-     when the framing is wrong, where the bytes at fault are; `field` is empty then."
+     when the framing is wrong, where the bytes at fault are; `field` is empty then. `key` is the field as JSON has it, \
+     `problem` what is wrong with it."
 );
 
 /// The exception for an error of the engine.
 pub fn refused(py: Python<'_>, error: &EngineError) -> PyErr {
     let exception = WireError::new_err(error.to_string());
     let value = exception.value(py);
-    let set = value.setattr("offset", error.offset).and_then(|()| value.setattr("field", error.field));
+    let set = value
+        .setattr("offset", error.offset)
+        .and_then(|()| value.setattr("field", error.field))
+        .and_then(|()| value.setattr("key", error.key()))
+        .and_then(|()| value.setattr("problem", error.what()));
     set.err().unwrap_or(exception)
+}
+
+/// Return tag, `seq`, `pos` and `last` of the event in `data` (bytes), for who files it and wants no more of it.
+/// WireError if there is none.
+#[pyfunction]
+pub fn event_head<'py>(py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyString>, u64, u32, bool)> {
+    let head = EventHead::of(bytes(data)?.as_bytes()).map_err(|error| refused(py, &error))?;
+    Ok((PyString::intern(py, head.tag), head.seq, head.pos, head.last))
 }
 
 /// `data` as bytes: itself, or a copy of what can still change.

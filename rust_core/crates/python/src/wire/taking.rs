@@ -1,74 +1,27 @@
 //! The fields of a Python message as the engine's types.
 
 use cift_engine::wire::{
-    Accepted, Command, CommandBody, Event, EventBody, Fill, Indication, Market, MarketBody, NewOrder, OrderOptions,
-    OrderType, Peg, Phase, Side, TimeInForce, Trade,
+    Accepted, AccountLimits, Command, CommandBody, Event, EventBody, Fill, Indication, Market, MarketBody, NewOrder,
+    OrderOptions, Peg, Phase, Quote, Trade,
 };
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::WireError;
-
-/// The kinds of messages, named by their tags in `cift/core/messages.py`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    New,
-    Cancel,
-    Reduce,
-    Modify,
-    MassCancel,
-    Instrument,
-    Limits,
-    SetPhase,
-    Uncross,
-    EndOfDay,
-    Accepted,
-    Fill,
-    Cancelled,
-    Reduced,
-    Modified,
-    MassCancelled,
-    Rejected,
-    PhaseSet,
-    Uncrossed,
-    DayEnded,
-    Book,
-    Trade,
-}
-
-/// Every kind with its tag.
-pub const KINDS: [(Kind, &str); 22] = [
-    (Kind::New, "new"),
-    (Kind::Cancel, "cancel"),
-    (Kind::Reduce, "reduce"),
-    (Kind::Modify, "modify"),
-    (Kind::MassCancel, "mass_cancel"),
-    (Kind::Instrument, "instrument"),
-    (Kind::Limits, "limits"),
-    (Kind::SetPhase, "set_phase"),
-    (Kind::Uncross, "uncross"),
-    (Kind::EndOfDay, "end_of_day"),
-    (Kind::Accepted, "accepted"),
-    (Kind::Fill, "fill"),
-    (Kind::Cancelled, "cancelled"),
-    (Kind::Reduced, "reduced"),
-    (Kind::Modified, "modified"),
-    (Kind::MassCancelled, "mass_cancelled"),
-    (Kind::Rejected, "rejected"),
-    (Kind::PhaseSet, "phase_set"),
-    (Kind::Uncrossed, "uncrossed"),
-    (Kind::DayEnded, "day_ended"),
-    (Kind::Book, "book"),
-    (Kind::Trade, "trade"),
-];
+use super::kinds::Kind;
+use super::{WireError, words};
 
 /// An error of the field `name`.
 fn bad(name: &str, value: &Bound<'_, PyAny>, expected: &str) -> PyErr {
     let shown = value.repr().map_or_else(|_| "what it is".to_owned(), |text| text.to_string_lossy().into_owned());
-    let exception = WireError::new_err(format!("{name}: {shown} is not {expected}"));
+    let problem = format!("{shown} is not {expected}");
+    let exception = WireError::new_err(format!("{name}: {problem}"));
     let object = exception.value(value.py());
-    let set = object.setattr("offset", 0).and_then(|()| object.setattr("field", name));
+    let set = object
+        .setattr("offset", 0)
+        .and_then(|()| object.setattr("field", name))
+        .and_then(|()| object.setattr("key", name))
+        .and_then(|()| object.setattr("problem", problem));
     set.err().unwrap_or(exception)
 }
 
@@ -99,6 +52,18 @@ macro_rules! maybe_float {
     };
 }
 
+/// A number but 0, which stands for nothing in a message; 0 if it is None.
+macro_rules! said {
+    ($message:expr, $name:literal, $kind:ty, $expected:literal) => {{
+        let value = $message.getattr(intern!($message.py(), $name))?;
+        match value.extract::<Option<$kind>>() {
+            Ok(None) => <$kind>::default(),
+            Ok(Some(number)) if number != <$kind>::default() => number,
+            _ => return Err(bad($name, &value, $expected)),
+        }
+    }};
+}
+
 macro_rules! small {
     ($message:expr, $name:literal) => {
         take!($message, $name, u32, "a whole number from 0 to 2**32 - 1")
@@ -119,27 +84,11 @@ macro_rules! time {
 
 /// The attribute, one of a few words.
 macro_rules! word {
-    ($message:expr, $name:literal, $expected:literal, $($word:literal => $value:expr),+) => {{
+    ($message:expr, $name:literal, $choice:ident) => {{
         let value = $message.getattr(intern!($message.py(), $name))?;
-        match value.cast::<PyString>().ok().and_then(|text| text.to_str().ok()) {
-            $(Some($word) => $value,)+
-            _ => return Err(bad($name, &value, $expected)),
-        }
+        let text = value.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
+        text.and_then(words::$choice::value).ok_or_else(|| bad($name, &value, words::$choice::EXPECTED))?
     }};
-}
-
-macro_rules! side {
-    ($message:expr) => {
-        word!($message, "side", "one of buy, sell", "buy" => Side::Buy, "sell" => Side::Sell)
-    };
-}
-
-macro_rules! phase {
-    ($message:expr, $name:literal) => {
-        word!($message, $name, "one of continuous, halted, opening_auction, closing_auction, volatility_auction",
-            "continuous" => Phase::Continuous, "halted" => Phase::Halted, "opening_auction" => Phase::OpeningAuction,
-            "closing_auction" => Phase::ClosingAuction, "volatility_auction" => Phase::VolatilityAuction)
-    };
 }
 
 /// The texts of a message, which the engine's type borrows.
@@ -169,6 +118,10 @@ impl<'py> Texts<'py> {
                 Some(text("code", message.getattr(intern!(py, "code"))?)?),
                 Some(text("reason", message.getattr(intern!(py, "reason"))?)?),
             ),
+            Kind::KillSwitch | Kind::Risk | Kind::KillSwitchSet | Kind::RiskSet => {
+                let instrument = message.getattr(intern!(py, "instrument"))?;
+                (if instrument.is_none() { None } else { Some(text("instrument", instrument)?) }, None)
+            }
             Kind::SetPhase | Kind::Uncross | Kind::EndOfDay | Kind::PhaseSet | Kind::Uncrossed | Kind::DayEnded => {
                 (Some(text("instrument", message.getattr(intern!(py, "instrument"))?)?), None)
             }
@@ -199,17 +152,18 @@ fn options(message: &Bound<'_, PyAny>) -> PyResult<Option<OrderOptions>> {
     }
     let peg = message.getattr(intern!(py, "peg"))?;
     let options = OrderOptions {
-        display_quantity: maybe_float!(message, "display_quantity").unwrap_or(0.0),
-        min_quantity: maybe_float!(message, "min_quantity").unwrap_or(0.0),
-        expires: take!(message, "expires", Option<u64>, "nanoseconds or None").unwrap_or(0),
-        trigger_price: maybe_float!(message, "trigger_price").unwrap_or(0.0),
-        trail: maybe_float!(message, "trail").unwrap_or(0.0),
+        display_quantity: said!(message, "display_quantity", f64, "a number but 0, or None"),
+        min_quantity: said!(message, "min_quantity", f64, "a number but 0, or None"),
+        expires: said!(message, "expires", u64, "nanoseconds but 0, or None"),
+        trigger_price: said!(message, "trigger_price", f64, "a number but 0, or None"),
+        trail: said!(message, "trail", f64, "a number but 0, or None"),
         offset: float!(message, "offset"),
-        peg: if peg.is_none() {
-            Peg::None
-        } else {
-            word!(message, "peg", "one of primary, mid, market or None",
-                "primary" => Peg::Primary, "mid" => Peg::Mid, "market" => Peg::Market)
+        peg: match peg.cast::<PyString>().ok().and_then(|text| text.to_str().ok()) {
+            Some("primary") => Peg::Primary,
+            Some("mid") => Peg::Mid,
+            Some("market") => Peg::Market,
+            None if peg.is_none() => Peg::None,
+            _ => return Err(bad("peg", &peg, "one of primary, mid, market or None")),
         },
         reprice: take!(message, "reprice", bool, "a bool"),
         hidden: take!(message, "hidden", bool, "a bool"),
@@ -219,21 +173,25 @@ fn options(message: &Bound<'_, PyAny>) -> PyResult<Option<OrderOptions>> {
     Ok((options != OrderOptions::default()).then_some(options))
 }
 
+/// An account's own limits.
+fn account_limits(message: &Bound<'_, PyAny>) -> PyResult<AccountLimits> {
+    Ok(AccountLimits {
+        max_position: maybe_float!(message, "max_position"),
+        max_notional: maybe_float!(message, "max_notional"),
+        max_leverage: maybe_float!(message, "max_leverage"),
+        account_value: maybe_float!(message, "account_value"),
+    })
+}
+
 /// A command, or none if `kind` is none.
 pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Command<'a>>> {
     let body = match kind {
         Kind::New => CommandBody::NewOrder(NewOrder {
-            side: side!(message),
-            order_type: word!(message, "order_type", "one of limit, market, market_to_limit, stop, pegged, notional",
-                "limit" => OrderType::Limit, "market" => OrderType::Market, "stop" => OrderType::Stop,
-                "market_to_limit" => OrderType::MarketToLimit, "pegged" => OrderType::Pegged,
-                "notional" => OrderType::Notional),
+            side: word!(message, "side", side),
+            order_type: word!(message, "order_type", order_type),
             quantity: float!(message, "quantity"),
             price: maybe_float!(message, "price"),
-            tif: word!(message, "tif", "one of GTC, IOC, FOK, DAY, GTD, ATO, ATC",
-                "GTC" => TimeInForce::Gtc, "IOC" => TimeInForce::Ioc, "FOK" => TimeInForce::Fok,
-                "DAY" => TimeInForce::Day, "GTD" => TimeInForce::Gtd, "ATO" => TimeInForce::Ato,
-                "ATC" => TimeInForce::Atc),
+            tif: word!(message, "tif", tif),
             post_only: take!(message, "post_only", bool, "a bool"),
             client_order_id: texts.first()?,
             options: options(message)?,
@@ -248,7 +206,11 @@ pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>)
             quantity: maybe_float!(message, "quantity"),
         },
         Kind::MassCancel => CommandBody::MassCancel {
-            side: if message.getattr(intern!(message.py(), "side"))?.is_none() { None } else { Some(side!(message)) },
+            side: if message.getattr(intern!(message.py(), "side"))?.is_none() {
+                None
+            } else {
+                Some(word!(message, "side", side))
+            },
             min_price: maybe_float!(message, "min_price"),
             max_price: maybe_float!(message, "max_price"),
         },
@@ -262,15 +224,30 @@ pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>)
             max_leverage: float!(message, "max_leverage"),
             account_value: float!(message, "account_value"),
         },
+        Kind::AccountLimits => {
+            CommandBody::SetAccountLimits { limits: account_limits(message)?, by: unsigned!(message, "by") }
+        }
+        Kind::KillSwitch => CommandBody::KillSwitch {
+            state: word!(message, "state", state),
+            instrument: texts.first()?,
+            by: unsigned!(message, "by"),
+        },
+        Kind::Risk => CommandBody::SetRisk {
+            setting: word!(message, "setting", setting),
+            value: maybe_float!(message, "value"),
+            window_ns: take!(message, "window_ns", i64, "nanoseconds in 64 bits"),
+            instrument: texts.first()?,
+            by: unsigned!(message, "by"),
+        },
         Kind::SetPhase => CommandBody::SetPhase {
             instrument: texts.first()?.unwrap_or_default(),
-            phase: phase!(message, "phase"),
+            phase: word!(message, "phase", phase),
             by: unsigned!(message, "by"),
         },
         Kind::Uncross => CommandBody::Uncross {
             instrument: texts.first()?.unwrap_or_default(),
             reference: maybe_float!(message, "reference"),
-            then: phase!(message, "then"),
+            then: word!(message, "then", phase),
             by: unsigned!(message, "by"),
         },
         Kind::EndOfDay => {
@@ -291,14 +268,14 @@ pub fn command<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>)
 pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -> PyResult<Option<Event<'a>>> {
     let body = match kind {
         Kind::Accepted => EventBody::Accepted(Accepted {
-            side: side!(message),
+            side: word!(message, "side", side),
             quantity: float!(message, "quantity"),
             price: maybe_float!(message, "price"),
             resting: float!(message, "resting"),
             client_order_id: texts.first()?,
         }),
         Kind::Fill => EventBody::Fill(Fill {
-            side: side!(message),
+            side: word!(message, "side", side),
             price: float!(message, "price"),
             quantity: float!(message, "quantity"),
             maker_order_id: unsigned!(message, "maker_order_id"),
@@ -314,19 +291,30 @@ pub fn event<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) -
             resting: float!(message, "resting"),
         },
         Kind::MassCancelled => EventBody::MassCancelled { count: small!(message, "count") },
-        Kind::PhaseSet => {
-            EventBody::PhaseSet { instrument: texts.first()?.unwrap_or_default(), phase: phase!(message, "phase") }
+        Kind::AccountLimitsSet => EventBody::AccountLimitsSet(account_limits(message)?),
+        Kind::KillSwitchSet => {
+            EventBody::KillSwitchSet { state: word!(message, "state", state), instrument: texts.first()? }
         }
+        Kind::RiskSet => EventBody::RiskSet {
+            setting: word!(message, "setting", setting),
+            value: maybe_float!(message, "value"),
+            window_ns: take!(message, "window_ns", i64, "nanoseconds in 64 bits"),
+            instrument: texts.first()?,
+        },
+        Kind::PhaseSet => EventBody::PhaseSet {
+            instrument: texts.first()?.unwrap_or_default(),
+            phase: word!(message, "phase", phase),
+        },
         Kind::Uncrossed => EventBody::Uncrossed {
             instrument: texts.first()?.unwrap_or_default(),
-            phase: phase!(message, "phase"),
+            phase: word!(message, "phase", phase),
             price: maybe_float!(message, "price"),
             volume: float!(message, "volume"),
             imbalance: float!(message, "imbalance"),
         },
         Kind::DayEnded => EventBody::DayEnded {
             instrument: texts.first()?.unwrap_or_default(),
-            phase: phase!(message, "phase"),
+            phase: word!(message, "phase", phase),
             count: small!(message, "count"),
         },
         Kind::Rejected => EventBody::Rejected { code: texts.first()?.unwrap_or_default(), reason: texts.second()? },
@@ -350,7 +338,7 @@ fn book_phase(message: &Bound<'_, PyAny>) -> PyResult<Phase> {
     if !message.hasattr(intern!(message.py(), "phase"))? {
         return Ok(Phase::Continuous);
     }
-    Ok(phase!(message, "phase"))
+    Ok(word!(message, "phase", phase))
 }
 
 /// What a book's auction would do if it ended now.
@@ -377,9 +365,15 @@ pub fn market<'a>(kind: Kind, message: &Bound<'_, PyAny>, texts: &'a Texts<'_>) 
         },
         Kind::Trade => MarketBody::Trade(Trade {
             pos: small!(message, "pos"),
-            side: side!(message),
+            side: word!(message, "side", side),
             price: float!(message, "price"),
             quantity: float!(message, "quantity"),
+        }),
+        Kind::Quote => MarketBody::Quote(Quote {
+            bid: maybe_float!(message, "bid"),
+            bid_quantity: maybe_float!(message, "bid_quantity"),
+            ask: maybe_float!(message, "ask"),
+            ask_quantity: maybe_float!(message, "ask_quantity"),
         }),
         _ => return Ok(None),
     };
