@@ -23,7 +23,7 @@ from cift.core.entering import (
 from cift.core.following import followed
 from cift.core.known_orders import KnownOrders
 from cift.core.limit_gate import LimitGate, refuse_sums, uncounted
-from cift.core.market import Market
+from cift.core.market import Market, PlainState
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
     AnyCommand,
@@ -131,6 +131,15 @@ class Matcher:
         if isinstance(command, NewOrder) and not market.special:
             return events  # numbered as they were made: most commands are such orders
         return numbered(expired + events)
+
+    def plain(self) -> PlainState | None:
+        """Return what the core decides plain commands on in our stead; None while more counts than books and limits.
+
+        It is for the next command: any other than a plain one may put other objects in their place.
+        """
+        if self._gate is not None or (judges := self._risk.judges) is None:
+            return None
+        return PlainState(self._markets, self._positions, *self._known.tables, *judges, self.touched)
 
     def _market(self, symbol: str) -> Market:
         market = self._markets.get(symbol)
