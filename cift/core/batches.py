@@ -59,6 +59,8 @@ class Batches:
         while at < len(batch):
             if self._core is not None and not telling:
                 at = self._plain(self._core, batch, at, said)
+                if at == len(batch):
+                    break
             for stored in self._decider.new(batch[at : at + 1]):
                 self._any(stored, said, telling)
             at += 1

@@ -4,7 +4,8 @@ fn read_json(text: &str) -> Option<String> {
     read(text.as_bytes(), |plain| format!("{plain:?}"))
 }
 
-const ORDER: &str = r#"{"type":"new","symbol":"AAPL","ts":7,"user_id":1,"side":"buy","order_type":"limit","quantity":2,"price":100.5"#;
+const ORDER: &str =
+    r#"{"type":"new","symbol":"AAPL","ts":7,"user_id":1,"side":"buy","order_type":"limit","quantity":2,"price":100.5"#;
 
 #[test]
 fn plain_commands_are_read_in_either_format() {

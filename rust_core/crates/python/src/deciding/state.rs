@@ -77,7 +77,10 @@ impl<'py> State<'py> {
             Ok(Decision::Passed) => Verdict::Passed,
             Ok(decision) => {
                 let code = decision.code();
-                Verdict::Refused(Refusal { code, reason: format!("risk: {} would be exceeded", code.replace('_', " ")) })
+                Verdict::Refused(Refusal {
+                    code,
+                    reason: format!("risk: {} would be exceeded", code.replace('_', " ")),
+                })
             }
             Err(_) => Verdict::Unsure,
         })
