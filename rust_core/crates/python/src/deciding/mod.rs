@@ -6,21 +6,22 @@
 
 mod market;
 mod messages;
+mod shard;
 mod state;
+mod telling;
 
 use std::time::Instant;
 
-use cift_engine::journal::{self, Body, New, Plain};
-use cift_engine::wire::{Accepted, Event, EventBody, Fill as FillEvent, Side as WireSide};
+use cift_engine::journal::{self, Body, Plain};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple, PyType};
 
-use crate::fill::Fill;
+use self::market::{Entered, Market, Markets};
+use self::messages::Messages;
+use self::shard::shard_of;
+use self::state::{State, Verdict};
+use self::telling::tell;
 use crate::nats::Stored;
-use cift_engine::types::Side;
-use market::{Entered, Market, Markets};
-use messages::Messages;
-use state::State;
 
 const JOURNAL: &str = "orders.";
 
@@ -46,7 +47,7 @@ pub struct DecidedBatch {
 }
 
 /// What a command came to; nothing is changed by one that was refused.
-pub(crate) enum Outcome {
+pub enum Outcome {
     Entered(Entered),
     Cancelled(f64),
     Reduced(f64),
@@ -54,7 +55,7 @@ pub(crate) enum Outcome {
 }
 
 /// Why a command changes nothing.
-pub(crate) struct Refusal {
+pub struct Refusal {
     pub code: &'static str,
     pub reason: String,
 }
@@ -169,93 +170,11 @@ fn decide(
 ) -> PyResult<Option<Outcome>> {
     match &command.body {
         Body::New(order) => match state.check(py, command.user, order, market)? {
-            state::Verdict::Passed => market.enter(py, seq, command.user, order, state).map(Some),
-            state::Verdict::Refused(refusal) => Ok(Some(Outcome::Refused(refusal))),
-            state::Verdict::Unsure => Ok(None),
+            Verdict::Passed => market.enter(py, seq, command.user, order, state).map(Some),
+            Verdict::Refused(refusal) => Ok(Some(Outcome::Refused(refusal))),
+            Verdict::Unsure => Ok(None),
         },
         Body::Cancel { order } => market.cancel(py, command.user, *order, state).map(Some),
         Body::Reduce { order, by } => market.reduce(py, command.user, *order, *by, state).map(Some),
     }
-}
-
-const fn wire_side(side: Side) -> WireSide {
-    match side {
-        Side::Buy => WireSide::Buy,
-        Side::Sell => WireSide::Sell,
-    }
-}
-
-/// Say what became of a command, as `cift.core.telling` does.
-fn tell(
-    stored: &Stored,
-    command: &Plain<'_>,
-    outcome: &Outcome,
-    market: &Market,
-    messages: &mut Messages<'_>,
-) -> PyResult<()> {
-    let order_id = match command.body {
-        Body::New(_) => stored.seq,
-        Body::Cancel { order } | Body::Reduce { order, .. } => order,
-    };
-    let event = |pos, last, body| Event {
-        version: 1,
-        symbol: command.symbol,
-        ts: command.ts,
-        seq: stored.seq,
-        pos,
-        user_id: command.user,
-        order_id,
-        last,
-        body,
-    };
-    let body = match (outcome, &command.body) {
-        (Outcome::Entered(entered), Body::New(order)) => {
-            return tell_entered(stored, order, entered, market, messages, event);
-        }
-        (Outcome::Cancelled(quantity), _) => EventBody::Cancelled { quantity: *quantity, reason: "user" },
-        (Outcome::Reduced(remaining), _) => EventBody::Reduced { remaining: *remaining },
-        (Outcome::Refused(refusal), _) => EventBody::Rejected { code: refusal.code, reason: &refusal.reason },
-        (Outcome::Entered(_), _) => unreachable!("orders alone come in"),
-    };
-    messages.event(stored, market, &event(0, true, body))
-}
-
-/// Say what an order did that came in: accepted first, then its fills, and last what of it left.
-fn tell_entered<'a>(
-    stored: &Stored,
-    order: &New<'a>,
-    entered: &Entered,
-    market: &Market,
-    messages: &mut Messages<'_>,
-    event: impl Fn(u32, bool, EventBody<'a>) -> Event<'a>,
-) -> PyResult<()> {
-    let side = wire_side(order.side);
-    let last = entered.fills.len() as u32 + u32::from(entered.unfilled > 0.0);
-    let accepted = Accepted {
-        side,
-        quantity: order.quantity,
-        price: order.price,
-        resting: entered.resting,
-        client_order_id: order.name,
-    };
-    messages.event(stored, market, &event(0, last == 0, EventBody::Accepted(accepted)))?;
-    for (pos, &Fill { price, quantity, maker_order_id, maker_user_id, .. }) in (1u32..).zip(&entered.fills) {
-        let fill = FillEvent { side, price, quantity, maker_order_id, maker_user_id };
-        let event = event(pos, pos == last, EventBody::Fill(fill));
-        messages.event(stored, market, &event)?;
-        messages.trade(market, &event, &fill)?;
-    }
-    if entered.unfilled > 0.0 {
-        let body = EventBody::Cancelled { quantity: entered.unfilled, reason: entered.reason };
-        messages.event(stored, market, &event(last, true, body))?;
-    }
-    Ok(())
-}
-
-/// The shard that decides an instrument's orders, as `cift.core.shards.shard_of` says: the CRC-32 of its name.
-fn shard_of(symbol: &str, shards: u32) -> u32 {
-    let crc = symbol.bytes().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
-    });
-    !crc % shards
 }
