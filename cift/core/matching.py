@@ -6,6 +6,8 @@ relies on it to find out, after a crash, what it had already said.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 from cift_core import FastOrderBook, OrderError
 from cift_core import Fill as CoreFill
@@ -103,7 +105,8 @@ class Matcher:
                 self._open(command)
                 return []
             case SetLimits():
-                self._risk.limit(command)
+                with suppress(ValueError):  # numbers that are no limits: those before hold on
+                    self._risk.limit(command)
                 return []
             case SetAccountLimits() | KillSwitch() | SetRisk():
                 return [self._control(seq, command)]
