@@ -129,11 +129,16 @@ MORE = (
     b',"quantity":1e999}', b',"quantity":2}', b',"user_id":"1"}', b',"side":{"buy":null}}',
 )  # fmt: skip
 
+PIECES = (
+    b"null", b"true", b"0", b"-", b".5", b"e3", b"00", b"{", b"]", b'"', b"\\", b"\xc3\xa4", b"\xff", b"\0", b'"v":1,',
+    b'"tif":"IOC",', b'"order_id":5,', b'"symbol":"AAPL",', b"18446744073709551616", b"0.1000000000000000055511151231",
+)  # fmt: skip
+
 
 @st.composite
 def damaged(draw: st.DrawFn, data: bytes) -> bytes:
     """Return bytes that are nearly a command, or perhaps one all the same."""
-    kind, at = draw(st.sampled_from(range(6))), draw(st.integers(0, len(data) - 1))
+    kind, at = draw(st.sampled_from(range(7))), draw(st.integers(0, len(data) - 1))
     match kind:
         case 0:
             return data[:at] + bytes([draw(st.integers(0, 255))]) + data[at + 1 :]
@@ -145,19 +150,21 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
             return data[:-1] + draw(st.sampled_from(MORE))
         case 4:
             return b" " + data + b"\n"
+        case 5:
+            return data[:at] + draw(st.sampled_from(PIECES)) + data[at + draw(st.integers(0, 3)) :]
         case _:
             return data + b"}"
 
 
 @st.composite
-def messages(draw: st.DrawFn, commands: st.SearchStrategy[AnyCommand] = ANY) -> list[Stored]:
-    """Return a journal in either format, behind what opens the symbols; now and then something is wrong with it."""
+def messages(draw: st.DrawFn, commands: st.SearchStrategy[AnyCommand] = ANY, safe: int = 60) -> list[Stored]:
+    """Return a journal in either format, behind what opens the symbols; something is wrong with some of `safe`."""
     journal = [Stored(seq, subject(each), encode(each)) for seq, each in enumerate(OPENING, 1)]
     flow = draw(st.lists(commands, min_size=20, max_size=80))
     for ts, each in enumerate(flow):
         write = draw(st.sampled_from([encode, encode, encode_framed]))
         data, place = write(msgspec.structs.replace(each, ts=ts)), subject(each)
-        hazard = draw(st.integers(0, 60))
+        hazard = draw(st.integers(0, safe))
         if hazard == 0:
             data = draw(damaged(data))
         elif hazard == 1:

@@ -10,7 +10,7 @@ from cift.core.batches import Batches, By
 from cift.core.deciding import Decider
 from cift.core.matching import Matcher
 from cift.core.shards import WHOLE, Shard
-from tests.property.journal_flow import messages
+from tests.property.journal_flow import PLAIN, messages
 
 SIZES = st.lists(st.integers(1, 20), min_size=1, max_size=8)
 SHARDS = st.sampled_from([WHOLE, WHOLE, Shard(0, 2), Shard(1, 2), Shard(2, 3)])
@@ -60,3 +60,13 @@ def test_nobody_can_tell_who_decided(journal: list[Stored], sizes: list[int], sh
             python.matcher.touched, core.matcher.touched = set(), set()
         at, number = at + size, number + 1
     assert python.by_core == 0
+
+
+@given(messages(PLAIN, safe=8), SIZES)
+def test_damaged_bytes_are_read_alike(journal: list[Stored], sizes: list[int]) -> None:
+    python, core = Run(WHOLE, "python"), Run(WHOLE, "core")
+    at = 0
+    for size in sizes * len(journal):
+        if batch := journal[at : at + size]:
+            assert core.decide(batch) == python.decide(batch)
+        at += size
