@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     # How many engines share the instruments, of all who ask them; and an engine's own number among them, from 0.
     engine_shards: int = Field(1, alias="CIFT_ENGINE_SHARDS", ge=1, le=MOST_SHARDS)
     engine_shard: int = Field(0, alias="CIFT_ENGINE_SHARD", ge=0, lt=MOST_SHARDS)
+    # Who decides plain orders and cancels: cift_core, or Python as all other commands, for comparison.
+    engine_decider: Literal["core", "python"] = Field("core", alias="CIFT_ENGINE_DECIDER")
     # Commands between two of the engine's snapshots.
     engine_snapshot_every: int = Field(100_000, alias="CIFT_ENGINE_SNAPSHOT_EVERY", gt=0)
 

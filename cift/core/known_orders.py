@@ -38,6 +38,11 @@ class KnownOrders:
         """Order and user, those known first before others."""
         return list(self._owners.items())
 
+    @property
+    def tables(self) -> tuple[dict[tuple[int, str], int], dict[int, tuple[int, str]], dict[int, int]]:
+        """Orders by user and name, users and names by order, and users by order, for who keeps them as we do."""
+        return self._names, self._named, self._owners
+
     def name(self, order_id: int, user_id: int, name: str | None) -> None:
         """Keep what a client calls an order, if anything."""
         if name is not None:

@@ -38,6 +38,7 @@ _SUMS: Mapping[RiskSetting, str] = {
     "cash": "max_position",
 }
 _MOST = 2**63 - 1
+_END_OF_TIME = 2**64 - 1
 
 
 class LimitGate:
@@ -78,8 +79,8 @@ class LimitGate:
             self._adopt(symbol, market.book, positions)
 
     def begin(self, ts: int) -> None:
-        """A command comes at `ts`."""
-        self._core.begin(max(0, ts))
+        """A command comes at `ts`; of a time that is none the closest one counts."""
+        self._core.begin(min(max(0, ts), _END_OF_TIME))
 
     def set(self, seq: int, command: SetRisk, markets: Mapping[str, Market]) -> RiskSet:
         """Carry out a setting; Refused or ValueError when it makes no sense, which changes nothing."""

@@ -6,6 +6,8 @@ relies on it to find out, after a crash, what it had already said.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 from cift_core import FastOrderBook, OrderError
 from cift_core import Fill as CoreFill
@@ -23,7 +25,7 @@ from cift.core.entering import (
 from cift.core.following import followed
 from cift.core.known_orders import KnownOrders
 from cift.core.limit_gate import LimitGate, refuse_sums, uncounted
-from cift.core.market import Market
+from cift.core.market import Market, PlainState
 from cift.core.matcher_state import Frozen, HashedMarket, MarketState, SnapshotError, load, state_hash
 from cift.core.messages import (
     AnyCommand,
@@ -103,7 +105,8 @@ class Matcher:
                 self._open(command)
                 return []
             case SetLimits():
-                self._risk.limit(command)
+                with suppress(ValueError):  # numbers that are no limits: those before hold on
+                    self._risk.limit(command)
                 return []
             case SetAccountLimits() | KillSwitch() | SetRisk():
                 return [self._control(seq, command)]
@@ -131,6 +134,15 @@ class Matcher:
         if isinstance(command, NewOrder) and not market.special:
             return events  # numbered as they were made: most commands are such orders
         return numbered(expired + events)
+
+    def plain(self) -> PlainState | None:
+        """Return what the core decides plain commands on in our stead; None while more counts than books and limits.
+
+        It is for the next command: any other than a plain one may put other objects in their place.
+        """
+        if self._gate is not None or (judges := self._risk.judges) is None:
+            return None
+        return PlainState(self._markets, self._positions, *self._known.tables, *judges, self.touched)
 
     def _market(self, symbol: str) -> Market:
         market = self._markets.get(symbol)

@@ -26,7 +26,9 @@ STATES: tuple[TradingState, ...] = ("active", "reducing", "halted")
 """Each is worse than the one before: of several that hold for an order the worst counts."""
 
 
-class _Judge(NamedTuple):
+class Judge(NamedTuple):
+    """What an account's orders are held against."""
+
     limits: FastRiskEngine
     account_value: float
 
@@ -47,9 +49,9 @@ class RiskControl:
 
     def __init__(self) -> None:
         self.limits: SetLimits | None = None
-        self._everybody: _Judge | None = None
+        self._everybody: Judge | None = None
         self._own: dict[int, SetAccountLimits] = {}
-        self._judges: dict[int, _Judge] = {}
+        self._judges: dict[int, Judge] = {}
         self._states: dict[tuple[int, str], TradingState] = {}
 
     @classmethod
@@ -77,9 +79,14 @@ class RiskControl:
             for (account, instrument), state in sorted(self._states.items())
         ]
 
+    @property
+    def judges(self) -> tuple[dict[int, Judge], Judge] | None:
+        """What limits alone say, of accounts with their own and of all others; None where they are not all there is."""
+        return None if self._everybody is None or self._states else (self._judges, self._everybody)
+
     def limit(self, command: SetLimits) -> None:
         """Take over the limits of everybody; accounts keep what is their own."""
-        self._everybody = _Judge(
+        self._everybody = Judge(
             FastRiskEngine(command.max_position, command.max_notional, command.max_leverage), command.account_value
         )
         self.limits = command
@@ -106,7 +113,7 @@ class RiskControl:
             self._own[command.user_id] = command
             self._judges[command.user_id] = judge
 
-    def _judge_of(self, own: SetAccountLimits) -> _Judge:
+    def _judge_of(self, own: SetAccountLimits) -> Judge:
         limits = self.limits
         if limits is None:
             raise Refused("no_limits", "no risk limits are set that an account's could differ from")
@@ -119,7 +126,7 @@ class RiskControl:
             pick(own.max_notional, limits.max_notional),
             pick(own.max_leverage, limits.max_leverage),
         )
-        return _Judge(engine, pick(own.account_value, limits.account_value))
+        return Judge(engine, pick(own.account_value, limits.account_value))
 
     def switch(self, seq: int, command: KillSwitch) -> KillSwitchSet:
         """Set the state of an account, an instrument or everything."""

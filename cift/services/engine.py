@@ -27,6 +27,7 @@ from nats.errors import Error
 from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 
+from cift.core.batches import Batches
 from cift.core.books import Books
 from cift.core.config import Settings
 from cift.core.configuring import Configuration, limits_of
@@ -57,7 +58,7 @@ from cift.core.notify import ready, working
 from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
 from cift.core.public_trades import PublicTrades
 from cift.core.runtime import ServiceError, Standstill, calm_collector, run, watch
-from cift.core.said import Decided, decide, event_message, is_told, origin_of, tell, trade_message
+from cift.core.said import Decided, event_message, origin_of, trade_message
 from cift.core.serialization import decode_event, encode, stream_encoder
 from cift.core.shards import Shard
 from cift.core.stream_reader import Stored, StreamReader
@@ -79,7 +80,7 @@ class Engine:
     def __init__(self, nats: NatsManager, shard: Shard, *, snapshot_every: int) -> None:
         self.nats, self.shard = nats, shard
         self._encode = stream_encoder(nats.settings.stream_format)
-        self._decider = Decider(shard, Matcher(shard))
+        self._drive(Matcher(shard))
         self.reader = StreamReader(nats, ORDERS.name)
         self._memory = EngineMemory(nats, shard, snapshot_every)
         self._last_command = b""
@@ -100,6 +101,11 @@ class Engine:
         LAG.set_function(lambda: self.reader.lag)
         UNPROVEN.labels(shard.stream).set_function(lambda: self._events.unproven)
         UNPROVEN.labels(MARKET_DATA.name).set_function(lambda: self._market.unproven)
+
+    def _drive(self, matcher: Matcher) -> None:
+        settings = self.nats.settings
+        self._decider = Decider(self.shard, matcher)
+        self._batches = Batches(self._decider, settings.stream_format, settings.engine_decider)
 
     @property
     def matcher(self) -> Matcher:
@@ -252,7 +258,7 @@ class Engine:
             raise ServiceError(str(error)) from None
         self._stored = self._looked_at = events.last_seq
         matcher, self._decided = await self._memory.recall(orders.last_seq, events.last_seq)
-        self._decider = Decider(self.shard, matcher)
+        self._drive(matcher)
         if orders.first_seq > self.matcher.sequence + 1:
             raise ServiceError(
                 f"stream {ORDERS.name} begins at {orders.first_seq}: the engine needs the journal from its first "
@@ -302,27 +308,16 @@ class Engine:
             self._last_command = batch[-1].data
 
     async def _decide_and_say(self, batch: list[Stored]) -> None:
-        events: list[Outgoing] = []
-        trades: list[Outgoing] = []
-        telling, commands = is_told(), 0
-        for stored in self._decider.new(batch):
-            commands += 1
-            origin, decided = origin_of(stored), decide(stored, self._decider.decide)
-            if telling:
-                tell(stored, decided)
-            for event in decided:
-                self._decided += 1
-                self._books.ts = event.ts
-                events.append(event_message(self._encode, self.shard, self._decided, event, origin))
-                if isinstance(event, Fill):
-                    self._trades += 1
-                    trades.append(trade_message(self._encode, self._trades, event))
-        await self._send(events, trades)
+        said = self._batches.decide(batch, self._decided, self._trades)
+        self._decided, self._trades = said.number, said.traded
+        if said.ts is not None:
+            self._books.ts = said.ts
+        await self._send(said.events, said.trades)
         await self._books.show(self.matcher)
         if batch:
             self._last_command = batch[-1].data
-            COMMANDS.inc(commands)
-            FILLS.inc(len(trades))
+            COMMANDS.inc(said.commands)
+            FILLS.inc(len(said.trades))
             if self._memory.due(self.matcher.sequence):
                 self._memory.take(self.matcher, self._last_command, self._decided, self._events.stored)
 

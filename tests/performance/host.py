@@ -47,10 +47,13 @@ class Host:
 
 
 @asynccontextmanager
-async def host(codec: str, *, sync: str = "", workers: int = 0, shards: int = 1) -> AsyncIterator[Host]:
+async def host(
+    codec: str, *, decider: str = "core", sync: str = "", workers: int = 0, shards: int = 1
+) -> AsyncIterator[Host]:
     """Start a NATS server as the role configures it, PostgreSQL, an engine of each shard and `workers` of the API.
 
-    `codec` is the engine's CIFT_NATS_CODEC; `sync` is instead of the role's `nats_sync_interval`.
+    `codec` is the engine's CIFT_NATS_CODEC, `decider` its CIFT_ENGINE_DECIDER; `sync` is instead of the role's
+    `nats_sync_interval`.
     """
     role = yaml.safe_load(ROLE.read_text())
     async with AsyncExitStack() as stack:
@@ -73,7 +76,8 @@ async def host(codec: str, *, sync: str = "", workers: int = 0, shards: int = 1)
         async with NatsManager(nats.settings()) as manager:
             await ensure_streams(manager.js, shards=shards)
         shared = {"CIFT_ENGINE_SHARDS": str(shards)}
-        environment = nats.environment("engine") | database.environment() | shared | {"CIFT_NATS_CODEC": codec}
+        compared = {"CIFT_NATS_CODEC": codec, "CIFT_ENGINE_DECIDER": decider}
+        environment = nats.environment("engine") | database.environment() | shared | compared
         assert nats.process is not None
         settings = nats.settings().model_copy(update={"engine_shards": shards})
         found = Host(settings, {"nats": nats.process.pid, "load": os.getpid()})

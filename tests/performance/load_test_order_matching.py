@@ -6,7 +6,8 @@ With --rate it plays commands at that rate into the journal of a real NATS serve
 measures from when each was due to its outcome and to its last fill on EVENTS; with --api-rate, requests to the API and
 the fills in its answers. Both are open loop: a command's latency counts from its time, however far behind the others
 are. For rates one after the other: --rate=1000,10000,20000 --duration=30 --codec=rust,python --repeat=3
-With --shards=1,2 the same by one engine and by two that share the symbols.
+With --shards=1,2 the same by one engine and by two that share the symbols; with --decider=core,python by one that has
+the core decide plain commands and by one that decides all in Python.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--api-rate", type=numbers, default=[], metavar="R,...", help="requests a second, to the API")
     parser.add_argument("--duration", type=float, default=10.0, metavar="S", help="seconds of each (default 10)")
     parser.add_argument("--codec", default="rust", help="rust, python (nats-py's own), or both with a comma")
+    parser.add_argument("--decider", default="core", help="core, python, or both with a comma")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="each so often, in turn; medians are shown")
     parser.add_argument("--sync", default="", metavar="I", help="nats_sync_interval (default: the role's)")
     parser.add_argument("--shards", type=counts, default=[1], metavar="N,...", help="engines that share the symbols")
@@ -84,8 +86,9 @@ def _options() -> argparse.Namespace:
         parser.error(f"a rate is {min(rates):g}; give numbers above 0")
     if not all(1 <= shards <= MOST_SHARDS for shards in options.shards):
         parser.error(f"--shards is {options.shards}; give numbers from 1 to {MOST_SHARDS}")
-    if unknown := set(options.codec.split(",")) - {"rust", "python"}:
-        parser.error(f"--codec is {', '.join(sorted(unknown))}; choose rust, python or rust,python")
+    for name, chosen, first in (("codec", options.codec, "rust"), ("decider", options.decider, "core")):
+        if unknown := set(chosen.split(",")) - {first, "python"}:
+            parser.error(f"--{name} is {', '.join(sorted(unknown))}; choose {first}, python or {first},python")
     return options
 
 
@@ -93,24 +96,26 @@ async def _on_a_host(options: argparse.Namespace) -> int:
     hardware, versions = environment.hardware(), environment.versions()
     print(f"{machine(hardware)}, Linux {hardware['kernel']}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    found: dict[tuple[str, int, float], list[Loaded]] = {}
+    found: dict[tuple[str, float], list[Loaded]] = {}
+    ways = list(itertools.product(options.codec.split(","), options.decider.split(","), options.shards))
     for _ in range(options.repeat if options.rate else 0):
-        for codec, shards in itertools.product(options.codec.split(","), options.shards):
-            async with host(codec, sync=options.sync, shards=shards) as running:
+        for codec, decider, shards in ways:
+            way = f"{codec}, decided by {decider}, {_engines(shards)}"
+            async with host(codec, decider=decider, sync=options.sync, shards=shards) as running:
                 for rate in options.rate:
                     loaded, words = await _load(running, rate, options)
-                    found.setdefault((codec, shards, rate), []).append(loaded)
-                    print(f"{codec}, {_engines(shards)}, {rate:,.0f}/s: {words}", flush=True)
-    for (codec, shards, rate), all_of_it in found.items():
-        print(f"\n{rate:,.0f} commands a second, {codec}, {_engines(shards)}, "
+                    found.setdefault((way, rate), []).append(loaded)
+                    print(f"{way}, {rate:,.0f}/s: {words}", flush=True)
+    for (way, rate), all_of_it in found.items():
+        print(f"\n{rate:,.0f} commands a second, {way}, "
               f"nats-server {all_of_it[0].server_version}, median of {len(all_of_it)}:")  # fmt: skip
         for name, of in (("sent late", "late"), ("acknowledged", "acknowledged"), ("outcome", "decided")):
             print("\n".join(_lines(name, [getattr(one, of) for one in all_of_it])))
         aims = AIMS if rate <= AIMS_UP_TO else {}
         print("\n".join(_lines("fill", [one.filled for one in all_of_it], aims)))
     for shards in options.shards if options.api_rate else []:
-        codec = options.codec.split(",")[0]
-        async with host(codec, sync=options.sync, workers=options.workers, shards=shards) as running:
+        codec, decider = options.codec.split(",")[0], options.decider.split(",")[0]
+        async with host(codec, decider=decider, sync=options.sync, workers=options.workers, shards=shards) as running:
             print(f"\n{_engines(shards)}:")
             for rate in options.api_rate:
                 await _through_the_api(running, rate, options)

@@ -124,6 +124,13 @@ def test_a_market_order_trades_no_further_than_its_collars(bench: Bench) -> None
     assert [fill.price for fill in fills if isinstance(fill, Fill)] == [105.01]
 
 
+@pytest.mark.parametrize("ts", [-1, 2**64 - 1, 2**64])
+def test_a_time_that_is_none_stops_nobody(bench: Bench, ts: int) -> None:
+    bench(risk("max_quantity", 5.0))
+    assert outcome(bench, order("buy", 6, ts=ts)) == "max_quantity"
+    assert outcome(bench, order("buy", 5)) == "Accepted"
+
+
 def test_another_grid_keeps_what_is_counted(bench: Bench) -> None:
     bench(risk("max_position", 10.0))
     bench(order("sell", 4, 100.0, user=2))

@@ -65,6 +65,12 @@ def test_own_limits_stay_when_everybodys_change_and_follow_them_where_they_are_s
     assert outcome(bench, order("buy", 4)) == "max_notional"
 
 
+def test_limits_that_are_none_leave_those_before_in_force(bench: Bench) -> None:
+    assert bench(msgspec.structs.replace(LIMITS, max_notional=300.0, max_leverage=0.0)) == []
+    assert bench.matcher.limits == LIMITS
+    assert outcome(bench, order("buy", 4)) == "Accepted"
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_a_limit_that_is_none_is_refused_and_changes_nothing(bench: Bench, value: float) -> None:
     bench(limits(max_position=5.0))

@@ -215,6 +215,36 @@ class Stored:
     @property
     def trace(self) -> str: ...
 
+class DecidedBatch:
+    @property
+    def next(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def trades(self) -> int: ...
+    @property
+    def commands(self) -> int: ...
+    @property
+    def ts(self) -> int | None: ...
+    @property
+    def refused(self) -> list[str]: ...
+    @property
+    def took_us(self) -> list[float]: ...
+
+class PlainDecider:
+    def __new__(cls, outgoing: type, events: str, number: int, shards: int) -> PlainDecider: ...
+    def decide(
+        self,
+        batch: list[Stored],
+        start: int,
+        state: tuple[Any, ...],
+        so_far: tuple[int, int, int],
+        events: list[Any],
+        trades: list[Any],
+    ) -> DecidedBatch: ...
+
 _Said: TypeAlias = (
     tuple[Literal["stored"], int, int, int, list[Stored]]
     | tuple[Literal["status"], int, int | None]

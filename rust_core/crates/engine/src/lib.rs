@@ -16,6 +16,7 @@ pub mod feeds;
 pub mod grid;
 mod ids;
 pub mod instrument;
+pub mod journal;
 pub mod ladder;
 mod leaving;
 pub mod market_data;

@@ -12,6 +12,7 @@ mod book_session;
 mod book_special;
 mod book_view;
 mod build_info;
+mod deciding;
 mod errors;
 mod exchange;
 mod feeds;
@@ -34,6 +35,8 @@ mod _native {
     use crate::book_view::RestingOrder;
     #[pymodule_export]
     use crate::build_info::build_info;
+    #[pymodule_export]
+    use crate::deciding::{DecidedBatch, PlainDecider};
     #[pymodule_export]
     use crate::errors::OrderError;
     #[pymodule_export]

@@ -16,13 +16,13 @@ pub struct Stored {
     /// Its place in the stream.
     pub seq: u64,
     /// Where it was published to.
-    subject: Py<PyString>,
+    pub subject: Py<PyString>,
     /// What it says.
     pub data: Py<PyBytes>,
     /// The request that it goes back to (`Cift-Correlation-Id`); empty where it names none.
-    correlation: Py<PyString>,
+    pub correlation: Py<PyString>,
     /// Its place in a trace (`traceparent`); empty where it isn't traced.
-    trace: Py<PyString>,
+    pub trace: Py<PyString>,
 }
 
 #[pymethods]

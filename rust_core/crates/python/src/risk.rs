@@ -11,7 +11,7 @@ use crate::errors::risk_error;
 /// Pre-trade limits of one account.
 #[pyclass(frozen, module = "cift_core")]
 pub struct FastRiskEngine {
-    limits: Limits,
+    pub limits: Limits,
     /// The reasons as Python strings, made once.
     reasons: [Py<PyString>; Decision::ALL.len()],
 }
