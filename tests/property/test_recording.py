@@ -103,7 +103,8 @@ def test_events_are_the_same_rows_in_either_format(events: list[AnyEvent], after
     events = [msgspec.structs.replace(each, pos=each.pos * 3) for each in events]
     messages = [*events, *garbage]
     json, framed = (of_events(stored(messages, 7, write), after=after) for write in (encode, encode_framed))
-    assert framed[:2] == json[:2]
+    # As text: of numbers near the largest one sums are infinite, and what is left of those is equal to nothing.
+    assert repr(framed[:2]) == repr(json[:2])
     assert framed[2] == json[2]
 
 
