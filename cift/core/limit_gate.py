@@ -159,8 +159,8 @@ class LimitGate:
         if command.symbol in self._symbols:
             try:
                 self._core.count_message(book, command.order_id, command.user_id)
-            except OrderError:
-                return  # not live, or not theirs: the book's side says so
+            except (OrderError, OverflowError):
+                return  # not live, not theirs, or no order's number: the book's side says so
 
     def settle(self, book: FastOrderBook) -> None:
         """Take note of all that the book's last command did, whoever's orders."""

@@ -124,6 +124,14 @@ def test_a_market_order_trades_no_further_than_its_collars(bench: Bench) -> None
     assert [fill.price for fill in fills if isinstance(fill, Fill)] == [105.01]
 
 
+@pytest.mark.parametrize("number", [-1, 2**64])
+def test_a_number_that_no_order_has_ends_no_engine(bench: Bench, number: int) -> None:
+    bench(risk("max_quantity", 5.0))
+    assert outcome(bench, cancel(number)) == "out_of_range"
+    assert outcome(bench, ReduceOrder(symbol="AAPL", ts=7, user_id=1, order_id=number, by=1.0)) == "out_of_range"
+    assert outcome(bench, modify(number, price=1.0)) == "out_of_range"
+
+
 @pytest.mark.parametrize("ts", [-1, 2**64 - 1, 2**64])
 def test_a_time_that_is_none_stops_nobody(bench: Bench, ts: int) -> None:
     bench(risk("max_quantity", 5.0))
