@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
-import pytest
 from nats.js.errors import NotFoundError
 
 from cift.core.books import EVERY_S, Books
@@ -14,16 +12,8 @@ from cift.core.matching import Matcher
 from cift.core.messages import BookUpdate, NewOrder
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import decode_market_data
-from cift.core.streams import ensure_streams
 from tests.servers.nats import NatsServer
 from tests.unit.test_engine_matching import LIMITS, instrument
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 async def shown(nats: NatsManager, seq: int) -> tuple[int, BookUpdate]:

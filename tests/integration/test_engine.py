@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from cift.core.messages import AnyCommand, AnyEvent, NewOrder, Rejected, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import decode_command, decode_event, decode_market_data, decode_status
 from cift.core.stream_reader import Stored, StreamReader
-from cift.core.streams import ensure_streams
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.services import Service
@@ -30,13 +28,6 @@ async def engine(
     await reference_database.load_reference([Instrument("AAPL", 0.01, 1.0)], [Account(1, "one")], None)
     environment = nats_server.environment("engine") | postgres_server.environment()
     return Service("engine", environment, tmp_path)
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 async def everything(nats: NatsManager, stream: str, subject: str = ">") -> list[Stored]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,10 @@ from cift.core.database import Account, Database, Instrument
 from cift.core.messages import Accepted, NewOrder, Rejected
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import decode_event, decode_market_data, encode
-from cift.core.streams import ensure_streams
 from tests.integration.test_engine import check, decided, everything, orders, place
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.services import Service
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ async def engine(
     await reference_database.load_reference([Instrument("AAPL", 0.01, 1.0)], [Account(1, "one")], None)
     environment = nats_server.environment("engine") | postgres_server.environment()
     return Service("engine", environment | {"CIFT_ENGINE_SNAPSHOT_EVERY": str(EVERY)}, tmp_path)
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 async def kept(nats: NatsManager) -> list[int]:

@@ -14,18 +14,10 @@ import pytest
 from cift.core.database import Account, Database, Instrument
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import decode_status
-from cift.core.streams import ensure_streams
 from tests.integration.test_engine import check, decided, orders, place
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.services import Service
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 @pytest.fixture

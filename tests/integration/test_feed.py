@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,11 @@ import pytest
 from cift.core.messages import BookUpdate, Quote, Trade
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import decode_market_data, decode_quote, decode_status
-from cift.core.streams import MARKET_DATA, ensure_streams
+from cift.core.streams import MARKET_DATA
 from tests.servers.nats import NatsServer
 from tests.servers.services import Service
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "orderflow"
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 def feed(nats_server: NatsServer, folder: Path, **settings: object) -> Service:

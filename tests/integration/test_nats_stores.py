@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 
 import pytest
 from nats.aio.msg import Msg
@@ -14,15 +13,7 @@ from prometheus_client import REGISTRY
 from cift.core import nats_manager
 from cift.core.nats_manager import BatchError, NatsManager, NatsUnavailableError
 from cift.core.nats_stores import ConflictError, Entry
-from cift.core.streams import ensure_streams
 from tests.servers.nats import NatsServer
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 async def test_a_batch_is_stored_in_order_and_once(nats: NatsManager) -> None:

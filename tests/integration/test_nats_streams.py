@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from cift.core.nats_manager import NatsManager
 from cift.core.outbox import ForeignWriterError, Outbox, Outgoing
 from cift.core.stream_reader import BATCH, StreamReader
-from cift.core.streams import ensure_streams
 from tests.servers.nats import NatsServer
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 def messages(first: int, last: int) -> list[Outgoing]:

@@ -20,7 +20,6 @@ from cift.core.nats_manager import NatsManager
 from cift.core.questdb import QuestDB, QuestDBRefusedError, QuestDBUnavailableError
 from cift.core.questdb_migrations import QuestDBMigrations
 from cift.core.serialization import encode_framed
-from cift.core.streams import ensure_streams
 from tests.servers.cache import CacheServer
 from tests.servers.nats import NatsServer, free_port
 from tests.servers.questdb import PASSWORD, READER_PASSWORD, QuestDBServer, make_tables
@@ -185,13 +184,6 @@ class Market:
             for table in ("trades", "book_top"):
                 sql = f"SELECT count(), count_distinct(seq) FROM {table} WHERE symbol = '{self.symbol}'"
                 await shown(questdb, sql, [[self.count, self.count]])
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 @pytest.fixture

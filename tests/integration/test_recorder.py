@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from cift.core.messages import BookUpdate, Cancelled, Fill, Trade
 from cift.core.migrations import load_migrations, migrate
 from cift.core.nats_manager import NatsManager
 from cift.core.serialization import decode_status, encode, encode_framed
-from cift.core.streams import ensure_streams
 from tests.servers.cache import CacheServer
 from tests.servers.chdb import ChdbServer, make_server
 from tests.servers.nats import NatsServer
@@ -47,13 +46,6 @@ async def recorder(nats_server: NatsServer, cache_server: CacheServer, chdb: Chd
         await migrate(migrations, load_migrations("clickhouse"))
     environment = nats_server.environment("recorder") | cache_server.environment() | chdb.environment
     return Service("recorder", environment, tmp_path)
-
-
-@pytest.fixture
-async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
-    async with NatsManager(nats_server.settings()) as manager:
-        await ensure_streams(manager.js)
-        yield manager
 
 
 class Market:

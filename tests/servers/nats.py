@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import nkeys
@@ -17,6 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from cift.core.config import Settings
+from cift.core.nats_manager import NatsManager
+from cift.core.streams import ensure_streams
 
 USERS = ("admin", "api", "engine", "recorder", "feed", "benchmark")
 
@@ -101,3 +103,11 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture
+async def nats(nats_server: NatsServer) -> AsyncIterator[NatsManager]:
+    """Its administrator's connection; it has the streams."""
+    async with NatsManager(nats_server.settings()) as manager:
+        await ensure_streams(manager.js)
+        yield manager
