@@ -23,15 +23,21 @@ pub fn side(value: &str) -> PyResult<Side> {
 
 /// `side` of a Python argument: the words that a program spells out are the very objects that the interpreter keeps,
 /// and then nothing needs to be read.
-#[inline]
+#[inline(always)]
 pub fn side_of(value: &Bound<'_, PyAny>) -> PyResult<Side> {
+    known_side(value).map_or_else(|| spelled(value), Ok)
+}
+
+/// The side that the very objects stand for.
+#[inline(always)]
+fn known_side(value: &Bound<'_, PyAny>) -> Option<Side> {
     let py = value.py();
     if value.is(intern!(py, "buy")) {
-        Ok(Side::Buy)
+        Some(Side::Buy)
     } else if value.is(intern!(py, "sell")) {
-        Ok(Side::Sell)
+        Some(Side::Sell)
     } else {
-        spelled(value)
+        None
     }
 }
 
@@ -40,6 +46,32 @@ fn spelled(value: &Bound<'_, PyAny>) -> PyResult<Side> {
     match value.extract::<&str>() {
         Ok(word) => side(word),
         Err(_) => Err(PyTypeError::new_err(format!("side {value} is not a string"))),
+    }
+}
+
+/// The `side` of a call that refuses what is no string before its other arguments, and another word after them.
+#[derive(Clone, Copy)]
+pub enum SideWord<'a> {
+    Known(Side),
+    Spelled(&'a str),
+}
+
+impl<'a> FromPyObject<'a, '_> for SideWord<'a> {
+    type Error = PyErr;
+
+    #[inline(always)]
+    fn extract(value: Borrowed<'a, '_, PyAny>) -> PyResult<Self> {
+        known_side(&value).map_or_else(|| value.extract().map(Self::Spelled), |side| Ok(Self::Known(side)))
+    }
+}
+
+impl SideWord<'_> {
+    #[inline(always)]
+    pub fn side(self) -> PyResult<Side> {
+        match self {
+            Self::Known(side) => Ok(side),
+            Self::Spelled(word) => side(word),
+        }
     }
 }
 

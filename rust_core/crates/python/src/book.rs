@@ -1,23 +1,20 @@
 //! `FastOrderBook`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use bytemuck::AnyBitPattern;
 use bytemuck::allocation::cast_vec;
 use cift_engine::batch::{CommandRow, EventRow};
 use cift_engine::exchange;
-use cift_engine::instrument::{Instrument, Options};
-use cift_engine::orders::PostOnly;
+use cift_engine::instrument::Instrument;
 use cift_engine::types::OrderId;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
-use pyo3::types::{PyInt, PyList};
 
 use crate::arguments::{self, stp_name};
 use crate::errors::{order_error, unsigned};
 use crate::fill::Fill;
+use crate::given::Given;
+use crate::held::{AttachedLock, Held};
 use crate::rows::Rows;
 use crate::state::{Outcome, State};
 
@@ -27,7 +24,7 @@ pub struct FastOrderBook {
     /// The instrument's name.
     #[pyo3(get)]
     pub symbol: String,
-    state: Mutex<State>,
+    state: AttachedLock<State>,
 }
 
 /// The bytes of an array as rows.
@@ -47,51 +44,19 @@ impl FastOrderBook {
         commands: usize,
         act: impl FnOnce(&mut State, &mut Vec<EventRow>) + Send,
     ) -> Vec<EventRow> {
+        let mut held = self.lock(py);
+        let state = &mut *held;
         py.detach(|| {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut events = Vec::with_capacity(commands + commands / 2);
-            act(&mut state, &mut events);
+            act(state, &mut events);
             events
         })
     }
 
     /// The state, waiting without the GIL; a panic of another thread leaves plain data behind, so it is used on.
-    pub fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
-        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The options of a limit order, as Python gives them.
-pub struct Given<'a, 'py> {
-    pub tif: &'a str,
-    pub post_only: bool,
-    pub reprice: bool,
-    pub display_quantity: Option<f64>,
-    pub min_quantity: Option<f64>,
-    pub expires: Option<&'a Bound<'py, PyAny>>,
-    pub hidden: bool,
-    pub all_or_none: bool,
-    pub reduce_only: bool,
-}
-
-impl Given<'_, '_> {
-    #[inline]
-    pub fn options(self) -> PyResult<Options> {
-        let (tif, whole) = arguments::tif(self.tif)?;
-        Ok(Options {
-            tif,
-            post_only: match (self.reprice, self.post_only) {
-                (true, _) => PostOnly::Reprice,
-                (false, true) => PostOnly::Reject,
-                (false, false) => PostOnly::No,
-            },
-            display_quantity: self.display_quantity,
-            min_quantity: self.min_quantity,
-            expires: self.expires.map_or(Ok(0), |expires| unsigned("expires", expires))?,
-            hidden: self.hidden,
-            all_or_none: self.all_or_none | whole,
-            reduce_only: self.reduce_only,
-        })
+    #[inline(always)]
+    pub fn lock<'py>(&self, py: Python<'py>) -> Held<'_, 'py, State> {
+        self.state.lock(py)
     }
 }
 
@@ -114,7 +79,7 @@ impl FastOrderBook {
         }
         let instrument = Instrument::new(tick_size, lot_size, arguments::stp(stp)?, negative_prices)
             .map_err(|error| order_error(py, &error))?;
-        Ok(Self { symbol, state: Mutex::new(State { instrument, outcome: Outcome::new(changes) }) })
+        Ok(Self { symbol, state: AttachedLock::new(State { instrument, outcome: Outcome::new(changes) }) })
     }
 
     /// The smallest price step.
@@ -133,60 +98,6 @@ impl FastOrderBook {
     #[getter]
     fn stp(&self, py: Python<'_>) -> &'static str {
         stp_name(self.lock(py).instrument.book.self_trade())
-    }
-
-    /// Take what the order can; the rest lives as `tif` says: GTC until cancelled, DAY until `end_of_day`, GTD until
-    /// `expires` (on the clock of `advance_time`), IOC and FOK not at all. `post_only` refuses an order that would take,
-    /// `reprice` rests it one tick before instead. `display_quantity` shows only so much at a time. Unless
-    /// `min_quantity` trades at once the order is cancelled whole. `hidden` never shows; at its price it trades after all
-    /// that does. `all_or_none` (or `tif="AON"`) trades whole or rests, unseen and behind everybody at its price.
-    /// `reduce_only` is cut to what it can reduce of the position that `set_position` told of. Returns
-    /// `(order_id, fills)`.
-    #[pyo3(signature = (
-        order_id, side, price, quantity, user_id, *, tif="GTC", post_only=false, reprice=false,
-        display_quantity=None, min_quantity=None, expires=None, hidden=false, all_or_none=false, reduce_only=false
-    ))]
-    #[allow(clippy::too_many_arguments)]
-    fn add_limit_order<'py>(
-        &self,
-        py: Python<'py>,
-        order_id: &Bound<'py, PyAny>,
-        side: &Bound<'_, PyAny>,
-        price: f64,
-        quantity: f64,
-        user_id: &Bound<'_, PyAny>,
-        tif: &str,
-        post_only: bool,
-        reprice: bool,
-        display_quantity: Option<f64>,
-        min_quantity: Option<f64>,
-        expires: Option<&Bound<'_, PyAny>>,
-        hidden: bool,
-        all_or_none: bool,
-        reduce_only: bool,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyList>)> {
-        let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);
-        let side = arguments::side_of(side)?;
-        let given = Given {
-            tif,
-            post_only,
-            reprice,
-            display_quantity,
-            min_quantity,
-            expires,
-            hidden,
-            all_or_none,
-            reduce_only,
-        };
-        let options = given.options()?;
-        let mut state = self.lock(py);
-        let (instrument, outcome) = state.begin();
-        match instrument.add_limit(id, side, price, quantity, user, options, outcome) {
-            // The id goes back as the object that came, unless that is an integer of another kind.
-            Ok(_) if order_id.is_exact_instance_of::<PyInt>() => Ok((order_id.clone(), state.fill_list(py)?)),
-            Ok(_) => Ok((id.into_pyobject(py)?.into_any(), state.fill_list(py)?)),
-            Err(error) => Err(order_error(py, &error)),
-        }
     }
 
     /// Take whatever is there; what finds no counterpart is cancelled. `reduce_only` as in `add_limit_order`. Returns the

@@ -10,9 +10,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arguments;
-use crate::book::{FastOrderBook, Given};
+use crate::book::FastOrderBook;
 use crate::errors::{order_error, unsigned};
 use crate::fill::Fill;
+use crate::given::Given;
 use crate::rows::Rows;
 use crate::state::Cancels;
 

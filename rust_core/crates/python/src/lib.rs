@@ -3,11 +3,13 @@
 //! Threads share whole objects alone. A book, an exchange and a feed's book have one lock each, which holds all of their
 //! state; no call holds two locks at once but those of a risk gate, which locks the book that it is about first, and itself
 //! then; nothing is read beside them. The other classes that change are borrowed
-//! through PyO3, which refuses a second thread that comes meanwhile. We have no atomics and no order of locks of our own
-//! for loom to search, so real threads, on one book and on several, are tested from Python instead.
+//! through PyO3, which refuses a second thread that comes meanwhile. We have no order of locks of our own for loom to
+//! search, and no atomics but those of a book's lock, which the interpreter's own lock orders; so real threads, on one
+//! book and on several, are tested from Python instead.
 
 mod arguments;
 mod book;
+mod book_limit;
 mod book_session;
 mod book_special;
 mod book_view;
@@ -17,8 +19,12 @@ mod errors;
 mod exchange;
 mod feeds;
 mod fill;
+mod given;
+mod held;
+mod later;
 mod market_data;
 mod nats;
+mod pair;
 mod recording;
 mod risk;
 mod risk_gate;

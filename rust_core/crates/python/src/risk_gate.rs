@@ -12,9 +12,10 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyBytes;
 
 use crate::arguments;
-use crate::book::{FastOrderBook, Given};
+use crate::book::FastOrderBook;
 use crate::errors::{OrderError, order_error, risk_error, unsigned};
 use crate::exchange::{AccountState, UserState};
+use crate::given::Given;
 
 /// The risk engine beside `FastOrderBook`s: asked before an order goes into its book, told after what the book said.
 /// Safe to use from several threads; it and a book are locked one after the other, the book first.

@@ -4,8 +4,6 @@ use cift_engine::change::Change;
 use cift_engine::event::{self, Event, Sink};
 use cift_engine::instrument::Instrument;
 use cift_engine::types::OrderId;
-use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 use crate::arguments::reason_name;
 use crate::fill::Fill;
@@ -37,6 +35,12 @@ impl Outcome {
         if let Some(changes) = &mut self.changes {
             changes.shrink_to_fit();
         }
+    }
+
+    /// Whether the last command matched anything.
+    #[inline]
+    pub fn filled(&self) -> bool {
+        !self.fills.is_empty()
     }
 
     /// What the last command caused: fills, then what was cancelled.
@@ -105,12 +109,6 @@ impl State {
             taker_side: fill.side,
         });
         fills.collect()
-    }
-
-    /// What the last command matched, as a list; most often an empty one.
-    #[inline]
-    pub fn fill_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        if self.outcome.fills.is_empty() { Ok(PyList::empty(py)) } else { PyList::new(py, self.fills()) }
     }
 
     /// What the last command cancelled.

@@ -1,0 +1,83 @@
+"""One book and several threads: single calls come while a batch has the book without the GIL, and none is lost."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from cift_core import COMMAND_DTYPE, FastOrderBook
+
+_ROWS, _BATCHES, _CALLS = 20_000, 8, 4_000
+
+
+@pytest.fixture
+def _switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_switching_often")
+def test_calls_and_batches_wait_for_each_other() -> None:
+    book = FastOrderBook("AAPL", tick_size=0.01)
+    failed: list[BaseException] = []
+
+    def batches(first: int) -> None:
+        for number in range(_BATCHES):
+            rows = np.zeros(_ROWS, dtype=COMMAND_DTYPE)
+            rows["order_id"] = first + number * _ROWS + np.arange(_ROWS)
+            rows["price"], rows["quantity"], rows["user_id"] = 1.0, 1.0, 1
+            assert len(book.submit_batch(rows)) == _ROWS
+
+    def calls(first: int) -> None:
+        for order_id in range(first, first + _CALLS):
+            assert book.add_limit_order(order_id, "buy", 1.0, 1.0, 1) == (order_id, [])
+            assert order_id % 2 or book.cancel_order(order_id)
+
+    def watched(work: Callable[[int], None], first: int) -> None:
+        try:
+            work(first)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [
+        threading.Thread(target=watched, args=(work, number * 10_000_000), daemon=True)
+        for number, work in enumerate((batches, calls, calls, batches, calls), start=1)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "a thread waits for a book that nobody has"
+    assert not failed
+    assert len(book) == 2 * _BATCHES * _ROWS + 3 * _CALLS // 2
+
+
+def test_a_finalizer_may_use_the_book_that_made_the_garbage_collector_run() -> None:
+    book = FastOrderBook("AAPL", tick_size=0.01)
+    cancelled = []
+
+    class Knot:
+        """Only a collection ends it, as it holds itself."""
+
+        def __init__(self) -> None:
+            self.myself = self
+
+        def __del__(self) -> None:
+            cancelled.append(book.cancel_order(1))
+
+    told = []  # Lists that are kept: the interpreter makes the next one anew, and may collect then.
+    before = gc.get_threshold()
+    try:
+        for order_id in range(1, 400):
+            gc.set_threshold(1 + order_id % 20)
+            Knot()
+            told.append(book.add_limit_order(order_id, "buy", 1.0, 1.0, 1))
+    finally:
+        gc.set_threshold(*before)
+    assert cancelled
