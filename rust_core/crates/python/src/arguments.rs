@@ -4,8 +4,9 @@ use cift_engine::event::CancelReason;
 use cift_engine::special::PegKind;
 use cift_engine::types::{Auction, Phase, SelfTrade, Side, TimeInForce};
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 
 fn bad(field: &str, value: &str, expected: &str) -> PyErr {
     PyValueError::new_err(format!("{field} {value:?} is not one of {expected}"))
@@ -21,6 +22,14 @@ pub fn side(value: &str) -> PyResult<Side> {
     }
 }
 
+/// "buy" and "sell" as the interpreter keeps them, once a module has asked for them.
+static WORDS: PyOnceLock<[Py<PyString>; 2]> = PyOnceLock::new();
+
+/// Ask the interpreter for the words that calls are compared with.
+pub fn learn_words(py: Python<'_>) {
+    WORDS.get_or_init(py, || ["buy", "sell"].map(|word| PyString::intern(py, word).unbind()));
+}
+
 /// `side` of a Python argument: the words that a program spells out are the very objects that the interpreter keeps,
 /// and then nothing needs to be read.
 #[inline(always)]
@@ -32,9 +41,10 @@ pub fn side_of(value: &Bound<'_, PyAny>) -> PyResult<Side> {
 #[inline(always)]
 fn known_side(value: &Bound<'_, PyAny>) -> Option<Side> {
     let py = value.py();
-    if value.is(intern!(py, "buy")) {
+    let [buy, sell] = WORDS.get(py)?;
+    if value.is(buy) {
         Some(Side::Buy)
-    } else if value.is(intern!(py, "sell")) {
+    } else if value.is(sell) {
         Some(Side::Sell)
     } else {
         None

@@ -27,22 +27,6 @@ struct Asked<'a, 'py> {
     reduce_only: Later<'a, 'py>,
 }
 
-impl Asked<'_, '_> {
-    /// Whether none came.
-    #[inline(always)]
-    const fn nothing(&self) -> bool {
-        self.tif.is_absent()
-            & self.post_only.is_absent()
-            & self.reprice.is_absent()
-            & self.display_quantity.is_absent()
-            & self.min_quantity.is_absent()
-            & self.expires.is_absent()
-            & self.hidden.is_absent()
-            & self.all_or_none.is_absent()
-            & self.reduce_only.is_absent()
-    }
-}
-
 impl FastOrderBook {
     /// A limit order with options. Their types are looked at before the other arguments, their values after.
     #[inline(never)]
@@ -158,18 +142,28 @@ impl FastOrderBook {
         all_or_none: Later<'_, 'py>,
         reduce_only: Later<'_, 'py>,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let asked = Asked {
-            tif,
-            post_only,
-            reprice,
-            display_quantity,
-            min_quantity,
-            expires,
-            hidden,
-            all_or_none,
-            reduce_only,
-        };
-        if !asked.nothing() {
+        let nothing = tif.is_absent()
+            & post_only.is_absent()
+            & reprice.is_absent()
+            & display_quantity.is_absent()
+            & min_quantity.is_absent()
+            & expires.is_absent()
+            & hidden.is_absent()
+            & all_or_none.is_absent()
+            & reduce_only.is_absent();
+        if !nothing {
+            // Put together here, not before: else a call without options would write it to memory, too.
+            let asked = Asked {
+                tif,
+                post_only,
+                reprice,
+                display_quantity,
+                min_quantity,
+                expires,
+                hidden,
+                all_or_none,
+                reduce_only,
+            };
             return self.add_limit_with(order_id, side, (price, quantity), user_id, &asked);
         }
         let (id, user) = (unsigned("order_id", order_id)?, unsigned("user_id", user_id)?);

@@ -35,6 +35,14 @@ mod wire;
 /// The native half of `cift_core`.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::arguments::learn_words(module.py());
+        Ok(())
+    }
+
     #[pymodule_export]
     use crate::book::FastOrderBook;
     #[pymodule_export]
