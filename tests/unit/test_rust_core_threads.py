@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from cift_core import COMMAND_DTYPE, FastOrderBook
+from cift_core import COMMAND_DTYPE, FastOrderBook, OrderError
 
 _ROWS, _BATCHES, _CALLS = 20_000, 8, 4_000
 
@@ -78,6 +78,9 @@ def test_a_finalizer_may_use_the_book_that_made_the_garbage_collector_run() -> N
             gc.set_threshold(1 + order_id % 20)
             Knot()
             told.append(book.add_limit_order(order_id, "buy", 1.0, 1.0, 1))
+            Knot()
+            with pytest.raises(OrderError):
+                book.add_limit_order(order_id + 1, "buy", 1.005, 1.0, 1)
     finally:
         gc.set_threshold(*before)
     assert cancelled

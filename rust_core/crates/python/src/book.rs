@@ -16,7 +16,7 @@ use crate::fill::Fill;
 use crate::given::Given;
 use crate::held::{AttachedLock, Held};
 use crate::rows::Rows;
-use crate::state::{Outcome, State};
+use crate::state::{Outcome, State, told};
 
 /// One instrument's order book: price, then time. Safe to use from several threads.
 #[pyclass(frozen, module = "cift_core")]
@@ -121,10 +121,7 @@ impl FastOrderBook {
         } else {
             instrument.add_market(id, side, quantity, user, outcome)
         };
-        match added {
-            Ok(()) => Ok(state.fills()),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        told(py, state, added)
     }
 
     /// Take at the best price that shows alone; the rest becomes a limit order there. `reduce_only` as in
@@ -148,10 +145,7 @@ impl FastOrderBook {
         } else {
             instrument.add_market_to_limit(id, side, quantity, user, outcome)
         };
-        match added {
-            Ok(_) => Ok((id, state.fills())),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        Ok((id, told(py, state, added)?))
     }
 
     /// Take as many whole lots as `notional` in money buys, or as sell for it, and never for more, nor at a price worse than
@@ -170,10 +164,8 @@ impl FastOrderBook {
         let side = arguments::side_of(side)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.add_notional(id, side, notional, user, limit_price, outcome) {
-            Ok(()) => Ok(state.fills()),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        let done = instrument.add_notional(id, side, notional, user, limit_price, outcome);
+        told(py, state, done)
     }
 
     /// Let an order wait for a trade at `trigger_price` (or beyond), or with `trail` so far behind the market's best trade
@@ -221,10 +213,8 @@ impl FastOrderBook {
         let options = given.options()?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.add_stop(id, side, quantity, user, trigger_price, trail, limit_price, options, outcome) {
-            Ok(_) => Ok((id, state.fills())),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        let added = instrument.add_stop(id, side, quantity, user, trigger_price, trail, limit_price, options, outcome);
+        Ok((id, told(py, state, added)?))
     }
 
     /// Take an order out of the book; False when no such order rests.
@@ -240,10 +230,9 @@ impl FastOrderBook {
         let id = unsigned("order_id", order_id)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.reduce(id, by, outcome) {
-            Ok(left) => Ok(instrument.quantity(left)),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        let left = instrument.reduce(id, by, outcome).map(|left| instrument.quantity(left));
+        drop(state);
+        left.map_err(|error| order_error(py, &error))
     }
 
     /// Give an order another price, another quantity left, or both. It keeps its place only if the price stays and the
@@ -260,10 +249,8 @@ impl FastOrderBook {
         let id = unsigned("order_id", order_id)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.modify(id, price, quantity, outcome) {
-            Ok(_) => Ok(state.fills()),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        let done = instrument.modify(id, price, quantity, outcome);
+        told(py, state, done)
     }
 
     /// Carry out an array of commands without the GIL; returns an array of events (`EVENT_DTYPE`). `COMMAND_DTYPE` is for

@@ -7,12 +7,12 @@ use pyo3::types::{PyInt, PyList, PyTuple};
 
 use crate::arguments;
 use crate::book::FastOrderBook;
-use crate::errors::{order_error, unsigned};
+use crate::errors::unsigned;
 use crate::given::Given;
 use crate::held::Held;
 use crate::later::Later;
 use crate::pair::pair;
-use crate::state::State;
+use crate::state::{State, told};
 
 /// The options as they came.
 struct Asked<'a, 'py> {
@@ -60,44 +60,44 @@ impl FastOrderBook {
         let mut state = self.lock(order_id.py());
         let (instrument, outcome) = state.begin();
         let added = instrument.add_limit(id, side, price, quantity, user, options, outcome);
-        told(order_id, id, state, added)
+        answer(order_id, id, state, added)
     }
 }
 
-/// What the caller is told of an order. The lock goes before the first Python object comes: making one may start a garbage
-/// collection, and that runs what a program likes, which may want this book.
+/// What the caller is told of an order: the lock goes first, as in `told`.
 #[inline(always)]
-fn told<'py>(
+fn answer<'py>(
     order_id: &Bound<'py, PyAny>,
     id: OrderId,
     state: Held<'_, 'py, State>,
     added: Result<Lots, BookError>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     if added.is_err() || state.outcome.filled() {
-        return told_more(order_id, id, state, added);
+        return answer_more(order_id, id, state, added);
     }
     drop(state);
-    answer(order_id, id, &PyList::empty(order_id.py()))
+    with_fills(order_id, id, &PyList::empty(order_id.py()))
 }
 
 /// Of one that filled, or was refused.
 #[inline(never)]
-fn told_more<'py>(
+fn answer_more<'py>(
     order_id: &Bound<'py, PyAny>,
     id: OrderId,
     state: Held<'_, 'py, State>,
     added: Result<Lots, BookError>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let py = order_id.py();
-    let fills = added.map(|_| state.fills());
-    drop(state);
-    let fills = fills.map_err(|error| order_error(py, &error))?;
-    answer(order_id, id, &PyList::new(py, fills)?)
+    with_fills(order_id, id, &PyList::new(py, told(py, state, added)?)?)
 }
 
 /// `(order_id, fills)`: the id goes back as the object that came, unless that is an integer of another kind.
 #[inline(always)]
-fn answer<'py>(order_id: &Bound<'py, PyAny>, id: OrderId, fills: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyTuple>> {
+fn with_fills<'py>(
+    order_id: &Bound<'py, PyAny>,
+    id: OrderId,
+    fills: &Bound<'py, PyList>,
+) -> PyResult<Bound<'py, PyTuple>> {
     if order_id.is_exact_instance_of::<PyInt>() {
         pair(order_id, fills)
     } else {
@@ -171,6 +171,6 @@ impl FastOrderBook {
         let mut state = self.lock(order_id.py());
         let (instrument, outcome) = state.begin();
         let added = instrument.add_plain_limit(id, side, price, quantity, user, outcome);
-        told(order_id, id, state, added)
+        answer(order_id, id, state, added)
     }
 }

@@ -33,17 +33,17 @@ impl FastOrderBook {
         low: Option<f64>,
         high: Option<f64>,
     ) -> PyResult<Cancels> {
+        let user = user_id.map(|user| unsigned("user_id", user)).transpose();
+        let side = side.map(arguments::side).transpose();
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        let ticks = |price: f64| instrument.ticks(price).map_err(|error| order_error(py, &error));
-        let filter = Filter {
-            user: user_id.map(|user| unsigned("user_id", user)).transpose()?,
-            side: side.map(arguments::side).transpose()?,
-            low: low.map(ticks).transpose()?,
-            high: high.map(ticks).transpose()?,
-        };
-        instrument.book.cancel_all(&filter, outcome);
-        Ok(state.cancels())
+        let (user, side) = (user?, side?);
+        let ticks = |price: Option<f64>| price.map(|price| instrument.ticks(price)).transpose();
+        let range = ticks(low).and_then(|low| Ok((low, ticks(high)?)));
+        let done = range.map(|(low, high)| instrument.book.cancel_all(&Filter { user, side, low, high }, outcome));
+        let cancels = done.map(|_| state.cancels());
+        drop(state);
+        cancels.map_err(|error| order_error(py, &error))
     }
 
     /// Let time pass, in nanoseconds: orders whose time is up are cancelled. Returns what `cancelled` does.
@@ -75,7 +75,9 @@ impl FastOrderBook {
         let phase = arguments::phase(phase)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        instrument.book.set_phase(phase, outcome).map_err(|error| order_error(py, &error))
+        let set = instrument.book.set_phase(phase, outcome);
+        drop(state);
+        set.map_err(|error| order_error(py, &error))
     }
 
     /// What an auction would do if it ended now: `(price, volume, imbalance)`, the imbalance negative when more would be
@@ -86,8 +88,10 @@ impl FastOrderBook {
         let state = self.lock(py);
         let instrument = &state.instrument;
         let reference = reference.map(|price| instrument.named_ticks("reference", price)).transpose();
-        let reference = reference.map_err(|error| order_error(py, &error))?;
-        Ok(instrument.book.indication(reference).map(|indication| numbers(instrument, &indication)))
+        let found = reference.map(|reference| instrument.book.indication(reference));
+        let found = found.map(|found| found.map(|indication| numbers(instrument, &indication)));
+        drop(state);
+        found.map_err(|error| order_error(py, &error))
     }
 
     /// End the auction: everything that can trade does, at the one price; then orders trade as they come. Returns what
@@ -97,9 +101,10 @@ impl FastOrderBook {
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
         let reference = reference.map(|price| instrument.named_ticks("reference", price)).transpose();
-        let reference = reference.map_err(|error| order_error(py, &error))?;
-        let result = instrument.book.uncross(reference, outcome);
-        Ok((result.map(|indication| numbers(&state.instrument, &indication)), state.fills()))
+        let result = reference.map(|reference| instrument.book.uncross(reference, outcome));
+        let told = result.map(|found| (found.map(|found| numbers(&state.instrument, &found)), state.fills()));
+        drop(state);
+        told.map_err(|error| order_error(py, &error))
     }
 
     /// Make room for that many resting orders in all, so that no order has to wait while the book grows.

@@ -15,7 +15,7 @@ use crate::errors::{order_error, unsigned};
 use crate::fill::Fill;
 use crate::given::Given;
 use crate::rows::Rows;
-use crate::state::Cancels;
+use crate::state::{Cancels, told};
 
 /// `(order_id, price, quantity, user_id, kind)`.
 type Unseen = (OrderId, Option<f64>, f64, u64, &'static str);
@@ -62,10 +62,8 @@ impl FastOrderBook {
         let options = given.options()?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        match instrument.add_pegged(id, side, quantity, user, kind, offset, limit_price, options, outcome) {
-            Ok(_) => Ok((id, state.fills())),
-            Err(error) => Err(order_error(py, &error)),
-        }
+        let added = instrument.add_pegged(id, side, quantity, user, kind, offset, limit_price, options, outcome);
+        Ok((id, told(py, state, added)?))
     }
 
     /// Say what a user holds, negative when short: from then on the book keeps count by the user's trades, and
@@ -75,8 +73,9 @@ impl FastOrderBook {
         let user = unsigned("user_id", user_id)?;
         let mut state = self.lock(py);
         let (instrument, outcome) = state.begin();
-        instrument.set_position(user, position, outcome).map_err(|error| order_error(py, &error))?;
-        Ok(state.cancels())
+        let cancels = instrument.set_position(user, position, outcome).map(|()| state.cancels());
+        drop(state);
+        cancels.map_err(|error| order_error(py, &error))
     }
 
     /// What a user holds, negative when short; None if the book does not keep count.

@@ -91,9 +91,10 @@ impl FastOrderBook {
     fn volume_at_price(&self, py: Python<'_>, price: f64, side: &str) -> PyResult<f64> {
         let side = arguments::side(side)?;
         let state = self.lock(py);
-        let ticks = state.instrument.ticks(price).map_err(|error| order_error(py, &error))?;
-        let level = state.instrument.book.level(side, ticks);
-        Ok(level.map_or(0.0, |level| state.instrument.quantity(level.quantity)))
+        let level = state.instrument.ticks(price).map(|ticks| state.instrument.book.level(side, ticks));
+        let volume = level.map(|level| level.map_or(0.0, |level| state.instrument.quantity(level.quantity)));
+        drop(state);
+        volume.map_err(|error| order_error(py, &error))
     }
 
     /// The best `levels` of both sides that show, best first: `([(price, quantity), ...], [...])`, bids then asks.
