@@ -42,14 +42,14 @@ impl FastOrderBook {
         let reprice = asked.reprice.or("reprice", false)?;
         let display_quantity = asked.display_quantity.or("display_quantity", None)?;
         let min_quantity = asked.min_quantity.or("min_quantity", None)?;
-        let expires: Option<Bound<'_, PyAny>> = asked.expires.or("expires", None)?;
+        let expires = asked.expires.some();
         let given = Given {
             tif,
             post_only,
             reprice,
             display_quantity,
             min_quantity,
-            expires: expires.as_ref(),
+            expires: expires.as_deref(),
             hidden: asked.hidden.or("hidden", false)?,
             all_or_none: asked.all_or_none.or("all_or_none", false)?,
             reduce_only: asked.reduce_only.or("reduce_only", false)?,

@@ -29,15 +29,26 @@ impl<'a, 'py> Later<'a, 'py> {
         self.0.is_none()
     }
 
-    /// The argument, called `name` in a note on its error as PyO3 writes one on those that it reads itself.
-    pub fn or<T: FromPyObject<'a, 'py>>(self, name: &str, default: T) -> PyResult<T> {
-        let Some(value) = self.0 else { return Ok(default) };
-        value.extract().map_err(|error: T::Error| {
-            let error: PyErr = error.into();
-            let note = format!("while processing '{name}'");
-            // A note that can't be added is no reason to lose the error.
-            let _ = error.value(value.py()).call_method1(intern!(value.py(), "add_note"), (note,));
-            error
-        })
+    /// The argument, unless it did not come or is None.
+    #[inline(always)]
+    pub fn some(self) -> Option<Borrowed<'a, 'py, PyAny>> {
+        self.0.filter(|value| !value.is_none())
     }
+
+    /// The argument, called `name` in a note on its error as PyO3 writes one on those that it reads itself.
+    #[inline(always)]
+    pub fn or<T: FromPyObject<'a, 'py>>(self, name: &str, default: T) -> PyResult<T> {
+        match self.0 {
+            Some(value) => value.extract().map_err(|error: T::Error| noted(value.py(), error.into(), name)),
+            None => Ok(default),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn noted(py: Python<'_>, error: PyErr, name: &str) -> PyErr {
+    // A note that can't be added is no reason to lose the error.
+    let _ = error.value(py).call_method1(intern!(py, "add_note"), (format!("while processing '{name}'"),));
+    error
 }
