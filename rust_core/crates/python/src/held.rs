@@ -1,4 +1,4 @@
-//! A lock that costs two loads and two stores: a `Mutex` costs two locked instructions, a tenth of a call of an order book.
+//! A lock that costs two loads and two stores; a `Mutex` costs two locked instructions, a tenth of a call of the book.
 //!
 //! Threads take it and give it back only while they are attached to the interpreter, and of those there is one at a time
 //! (PyO3 loads a module into one interpreter only): the GIL orders all that happens to `held` and `waiting`, which are
