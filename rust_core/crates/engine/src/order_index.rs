@@ -14,6 +14,8 @@ use crate::types::OrderId;
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Two lines at least, so that a pair is whole.
 const FEWEST: usize = 16;
+/// How many orders find their place in a larger table at once.
+const RUN: usize = 32;
 /// With fewer, it grows fast: every move finds each order's place anew.
 const FEW: usize = 2048;
 const PLACES: usize = 6;
@@ -248,18 +250,34 @@ impl OrderIndex {
     }
 
     /// All orders of the arena are here, and the other way round: going through those, block by block, reads forwards.
-    /// Going through the lines would wait for each order's own.
+    /// Going through the lines would wait for each order's own. Their new lines are anywhere: a run of them is fetched
+    /// at once.
     #[cold]
     #[inline(never)]
     fn resize(&mut self, arena: &mut Arena, lines: usize) {
         let mut bigger = Self::with_size(lines);
-        let mut from = 0;
-        while let Some(slot) = arena.live_from(from) {
-            let id = arena.cell(slot).id;
-            let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
-            bigger.put(vacancy, id, slot);
-            arena.cell_mut(slot).entry = vacancy.entry();
-            from = slot + 1;
+        let (mut run, mut from) = (Vec::with_capacity(RUN), 0);
+        loop {
+            run.extend(
+                std::iter::from_fn(|| {
+                    let slot = arena.live_from(from)?;
+                    from = slot + 1;
+                    Some(slot)
+                })
+                .take(RUN),
+            );
+            if run.is_empty() {
+                break;
+            }
+            for slot in &run {
+                bigger.prefetch(arena.cell(*slot).id);
+            }
+            for slot in run.drain(..) {
+                let id = arena.cell(slot).id;
+                let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
+                bigger.put(vacancy, id, slot);
+                arena.cell_mut(slot).entry = vacancy.entry();
+            }
         }
         *self = bigger;
     }
