@@ -3,7 +3,7 @@
 use cift_engine::book::Book;
 use cift_engine::event::Event;
 use cift_engine::orders::{Limit, Terms};
-use cift_engine::types::{SelfTrade, Side};
+use cift_engine::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
 
 use crate::contest::Contestant;
 use crate::flow::Command;
@@ -14,12 +14,23 @@ pub struct Cift {
     events: Vec<Event>,
 }
 
-/// A command in the engine's own types.
+/// A command in the engine's own types; its `Limit` is made of it at the call, as whoever reads a message makes one.
 pub enum Operation {
     /// Add a limit order.
-    Add(Limit),
+    Add {
+        /// Its id.
+        id: OrderId,
+        /// Its owner.
+        user: UserId,
+        /// Its side.
+        side: Side,
+        /// Its price.
+        price: Ticks,
+        /// How much.
+        quantity: Lots,
+    },
     /// Cancel an order.
-    Cancel(u64),
+    Cancel(OrderId),
 }
 
 impl Cift {
@@ -40,25 +51,25 @@ impl Contestant for Cift {
     fn prepare(_: usize, command: &Command) -> Operation {
         match *command {
             Command::Cancel { id } => Operation::Cancel(id),
-            Command::Add { id, buy, price, quantity } => Operation::Add(Limit {
+            Command::Add { id, buy, price, quantity } => Operation::Add {
                 id,
                 user: id % 100,
                 side: if buy { Side::Buy } else { Side::Sell },
                 price: i64::try_from(price).expect("a price of the flow"),
                 quantity,
-                terms: Terms::default(),
-            }),
+            },
         }
     }
 
     #[inline]
     fn apply(&mut self, operation: &Operation) -> u64 {
-        match operation {
-            Operation::Add(order) => {
-                self.book.add_limit(order, &mut self.events).expect("a valid order");
+        match *operation {
+            Operation::Add { id, user, side, price, quantity } => {
+                let order = Limit { id, user, side, price, quantity, terms: Terms::default() };
+                self.book.add_limit(&order, &mut self.events).expect("a valid order");
             }
             Operation::Cancel(id) => {
-                self.book.cancel(*id, &mut self.events).expect("an order that rests");
+                self.book.cancel(id, &mut self.events).expect("an order that rests");
             }
         }
         let filled =

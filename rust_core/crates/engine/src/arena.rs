@@ -19,6 +19,8 @@ pub const NIL: Slot = Slot::MAX;
 const PLACES: usize = 16;
 const PLACE_BITS: u32 = 4;
 const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
+/// So many orders of a queue are fetched before somebody comes to take them.
+const FRONT: usize = 8;
 /// Two neighbours that hold no more than so many each become one block.
 const SPARSE: u32 = 3;
 
@@ -71,6 +73,23 @@ struct Block {
     /// Places given out, with an order or not any more.
     used: u32,
     side: Side,
+}
+
+impl Block {
+    /// Put an order in the next place, which there is; returns the place.
+    #[inline(always)]
+    fn append(&mut self, cells: &mut Cells, side: Side, price: Ticks, cell: &Cell) -> u32 {
+        let place = self.used;
+        // Field by field: as one copy it would be put together in memory first, and wait for that.
+        let to = &mut cells.0[place as usize];
+        (to.id, to.user, to.quantity, to.entry) = (cell.id, cell.user, cell.quantity, cell.entry);
+        (to.post_only, to.rare) = (cell.post_only, cell.rare);
+        self.live |= 1 << place;
+        self.used = place + 1;
+        // An empty block may have served another price before.
+        (self.price, self.side) = (price, side);
+        place
+    }
 }
 
 /// The orders of a block.
@@ -135,25 +154,26 @@ impl Arena {
     #[inline(always)]
     pub fn push(&mut self, ends: &mut Ends, side: Side, price: Ticks, cell: Cell) -> Slot {
         self.live += 1;
-        let mut tail = ends.tail;
-        if tail == NIL || self.blocks[tail as usize].used == PLACES as u32 {
-            tail = self.open(ends);
+        let tail = ends.tail;
+        // No block has the number NIL.
+        if let (Some(block), Some(cells)) = (self.blocks.get_mut(tail as usize), self.cells.get_mut(tail as usize)) {
+            if block.used < PLACES as u32 {
+                return join(tail, block.append(cells, side, price, &cell));
+            }
         }
-        let block = &mut self.blocks[tail as usize];
-        let place = block.used;
-        // Field by field: as one copy it would be put together in memory first, and wait for that.
-        let to = &mut self.cells[tail as usize].0[place as usize];
-        (to.id, to.user, to.quantity, to.entry) = (cell.id, cell.user, cell.quantity, cell.entry);
-        (to.post_only, to.rare) = (cell.post_only, cell.rare);
-        block.live |= 1 << place;
-        block.used = place + 1;
-        // An empty block may have served another price before.
-        (block.price, block.side) = (price, side);
-        join(tail, place)
+        // A copy for this case alone: the common one has no need of it in memory.
+        let Cell { id, user, quantity, entry, post_only, rare } = cell;
+        self.push_behind(ends, side, price, &Cell { id, user, quantity, entry, post_only, rare })
+    }
+
+    /// `push` to a block of its own.
+    #[inline(never)]
+    fn push_behind(&mut self, ends: &mut Ends, side: Side, price: Ticks, cell: &Cell) -> Slot {
+        let tail = self.open(ends);
+        join(tail, self.blocks[tail as usize].append(&mut self.cells[tail as usize], side, price, cell))
     }
 
     /// A new last block.
-    #[inline(never)]
     fn open(&mut self, ends: &mut Ends) -> Slot {
         let mut number = self.free;
         if number == NIL {
@@ -190,19 +210,21 @@ impl Arena {
         block.live &= !(1 << place);
         // A queue's only block starts anew when it is empty: no more than that, and without a branch.
         block.used &= u32::from(block.live != 0).wrapping_neg();
-        if ends.head != ends.tail {
+        // All that is asked at once: how long a queue is nobody foresees, but that a block changes little is the rule.
+        let left = block.live.count_ones();
+        let empty_or_sparse = (left == 0) | ((left == SPARSE) & (block.used == PLACES as u32));
+        if (ends.head != ends.tail) & empty_or_sparse {
             self.settle(ends, number as Slot, moved);
         }
     }
 
-    /// What becomes of a block that has lost an order, and is not the only one of its queue.
+    /// What becomes of a block that has become empty or sparse, and is not the only one of its queue.
     #[inline]
     fn settle(&mut self, ends: &mut Ends, number: Slot, moved: impl FnMut(u32, Slot)) {
-        let block = &self.blocks[number as usize];
-        match block.live.count_ones() {
-            0 => self.close(ends, number),
-            SPARSE if block.used == PLACES as u32 => self.thin_out(ends, number, moved),
-            _ => {}
+        if self.blocks[number as usize].live == 0 {
+            self.close(ends, number);
+        } else {
+            self.thin_out(ends, number, moved);
         }
     }
 
@@ -279,6 +301,24 @@ impl Arena {
         let (number, place) = split(slot);
         let after = self.blocks[number].live & (u32::MAX << 1 << place);
         &self.cells[number].0[after.trailing_zeros() as usize % PLACES]
+    }
+
+    /// Have fetched what those need who come next to a queue: the block behind its first one, and what `entry` makes of
+    /// the first orders' entries.
+    pub fn fetch_front(&self, ends: &Ends, entry: impl Fn(u32)) {
+        let (Some(block), Some(cells)) = (self.blocks.get(ends.head as usize), self.cells.get(ends.head as usize))
+        else {
+            return;
+        };
+        for place in places(block.live).take(FRONT) {
+            entry(cells.0[place].entry);
+        }
+        memory::fetch(&self.blocks, block.next as usize);
+        if let Some(cells) = self.cells.get(block.next as usize) {
+            for place in (0..PLACES).step_by(2) {
+                memory::fetch(&cells.0, place);
+            }
+        }
     }
 
     /// What its block keeps of the order in a slot.

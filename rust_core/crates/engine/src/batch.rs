@@ -74,7 +74,7 @@ const REPRICE: u8 = 2;
 /// A book with so many orders no longer fits the processor's nearest cache, and shares the next one.
 const LARGE: usize = 2_048;
 /// How many commands ahead an order is fetched; its id's place is fetched at twice that.
-const AHEAD: usize = 6;
+const AHEAD: usize = 12;
 
 /// A listener that writes rows.
 pub(crate) struct Rows<'a> {

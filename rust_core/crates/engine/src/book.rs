@@ -184,8 +184,10 @@ impl Book {
     ///
     /// # Errors
     /// No such live order.
+    #[inline]
     pub fn cancel(&mut self, id: OrderId, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let left = match self.ids.get(&self.arena, id) {
+            Some(slot) if !self.arena.cell(slot).rare => self.cancel_plain(slot, sink),
             Some(slot) => self.cancel_slot(slot, CancelReason::User, sink),
             None => self.cancel_stop(id, CancelReason::User, sink).ok_or(BookError::UnknownOrder(id))?,
         };
@@ -318,10 +320,11 @@ impl Book {
     /// Forget a resting order that shows, on this side.
     #[inline(always)]
     pub(crate) fn remove_shown(&mut self, side: Side, slot: Slot, sink: &mut impl Sink) {
-        let (price, &Cell { id, user, entry, post_only, rare, .. }) = (self.arena.place(slot).1, self.arena.cell(slot));
+        let price = self.arena.place(slot).1;
+        let &Cell { id, user, quantity, entry, post_only, rare } = self.arena.cell(slot);
         let Self { sides, arena, ids, .. } = self;
         ids.remove(entry, id);
-        sides[side as usize].unlink(arena, slot, |entry, slot| ids.moved(entry, slot));
+        sides[side as usize].unlink_known(arena, slot, price, quantity, |entry, slot| ids.moved(entry, slot));
         if rare {
             self.forget_rare(id, side);
         }

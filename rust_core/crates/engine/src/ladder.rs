@@ -104,6 +104,13 @@ impl Ladder {
         }
     }
 
+    /// The queue of the best price; an empty one if there is none.
+    #[inline]
+    #[must_use]
+    pub fn best_queue(&self) -> Ends {
+        if self.best == NONE { Ends::NONE } else { self.window.level(self.best).ends }
+    }
+
     /// The level of a key, if it has orders.
     #[inline]
     #[must_use]
@@ -127,7 +134,9 @@ impl Ladder {
     pub fn push(&mut self, arena: &mut Arena, price: Ticks, cell: Cell) -> Slot {
         let key = self.key(price);
         if !self.window.covers(key) && !self.make_room(arena, key) {
-            return self.push_far(arena, key, cell);
+            // A copy for the rare case alone: the common one has no need of it in memory.
+            let Cell { id, user, quantity, entry, post_only, rare } = cell;
+            return self.push_far(arena, key, &Cell { id, user, quantity, entry, post_only, rare });
         }
         self.quantity += cell.quantity;
         self.best = self.best.max(key);
@@ -141,13 +150,13 @@ impl Ladder {
 
     #[cold]
     #[inline(never)]
-    fn push_far(&mut self, arena: &mut Arena, key: Key, cell: Cell) -> Slot {
+    fn push_far(&mut self, arena: &mut Arena, key: Key, cell: &Cell) -> Slot {
         self.quantity += cell.quantity;
         let price = self.price(key);
         let level = self.far.entry(key).or_default();
         level.orders += 1;
         level.quantity += cell.quantity;
-        arena.push(&mut level.ends, self.side, price, cell)
+        arena.push(&mut level.ends, self.side, price, *cell)
     }
 
     /// Take `by` lots off the order of `slot`, which has at least as many; it keeps its place.
@@ -163,7 +172,21 @@ impl Ladder {
     /// of every order that got another slot.
     #[inline(always)]
     pub fn unlink(&mut self, arena: &mut Arena, slot: Slot, moved: impl FnMut(u32, Slot)) {
-        let (key, quantity) = (self.key(arena.place(slot).1), arena.cell(slot).quantity);
+        let (price, quantity) = (arena.place(slot).1, arena.cell(slot).quantity);
+        self.unlink_known(arena, slot, price, quantity, moved);
+    }
+
+    /// `unlink` of an order whose price and quantity are at hand.
+    #[inline(always)]
+    pub fn unlink_known(
+        &mut self,
+        arena: &mut Arena,
+        slot: Slot,
+        price: Ticks,
+        quantity: Lots,
+        moved: impl FnMut(u32, Slot),
+    ) {
+        let key = self.key(price);
         self.quantity -= quantity;
         let level = self.resting_level(key);
         arena.remove(&mut level.ends, slot, moved);
@@ -193,11 +216,21 @@ impl Ladder {
         }
         self.window.clear(key);
         if key == self.best {
-            if self.window.is_empty() {
-                self.fetch_far(arena);
+            // The next best is nearly always near: the next order that takes waits for no more than that.
+            match self.window.just_below(key) {
+                Some(next) => self.best = next,
+                None => self.find_best(arena),
             }
-            self.best = self.window.best().unwrap_or(NONE);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_best(&mut self, arena: &mut Arena) {
+        if self.window.is_empty() {
+            self.fetch_far(arena);
+        }
+        self.best = self.window.best().unwrap_or(NONE);
     }
 
     #[cold]

@@ -6,6 +6,10 @@ use crate::change::ChangeKind;
 use crate::event::{CancelReason, Event, Fill, Sink};
 use crate::types::{Lots, OrderId, SelfTrade, Side, Ticks, UserId};
 
+/// A book with so many orders fits no cache of the processor's own: the front of a queue, which came long ago, has left
+/// them all.
+const VAST: usize = 32_768;
+
 /// An incoming order while it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Taker {
@@ -60,7 +64,7 @@ impl Book {
         let ladder = self.ladder(maker_side);
         let worst = taker.limit.map_or(i64::MIN, |price| ladder.key(price));
         while taker.quantity > 0 {
-            let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { return };
+            let Some(slot) = self.ladder(maker_side).first(&self.arena, worst) else { break };
             let price = self.arena.place(slot).1;
             let &Cell { id: maker, user: maker_user, quantity: shown, rare, .. } = self.arena.cell(slot);
             // If that leaves, the index forgets it, wherever it is there: the next one's place is fetched meanwhile.
@@ -84,6 +88,15 @@ impl Book {
             self.count_trade(&fill, sink);
             sink.emit(Event::Fill(fill));
         }
+        if self.len() >= VAST {
+            self.fetch_front(maker_side);
+        }
+    }
+
+    /// Have fetched what the next one who takes from this side will need.
+    #[inline(never)]
+    fn fetch_front(&self, side: Side) {
+        self.arena.fetch_front(&self.ladder(side).best_queue(), |entry| self.ids.fetch(entry));
     }
 
     /// Take `quantity` off what shows of a resting order. An iceberg then shows more, at the end of its queue.

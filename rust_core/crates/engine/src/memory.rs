@@ -10,6 +10,11 @@ use std::ops::{Deref, DerefMut};
 #[derive(Debug)]
 pub struct Large<T>(Vec<T>);
 
+/// A vector with less room than that, in bytes, grows fast.
+const LITTLE: usize = 1 << 20;
+/// Room for that many at least, once there is one.
+const LEAST: usize = 16;
+
 impl<T> Default for Large<T> {
     fn default() -> Self {
         Self(Vec::new())
@@ -57,11 +62,14 @@ impl<T: Copy> Large<T> {
         }
     }
 
-    /// Move to twice the room at least. Not by `realloc`, which moves small pages as they are.
+    /// Move to twice the room at least, and to four times as long as that is little: room that nobody has touched costs
+    /// no memory yet, while a move has the kernel find all pages anew. Not by `realloc`, which moves small pages as they
+    /// are.
     #[cold]
     #[inline(never)]
     fn grow(&mut self, more: usize) {
-        let mut larger = Self::with_capacity((self.0.len() + more).max(self.0.capacity() * 2));
+        let times = if self.0.capacity() * size_of::<T>() < LITTLE { 4 } else { 2 };
+        let mut larger = Self::with_capacity((self.0.len() + more).max(self.0.capacity() * times).max(LEAST));
         larger.0.extend_from_slice(&self.0);
         *self = larger;
     }

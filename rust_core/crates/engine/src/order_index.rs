@@ -14,6 +14,10 @@ use crate::types::OrderId;
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Two lines at least, so that a pair is whole.
 const FEWEST: usize = 16;
+/// How many orders find their place in a larger table at once.
+const RUN: usize = 32;
+/// With fewer, it grows fast: every move finds each order's place anew.
+const FEW: usize = 2048;
 const PLACES: usize = 6;
 const ENTRY_BITS: u32 = 3;
 const ENTRY_MASK: u32 = (1 << ENTRY_BITS) - 1;
@@ -87,12 +91,11 @@ const fn split(entry: Entry) -> (usize, usize) {
     ((entry >> ENTRY_BITS) as usize, (entry & ENTRY_MASK) as usize)
 }
 
-/// The index of all live orders of a book.
+/// The index of all live orders of a book: of those in its arena, which counts them.
 #[derive(Clone, Debug)]
 pub struct OrderIndex {
     lines: Large<Line>,
     shift: u32,
-    len: usize,
 }
 
 impl Default for OrderIndex {
@@ -110,7 +113,7 @@ impl OrderIndex {
     fn with_size(lines: usize) -> Self {
         let mut empty = Large::with_capacity(lines);
         empty.lengthen(lines, Line::default());
-        Self { lines: empty, shift: 64 - (lines / 2).trailing_zeros(), len: 0 }
+        Self { lines: empty, shift: 64 - (lines / 2).trailing_zeros() }
     }
 
     /// The line where an id belongs, and its tag.
@@ -184,8 +187,9 @@ impl OrderIndex {
     /// Room for one more. Tells where everybody is if they had to move; every vacancy is void then.
     #[inline]
     pub fn make_room(&mut self, arena: &mut Arena) {
-        if self.len >= self.lines.len() * FULL {
-            self.resize(arena, self.lines.len() * 2);
+        if arena.live() >= self.lines.len() * FULL {
+            let times = if self.lines.len() < FEW { 4 } else { 2 };
+            self.resize(arena, self.lines.len() * times);
         }
     }
 
@@ -196,7 +200,6 @@ impl OrderIndex {
         let line = &mut self.lines[at];
         line.tags |= u64::from(vacancy.tag) << (place * 8);
         line.slots[place] = slot;
-        self.len += 1;
         if vacancy.displaced {
             self.count_passed(id, at);
         }
@@ -212,10 +215,8 @@ impl OrderIndex {
     /// Forget an id that is at this entry.
     #[inline]
     pub fn remove(&mut self, entry: Entry, id: OrderId) {
-        let (at, place) = split(entry);
+        let ((at, place), home) = (split(entry), self.home(id).0);
         self.lines[at].tags &= !(0xFF << (place * 8));
-        self.len -= 1;
-        let home = self.home(id).0;
         if at != home {
             // A count that has stuck says no more than that somebody may have gone on.
             self.count(home, at, |passed| if passed == u16::MAX { passed } else { passed - 1 });
@@ -249,18 +250,34 @@ impl OrderIndex {
     }
 
     /// All orders of the arena are here, and the other way round: going through those, block by block, reads forwards.
-    /// Going through the lines would wait for each order's own.
+    /// Going through the lines would wait for each order's own. Their new lines are anywhere: a run of them is fetched
+    /// at once.
     #[cold]
     #[inline(never)]
     fn resize(&mut self, arena: &mut Arena, lines: usize) {
         let mut bigger = Self::with_size(lines);
-        let mut from = 0;
-        while let Some(slot) = arena.live_from(from) {
-            let id = arena.cell(slot).id;
-            let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
-            bigger.put(vacancy, id, slot);
-            arena.cell_mut(slot).entry = vacancy.entry();
-            from = slot + 1;
+        let (mut run, mut from) = (Vec::with_capacity(RUN), 0);
+        loop {
+            run.extend(
+                std::iter::from_fn(|| {
+                    let slot = arena.live_from(from)?;
+                    from = slot + 1;
+                    Some(slot)
+                })
+                .take(RUN),
+            );
+            if run.is_empty() {
+                break;
+            }
+            for slot in &run {
+                bigger.prefetch(arena.cell(*slot).id);
+            }
+            for slot in run.drain(..) {
+                let id = arena.cell(slot).id;
+                let vacancy = bigger.vacancy(arena, id).expect("every id is here once");
+                bigger.put(vacancy, id, slot);
+                arena.cell_mut(slot).entry = vacancy.entry();
+            }
         }
         *self = bigger;
     }
@@ -340,7 +357,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(both.index.len, model.len());
+        assert_eq!(both.arena.live(), model.len());
         for id in model.into_keys() {
             let slot = both.index.get(&both.arena, id).expect("still here");
             assert_eq!(both.arena.cell(slot).id, id);

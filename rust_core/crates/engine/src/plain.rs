@@ -1,11 +1,11 @@
 //! Plain orders: nothing but price and time decides what becomes of them. Nearly all orders are, and most of those only
 //! rest: nothing on their way asks what others may be, and nothing is handed on through memory.
 
-use crate::arena::Cell;
+use crate::arena::{Cell, Slot};
 use crate::book::Book;
 use crate::change::ChangeKind;
 use crate::error::BookError;
-use crate::event::{CancelReason, Sink};
+use crate::event::{Cancel, CancelReason, Event, Sink};
 use crate::matching::Taker;
 use crate::order_index::Vacancy;
 use crate::types::{Lots, OrderId, Phase, Side, Ticks, UserId};
@@ -33,13 +33,23 @@ impl Book {
     #[inline(always)]
     pub(crate) fn add_plain(&mut self, order: &Plain, sink: &mut impl Sink) -> Result<Lots, BookError> {
         let Plain { id, user, side, price, quantity, rests } = *order;
-        if self.crosses(side, price) || !rests {
-            return self.add_taking(order, sink);
+        if self.crosses(side, price) | !rests {
+            // A copy for this case alone: the common one has no need of it in memory.
+            return self.add_taking(&Plain { id, user, side, price, quantity, rests }, sink);
         }
         let vacancy = self.vacancy(id)?;
         self.check_room(side, quantity)?;
         self.settle(vacancy, side, price, Cell { id, user, quantity, ..Cell::default() }, sink);
         Ok(quantity)
+    }
+
+    /// Take an order without an uncommon part out at its owner's wish; returns what was left of it.
+    #[inline(always)]
+    pub(crate) fn cancel_plain(&mut self, slot: Slot, sink: &mut impl Sink) -> Lots {
+        let (side, &Cell { id, user, quantity, .. }) = (self.arena.place(slot).0, self.arena.cell(slot));
+        self.remove_shown(side, slot, sink);
+        sink.emit(Event::Cancel(Cancel { order: id, user, side, quantity, reason: CancelReason::User }));
+        quantity
     }
 
     #[inline(never)]

@@ -74,6 +74,17 @@ impl Window {
         }
     }
 
+    /// The best key with orders that is worse than `key`, if one is among its nearest: `key` has a place, and none with
+    /// orders is better.
+    #[inline]
+    pub const fn just_below(&self, key: Key) -> Option<Key> {
+        let (word, bit) = (place(key) >> 6, place(key) & 63);
+        match self.words[word] & !(u64::MAX << bit) {
+            0 => None,
+            below => Some(key - (bit - highest_bit(below)) as Key),
+        }
+    }
+
     /// The best key that has orders.
     #[inline]
     pub fn best(&self) -> Option<Key> {
@@ -160,6 +171,11 @@ mod tests {
                     model.insert(key);
                 }
                 assert_eq!(window.best(), model.last().copied());
+                if let Some(best) = window.best() {
+                    let next = model.range(..best).next_back().copied();
+                    let near = next.filter(|next| place(*next) >> 6 == place(best) >> 6 && best - next < 64);
+                    assert_eq!(window.just_below(best), near);
+                }
                 let from = base + random(WIDTH as u64) as Key;
                 assert_eq!(window.at_or_below(from), model.range(..=from).next_back().copied());
             }
