@@ -4,8 +4,6 @@ use std::env;
 use std::process::Command;
 
 fn main() {
-    // `Py_GIL_DISABLED`, which a lock asks for.
-    pyo3_build_config::use_pyo3_cfgs();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let flags: Vec<&str> = flags.split('\x1f').collect();
     let target_cpu = flags

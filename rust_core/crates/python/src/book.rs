@@ -1,5 +1,7 @@
 //! `FastOrderBook`.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use bytemuck::AnyBitPattern;
 use bytemuck::allocation::cast_vec;
 use cift_engine::batch::{CommandRow, EventRow};
@@ -9,12 +11,12 @@ use cift_engine::types::OrderId;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 
 use crate::arguments::{self, stp_name};
 use crate::errors::{order_error, unsigned};
 use crate::fill::Fill;
 use crate::given::Given;
-use crate::held::{AttachedLock, Held};
 use crate::rows::Rows;
 use crate::state::{Outcome, State, told};
 
@@ -24,7 +26,7 @@ pub struct FastOrderBook {
     /// The instrument's name.
     #[pyo3(get)]
     pub symbol: String,
-    state: AttachedLock<State>,
+    state: Mutex<State>,
 }
 
 /// The bytes of an array as rows.
@@ -44,19 +46,18 @@ impl FastOrderBook {
         commands: usize,
         act: impl FnOnce(&mut State, &mut Vec<EventRow>) + Send,
     ) -> Vec<EventRow> {
-        let mut held = self.lock(py);
-        let state = &mut *held;
         py.detach(|| {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut events = Vec::with_capacity(commands + commands / 2);
-            act(state, &mut events);
+            act(&mut state, &mut events);
             events
         })
     }
 
     /// The state, waiting without the GIL; a panic of another thread leaves plain data behind, so it is used on.
     #[inline(always)]
-    pub fn lock<'py>(&self, py: Python<'py>) -> Held<'_, 'py, State> {
-        self.state.lock(py)
+    pub fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +80,7 @@ impl FastOrderBook {
         }
         let instrument = Instrument::new(tick_size, lot_size, arguments::stp(stp)?, negative_prices)
             .map_err(|error| order_error(py, &error))?;
-        Ok(Self { symbol, state: AttachedLock::new(State { instrument, outcome: Outcome::new(changes) }) })
+        Ok(Self { symbol, state: Mutex::new(State { instrument, outcome: Outcome::new(changes) }) })
     }
 
     /// The smallest price step.

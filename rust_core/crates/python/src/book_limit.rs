@@ -1,5 +1,7 @@
 //! Limit orders in a `FastOrderBook`: the call that a program makes most, of which nearly all give no option.
 
+use std::sync::MutexGuard;
+
 use cift_engine::error::BookError;
 use cift_engine::types::{Lots, OrderId};
 use pyo3::prelude::*;
@@ -9,7 +11,6 @@ use crate::arguments;
 use crate::book::FastOrderBook;
 use crate::errors::unsigned;
 use crate::given::Given;
-use crate::held::Held;
 use crate::later::Later;
 use crate::pair::pair;
 use crate::state::{State, told};
@@ -69,7 +70,7 @@ impl FastOrderBook {
 fn answer<'py>(
     order_id: &Bound<'py, PyAny>,
     id: OrderId,
-    state: Held<'_, 'py, State>,
+    state: MutexGuard<'_, State>,
     added: Result<Lots, BookError>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     if added.is_err() || state.outcome.filled() {
@@ -84,7 +85,7 @@ fn answer<'py>(
 fn answer_more<'py>(
     order_id: &Bound<'py, PyAny>,
     id: OrderId,
-    state: Held<'_, 'py, State>,
+    state: MutexGuard<'_, State>,
     added: Result<Lots, BookError>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let py = order_id.py();

@@ -20,7 +20,6 @@ mod exchange;
 mod feeds;
 mod fill;
 mod given;
-mod held;
 mod later;
 mod market_data;
 mod nats;

@@ -1,5 +1,7 @@
 //! What stands behind a `FastOrderBook`.
 
+use std::sync::MutexGuard;
+
 use cift_engine::change::Change;
 use cift_engine::error::BookError;
 use cift_engine::event::{self, Event, Sink};
@@ -10,7 +12,6 @@ use pyo3::prelude::*;
 use crate::arguments::reason_name;
 use crate::errors::order_error;
 use crate::fill::Fill;
-use crate::held::Held;
 
 /// `(order_id, quantity, reason)` of everything cancelled.
 pub type Cancels = Vec<(OrderId, f64, &'static str)>;
@@ -131,7 +132,7 @@ impl State {
 
 /// What a command filled, or why it was refused. The lock goes before the first Python object comes: making one may start a
 /// garbage collection, and that runs what a program likes, which may want this book.
-pub fn told<T>(py: Python<'_>, state: Held<'_, '_, State>, done: Result<T, BookError>) -> PyResult<Vec<Fill>> {
+pub fn told<T>(py: Python<'_>, state: MutexGuard<'_, State>, done: Result<T, BookError>) -> PyResult<Vec<Fill>> {
     let fills = done.map(|_| state.fills());
     drop(state);
     fills.map_err(|error| order_error(py, &error))
