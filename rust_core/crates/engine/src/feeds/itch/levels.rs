@@ -127,6 +127,14 @@ impl Levels {
         memory::fetch(&self.levels, level as usize);
     }
 
+    /// Whether a level that has orders is that of a price.
+    #[inline(always)]
+    pub fn is_at(&self, level: u32, stock_locate: u16, side: Side, price: u32) -> bool {
+        self.levels.get(level as usize).is_some_and(|level| {
+            level.orders > 0 && level.price == price && level.stock_locate == stock_locate && level.side == side
+        })
+    }
+
     /// The level of a price, a new one if need be.
     #[inline(always)]
     pub fn at(&mut self, ladder: &mut Ladder, stock_locate: u16, side: Side, price: u32) -> u32 {

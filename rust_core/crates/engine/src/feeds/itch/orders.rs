@@ -99,13 +99,39 @@ impl Orders {
         if self.far.is_empty() { None } else { self.far.get(&reference).copied() }
     }
 
-    /// Have the part of the index that knows an order fetched into the cache.
+    /// Where an order is that may be in this place.
     #[inline(always)]
-    pub fn fetch_place(&self, reference: u64) {
-        let (run, at) = place(reference);
-        if let Some(page) = self.directory.get(run).and_then(|page| self.index.get(*page as usize)) {
-            memory::fetch(page, at);
+    pub fn find_near(&self, reference: u64, hint: Slot) -> Option<Slot> {
+        match self.slots.get(hint as usize) {
+            Some(order) if order.reference == reference && order.shares > 0 => Some(hint),
+            _ => self.find(reference),
         }
+    }
+
+    /// Have the part of the directory that knows a number's page fetched into the cache.
+    #[inline(always)]
+    pub fn fetch_directory(&self, reference: u64) {
+        memory::fetch(&self.directory, place(reference).0);
+    }
+
+    /// The page of a number.
+    #[inline(always)]
+    pub fn page(&self, reference: u64) -> u32 {
+        self.directory.get(place(reference).0).copied().unwrap_or(NIL)
+    }
+
+    /// Have the part of a page that knows an order fetched into the cache.
+    #[inline(always)]
+    pub fn fetch_place(&self, page: u32, reference: u64) {
+        if let Some(page) = self.index.get(page as usize) {
+            memory::fetch(page, place(reference).1);
+        }
+    }
+
+    /// Where a page says that an order is.
+    #[inline(always)]
+    pub fn in_page(&self, page: u32, reference: u64) -> Slot {
+        self.index.get(page as usize).map_or(NIL, |page| page[place(reference).1])
     }
 
     /// Have an order fetched into the cache.
@@ -164,6 +190,7 @@ impl Orders {
         let order = &mut self.slots[slot as usize];
         let reference = order.reference;
         order.next = self.free;
+        order.shares = 0;
         self.free = slot;
         self.len -= 1;
         let (run, at) = place(reference);
