@@ -13,12 +13,15 @@ use super::field::Field;
 use super::frames::LENGTH;
 use super::levels::Side;
 use super::orders::NIL;
+use crate::memory;
 
 /// How many messages a stage takes at once.
 pub const RUN: usize = 16;
 /// Books with fewer orders fit the caches.
 pub const WORTH: usize = 50_000;
 const STAGES: usize = 5;
+/// How far ahead of the first stage the bytes themselves are fetched.
+const BYTES: usize = 1024;
 
 /// Where a message that touches an order has the reference number, an add order its side and price, and a replacement
 /// its price.
@@ -42,23 +45,21 @@ impl Hint {
 }
 
 /// A message that takes an order out of a book or shares off it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Take {
     reference: u64,
-    price: u32,
     page: u32,
-    locate: u16,
     number: u8,
-    replaces: bool,
 }
 
 /// A message that adds an order.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Add {
     price: u32,
     locate: u16,
     number: u8,
-    sells: bool,
+    /// B or S, or whatever stands there.
+    side: u8,
 }
 
 /// A run of messages.
@@ -76,8 +77,8 @@ struct Run {
 impl Run {
     const EMPTY: Self = Self {
         offset: usize::MAX,
-        takes: [Take { reference: 0, price: 0, page: 0, locate: 0, number: 0, replaces: false }; RUN],
-        adds: [Add { price: 0, locate: 0, number: 0, sells: false }; RUN],
+        takes: [Take { reference: 0, page: NIL, number: 0 }; RUN],
+        adds: [Add { price: 0, locate: 0, number: 0, side: 0 }; RUN],
         taking: 0,
         adding: 0,
         hints: [Hint::NONE; RUN],
@@ -100,19 +101,19 @@ impl Default for Ahead {
     }
 }
 
-/// What kind of message a letter begins.
+/// What messages with a letter do; a replacement does both.
 const TAKES: u8 = 1;
 const ADDS: u8 = 2;
-const KIND: [u8; 256] = {
-    let mut kind = [0; 256];
-    kind[b'D' as usize] = TAKES;
-    kind[b'E' as usize] = TAKES;
-    kind[b'X' as usize] = TAKES;
-    kind[b'C' as usize] = TAKES;
-    kind[b'U' as usize] = TAKES;
-    kind[b'A' as usize] = ADDS;
-    kind[b'F' as usize] = ADDS;
-    kind
+const DOES: [u8; 256] = {
+    let mut does = [0; 256];
+    does[b'D' as usize] = TAKES;
+    does[b'E' as usize] = TAKES;
+    does[b'X' as usize] = TAKES;
+    does[b'C' as usize] = TAKES;
+    does[b'U' as usize] = TAKES | ADDS;
+    does[b'A' as usize] = ADDS;
+    does[b'F' as usize] = ADDS;
+    does
 };
 
 impl Ahead {
@@ -155,7 +156,7 @@ impl Ahead {
 }
 
 impl Run {
-    /// Read the messages, and have fetched where their orders' pages and their stocks are.
+    /// Read the messages, and have fetched where their orders' pages, their stocks and the guesses for prices are.
     #[inline(always)]
     fn read(&mut self, book: &ItchBook, bytes: &[u8], offset: usize) -> usize {
         let (mut at, mut taking, mut adding) = (offset, 0, 0);
@@ -163,22 +164,22 @@ impl Run {
         self.hints = [Hint::NONE; RUN];
         for number in 0..RUN {
             let Some(message) = bytes.get(at..).and_then(|rest| rest.first_chunk::<ENOUGH>()) else { break };
-            crate::memory::fetch(bytes, at + 1024);
+            memory::fetch(bytes, at + BYTES);
             at += LENGTH + usize::from(<u16 as Field>::read(message, 0));
             let message = &message[LENGTH..];
-            let kind = KIND[usize::from(message[0])];
-            let replaces = message[0] == b'U';
+            let does = DOES[usize::from(message[0])];
             let locate = Field::read(message, 1);
             let reference = Field::read(message, REFERENCE);
             let number = number as u8;
-            self.takes[taking % RUN] =
-                Take { reference, price: Field::read(message, NEW_PRICE), page: NIL, locate, number, replaces };
-            taking += usize::from(kind == TAKES);
-            self.adds[adding % RUN] =
-                Add { price: Field::read(message, PRICE), locate, number, sells: message[SIDE] != b'B' };
-            adding += usize::from(kind == ADDS);
+            // Written in any case, and written over when it does not count: nothing to guess.
+            self.takes[taking % RUN] = Take { reference, page: NIL, number };
+            taking += usize::from(does & TAKES > 0);
+            let price = Field::read(message, if message[0] == b'U' { NEW_PRICE } else { PRICE });
+            self.adds[adding % RUN] = Add { price, locate, number, side: message[SIDE] };
+            adding += usize::from(does & ADDS > 0);
             book.orders.fetch_directory(reference);
             book.fetch_stock(locate);
+            book.levels.fetch_guess(locate, price);
         }
         (self.taking, self.adding) = (taking, adding);
         at
@@ -189,27 +190,31 @@ impl Run {
         for take in &mut self.takes[..self.taking] {
             take.page = book.orders.page(take.reference);
             book.orders.fetch_place(take.page, take.reference);
-            if take.replaces {
-                book.fetch_ladder(take.locate, Side::Buy);
-                book.fetch_ladder(take.locate, Side::Sell);
-            }
         }
         for add in &self.adds[..self.adding] {
-            book.fetch_ladder(add.locate, side(add.sells));
+            let level = book.levels.guess(add.locate, add.price);
+            self.hints[usize::from(add.number) % RUN].level = level;
+            book.levels.fetch(level);
         }
     }
 
     #[inline(always)]
     fn find_order(&mut self, book: &ItchBook) {
-        for take in &mut self.takes[..self.taking] {
+        for take in &self.takes[..self.taking] {
             let slot = book.orders.in_page(take.page, take.reference);
             self.hints[usize::from(take.number) % RUN].slot = slot;
             book.orders.fetch(slot);
         }
         for add in &self.adds[..self.adding] {
-            let level = book.level_of(add.locate, side(add.sells), add.price);
-            self.hints[usize::from(add.number) % RUN].level = level;
-            book.levels.fetch(level);
+            match book.levels.find(self.hints[usize::from(add.number) % RUN].level) {
+                Some(level) if level.orders > 0 && level.price == add.price && level.stock_locate == add.locate => {
+                    book.orders.fetch(level.tail);
+                }
+                _ => {
+                    let side = if add.side == b'B' { Side::Buy } else { Side::Sell };
+                    book.fetch_ladder(add.locate, side);
+                }
+            }
         }
     }
 
@@ -217,17 +222,10 @@ impl Run {
     fn find_level(&mut self, book: &ItchBook) {
         for take in &self.takes[..self.taking] {
             let slot = self.hints[usize::from(take.number) % RUN].slot;
-            if slot != NIL {
-                let order = book.orders.get(slot);
+            if let Some(order) = book.orders.at(slot) {
                 book.levels.fetch(order.level);
                 book.orders.fetch(order.prev);
                 book.orders.fetch(order.next);
-            }
-        }
-        for add in &self.adds[..self.adding] {
-            let level = self.hints[usize::from(add.number) % RUN].level;
-            if level != NIL {
-                book.orders.fetch(book.levels.get(level).tail);
             }
         }
     }
@@ -235,23 +233,15 @@ impl Run {
     #[inline(always)]
     fn find_rest(&mut self, book: &ItchBook) {
         for take in &self.takes[..self.taking] {
-            let hint = &mut self.hints[usize::from(take.number) % RUN];
-            if hint.slot != NIL {
-                let level = book.levels.get(book.orders.get(hint.slot).level);
+            let slot = self.hints[usize::from(take.number) % RUN].slot;
+            if let Some(order) = book.orders.at(slot) {
+                let level = book.levels.get(order.level);
                 if level.orders == 1 {
                     book.fetch_ladder(level.stock_locate, level.side);
-                }
-                if take.replaces {
-                    hint.level = book.level_of(level.stock_locate, level.side, take.price);
-                    book.levels.fetch(hint.level);
                 }
             }
         }
     }
-}
-
-const fn side(sells: bool) -> Side {
-    if sells { Side::Sell } else { Side::Buy }
 }
 
 #[cfg(test)]

@@ -117,13 +117,6 @@ impl ItchBook {
         Ok(())
     }
 
-    /// The level that an order of this price would join; `NIL` when there is none.
-    #[inline(always)]
-    pub(super) fn level_of(&self, locate: u16, side: Side, price: u32) -> u32 {
-        let stock = self.stocks.get(usize::from(locate));
-        stock.and_then(|stock| stock.sides[side as usize].get(side, price)).unwrap_or(NIL)
-    }
-
     /// Have a stock fetched into the cache.
     #[inline(always)]
     pub(super) fn fetch_stock(&self, locate: u16) {
@@ -156,8 +149,9 @@ impl ItchBook {
         if usize::from(locate) >= self.stocks.len() {
             self.stock_mut(locate);
         }
-        let level = if self.levels.is_at(hint.level, locate, side, new.price) {
-            hint.level
+        let guess = if hint.level == NIL { self.levels.guess(locate, new.price) } else { hint.level };
+        let level = if self.levels.is_at(guess, locate, side, new.price) {
+            guess
         } else {
             let ladder = &mut self.stocks[usize::from(locate)].sides[side as usize];
             self.levels.at(ladder, locate, side, new.price)

@@ -3,6 +3,7 @@
 //! A side keeps its prices as keys that grow as prices get better, the best one last: orders come and go near the
 //! best price, so that the search looks at the last eight keys at once and only then further, and little moves.
 
+use super::guesses::Guesses;
 use super::orders::{NIL, Order, Orders, Slot};
 use crate::memory::{self, Large};
 
@@ -65,18 +66,14 @@ impl Ladder {
         if at > 0 && rungs[at - 1] >> 32 == u64::from(key) { Ok(at - 1) } else { Err(at) }
     }
 
-    /// The level of a price.
-    #[inline(always)]
-    pub fn get(&self, side: Side, price: u32) -> Option<u32> {
-        self.find(key(side, price)).ok().map(|at| level(self.0[at]))
-    }
-
     /// Have the best prices fetched into the cache.
     #[inline(always)]
     pub fn fetch(&self) {
         let last = self.0.len().wrapping_sub(1);
         memory::fetch(&self.0, last);
         memory::fetch(&self.0, last.wrapping_sub(NEAR));
+        memory::fetch(&self.0, last.wrapping_sub(2 * NEAR));
+        memory::fetch(&self.0, last.wrapping_sub(3 * NEAR));
     }
 
     /// The levels, best first.
@@ -111,6 +108,7 @@ const fn key(side: Side, price: u32) -> u32 {
 pub struct Levels {
     levels: Large<Level>,
     free: Vec<u32>,
+    guesses: Guesses,
 }
 
 impl Levels {
@@ -119,6 +117,12 @@ impl Levels {
     #[must_use]
     pub fn get(&self, level: u32) -> &Level {
         &self.levels[level as usize]
+    }
+
+    /// A level that may be none.
+    #[inline(always)]
+    pub fn find(&self, level: u32) -> Option<&Level> {
+        self.levels.get(level as usize)
     }
 
     /// Have a level fetched into the cache.
@@ -135,11 +139,23 @@ impl Levels {
         })
     }
 
-    /// The level of a price, a new one if need be.
+    /// The level of a price, if any: probably.
     #[inline(always)]
+    pub fn guess(&self, stock_locate: u16, price: u32) -> u32 {
+        self.guesses.get(stock_locate, price)
+    }
+
+    /// Have the guess for a price fetched into the cache.
+    #[inline(always)]
+    pub fn fetch_guess(&self, stock_locate: u16, price: u32) {
+        self.guesses.fetch(stock_locate, price);
+    }
+
+    /// The level of a price, a new one if need be.
+    #[inline(never)]
     pub fn at(&mut self, ladder: &mut Ladder, stock_locate: u16, side: Side, price: u32) -> u32 {
         let key = key(side, price);
-        match ladder.find(key) {
+        let number = match ladder.find(key) {
             Ok(at) => level(ladder.0[at]),
             Err(at) => {
                 let empty = Level { shares: 0, head: NIL, tail: NIL, orders: 0, price, stock_locate, side };
@@ -147,7 +163,9 @@ impl Levels {
                 ladder.0.insert(at, rung(key, number));
                 number
             }
-        }
+        };
+        self.guesses.set(stock_locate, price, number);
+        number
     }
 
     #[inline(always)]
@@ -157,7 +175,14 @@ impl Levels {
             return number;
         }
         self.levels.push(level);
-        u32::try_from(self.levels.len() - 1).expect("fewer levels than orders")
+        let number = u32::try_from(self.levels.len() - 1).expect("fewer levels than orders");
+        if !self.guesses.suffices(self.levels.len()) {
+            self.guesses.grow();
+            for (number, level) in (0..).zip(self.levels.iter()).filter(|(_, level)| level.orders > 0) {
+                self.guesses.set(level.stock_locate, level.price, number);
+            }
+        }
+        number
     }
 
     /// Put an order at the end of the queue of its level.

@@ -147,6 +147,12 @@ impl Orders {
         &self.slots[slot as usize]
     }
 
+    /// The order in a place that may be none.
+    #[inline(always)]
+    pub fn at(&self, slot: Slot) -> Option<&Order> {
+        self.slots.get(slot as usize)
+    }
+
     /// The order in a place, to change.
     #[inline(always)]
     pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
@@ -227,6 +233,10 @@ impl Orders {
             u32::try_from(self.live.len() - 1).expect("fewer than 2^32 pages")
         });
         self.directory[run] = page;
+        // The next run of numbers comes soon: its page is as good as random, and has to be here by then.
+        if let Some(next) = self.free_pages.last().and_then(|next| self.index.get(*next as usize)) {
+            next.chunks(16).for_each(|line| memory::fetch(line, 0));
+        }
         Some(page)
     }
 }
