@@ -37,6 +37,19 @@ pub struct Order {
     pub(super) next: Slot,
 }
 
+/// What a run of numbers has.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Its page.
+    page: u32,
+    /// How many of its orders live.
+    live: u32,
+}
+
+impl Entry {
+    const NONE: Self = Self { page: NIL, live: 0 };
+}
+
 /// All orders of a feed.
 #[derive(Clone, Debug)]
 pub struct Orders {
@@ -46,11 +59,9 @@ pub struct Orders {
     len: usize,
     /// Pages of places.
     index: Large<[Slot; PAGE]>,
-    /// How many orders live in each page.
-    live: Vec<u8>,
     free_pages: Vec<u32>,
-    /// Which page a run of numbers has.
-    directory: Large<u32>,
+    /// What runs of numbers have.
+    directory: Large<Entry>,
     far: HashMap<u64, Slot>,
     seen: u64,
 }
@@ -62,7 +73,6 @@ impl Default for Orders {
             free: NIL,
             len: 0,
             index: Large::default(),
-            live: Vec::new(),
             free_pages: Vec::new(),
             directory: Large::default(),
             far: HashMap::new(),
@@ -90,11 +100,10 @@ impl Orders {
     #[must_use]
     pub fn find(&self, reference: u64) -> Option<Slot> {
         let (run, at) = place(reference);
-        if let Some(page) = self.directory.get(run).filter(|page| **page != NIL) {
-            let slot = self.index[*page as usize][at];
-            if slot != NIL {
-                return Some(slot);
-            }
+        let page = self.directory.get(run).map_or(NIL, |entry| entry.page);
+        let slot = self.index.get(page as usize).map_or(NIL, |page| page[at]);
+        if slot != NIL {
+            return Some(slot);
         }
         if self.far.is_empty() { None } else { self.far.get(&reference).copied() }
     }
@@ -117,7 +126,7 @@ impl Orders {
     /// The page of a number.
     #[inline(always)]
     pub fn page(&self, reference: u64) -> u32 {
-        self.directory.get(place(reference).0).copied().unwrap_or(NIL)
+        self.directory.get(place(reference).0).map_or(NIL, |entry| entry.page)
     }
 
     /// Have the part of a page that knows an order fetched into the cache.
@@ -175,18 +184,13 @@ impl Orders {
         self.len += 1;
         self.seen += 1;
         let (run, at) = place(order.reference);
-        let page = match self.directory.get(run) {
-            Some(page) if *page != NIL => *page,
-            _ => match self.new_page(run) {
-                Some(page) => page,
-                None => {
-                    self.far.insert(order.reference, slot);
-                    return slot;
-                }
-            },
-        };
-        self.index[page as usize][at] = slot;
-        self.live[page as usize] += 1;
+        if self.directory.get(run).is_none_or(|entry| entry.page == NIL) && !self.new_page(run) {
+            self.far.insert(order.reference, slot);
+            return slot;
+        }
+        let entry = &mut self.directory[run];
+        entry.live += 1;
+        self.index[entry.page as usize][at] = slot;
         slot
     }
 
@@ -200,44 +204,41 @@ impl Orders {
         self.free = slot;
         self.len -= 1;
         let (run, at) = place(reference);
-        match self.directory.get(run).copied() {
-            Some(page) if page != NIL && self.index[page as usize][at] == slot => {
-                self.index[page as usize][at] = NIL;
-                let live = &mut self.live[page as usize];
-                *live -= 1;
-                if *live == 0 {
-                    self.directory[run] = NIL;
-                    self.free_pages.push(page);
+        if let Some(entry) = self.directory.get_mut(run) {
+            if let Some(page) = self.index.get_mut(entry.page as usize).filter(|page| page[at] == slot) {
+                page[at] = NIL;
+                entry.live -= 1;
+                if entry.live == 0 {
+                    self.free_pages.push(entry.page);
+                    entry.page = NIL;
                 }
-            }
-            _ => {
-                self.far.remove(&reference);
+                return;
             }
         }
+        self.far.remove(&reference);
     }
 
-    /// A page for a run of numbers; none when they are far ahead.
+    /// Give a run of numbers a page; not when they are far ahead.
     #[inline(never)]
-    fn new_page(&mut self, run: usize) -> Option<u32> {
+    fn new_page(&mut self, run: usize) -> bool {
         if run >= self.directory.len() {
             let most = usize::try_from(RUNS_AT_FIRST + RUNS_PER_ORDER * self.seen).unwrap_or(usize::MAX);
             if run >= most {
-                return None;
+                return false;
             }
-            self.directory.lengthen((self.directory.len() * 2).min(most).max(run + 1), NIL);
+            self.directory.lengthen((self.directory.len() * 2).min(most).max(run + 1), Entry::NONE);
         }
         let page = self.free_pages.pop().unwrap_or_else(|| {
             self.index.push([NIL; PAGE]);
-            self.live.push(0);
             // No more pages than orders: each has one at least.
-            u32::try_from(self.live.len() - 1).expect("fewer than 2^32 pages")
+            u32::try_from(self.index.len() - 1).expect("fewer than 2^32 pages")
         });
-        self.directory[run] = page;
+        self.directory[run] = Entry { page, live: 0 };
         // The next run of numbers comes soon: its page is as good as random, and has to be here by then.
         if let Some(next) = self.free_pages.last().and_then(|next| self.index.get(*next as usize)) {
             next.chunks(16).for_each(|line| memory::fetch(line, 0));
         }
-        Some(page)
+        true
     }
 }
 
