@@ -222,11 +222,10 @@ impl Run {
     fn find_level(&mut self, book: &ItchBook) {
         for take in &self.takes[..self.taking] {
             let slot = self.hints[usize::from(take.number) % RUN].slot;
-            if let Some(order) = book.orders.at(slot) {
-                book.levels.fetch(order.level);
-                book.orders.fetch(order.prev);
-                book.orders.fetch(order.next);
-            }
+            let order = book.orders.get(slot);
+            book.levels.fetch(order.level);
+            book.orders.fetch(order.prev);
+            book.orders.fetch(order.next);
         }
     }
 
@@ -234,11 +233,8 @@ impl Run {
     fn find_rest(&mut self, book: &ItchBook) {
         for take in &self.takes[..self.taking] {
             let slot = self.hints[usize::from(take.number) % RUN].slot;
-            if let Some(order) = book.orders.at(slot) {
-                let level = book.levels.get(order.level);
-                if level.orders == 1 {
-                    book.fetch_ladder(level.stock_locate, level.side);
-                }
+            if let Some(level) = book.levels.find(book.orders.get(slot).level).filter(|level| level.orders == 1) {
+                book.fetch_ladder(level.stock_locate, level.side);
             }
         }
     }

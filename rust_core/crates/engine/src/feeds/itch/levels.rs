@@ -196,11 +196,8 @@ impl Levels {
         level.orders += 1;
         let slot = orders.insert(order);
         level.tail = slot;
-        if last == NIL {
-            level.head = slot;
-        } else {
-            orders.get_mut(last).next = slot;
-        }
+        level.head = if last == NIL { slot } else { level.head };
+        orders.get_mut(last).next = slot;
     }
 
     /// Take shares off an order, which has more; it keeps its place.
@@ -226,16 +223,10 @@ impl Levels {
             self.free.push(number);
             return;
         }
-        if prev == NIL {
-            level.head = next;
-        } else {
-            orders.get_mut(prev).next = next;
-        }
-        if next == NIL {
-            level.tail = prev;
-        } else {
-            orders.get_mut(next).prev = prev;
-        }
+        level.head = if prev == NIL { next } else { level.head };
+        level.tail = if next == NIL { prev } else { level.tail };
+        orders.get_mut(prev).next = next;
+        orders.get_mut(next).prev = prev;
     }
 }
 

@@ -53,6 +53,8 @@ impl Entry {
 /// All orders of a feed.
 #[derive(Clone, Debug)]
 pub struct Orders {
+    /// Each order one place behind its slot. What is in front is nobody's, and what `NIL` leads to: to write a link there
+    /// costs less than to ask whether there is a neighbour, which no processor can guess.
     slots: Large<Order>,
     /// The first free place; the next one is its `next`.
     free: Slot,
@@ -68,8 +70,10 @@ pub struct Orders {
 
 impl Default for Orders {
     fn default() -> Self {
+        let mut slots = Large::default();
+        slots.push(Order { reference: 0, timestamp: 0, shares: 0, level: 0, prev: NIL, next: NIL });
         Self {
-            slots: Large::default(),
+            slots,
             free: NIL,
             len: 0,
             index: Large::default(),
@@ -86,6 +90,12 @@ impl Default for Orders {
 #[allow(clippy::cast_possible_truncation)]
 const fn place(reference: u64) -> (usize, usize) {
     (reference as usize / PAGE, reference as usize % PAGE)
+}
+
+/// Where a slot is.
+#[inline(always)]
+const fn behind(slot: Slot) -> usize {
+    slot.wrapping_add(1) as usize
 }
 
 impl Orders {
@@ -111,7 +121,7 @@ impl Orders {
     /// Where an order is that may be in this place.
     #[inline(always)]
     pub fn find_near(&self, reference: u64, hint: Slot) -> Option<Slot> {
-        match self.slots.get(hint as usize) {
+        match self.slots.get(behind(hint)) {
             Some(order) if order.reference == reference && order.shares > 0 => Some(hint),
             _ => self.find(reference),
         }
@@ -146,26 +156,20 @@ impl Orders {
     /// Have an order fetched into the cache.
     #[inline(always)]
     pub fn fetch(&self, slot: Slot) {
-        memory::fetch(&self.slots, slot as usize);
+        memory::fetch(&self.slots, behind(slot));
     }
 
-    /// The order in a place.
+    /// The order in a place; nobody's, without shares, in none.
     #[inline(always)]
     #[must_use]
     pub fn get(&self, slot: Slot) -> &Order {
-        &self.slots[slot as usize]
+        &self.slots[behind(slot)]
     }
 
-    /// The order in a place that may be none.
-    #[inline(always)]
-    pub fn at(&self, slot: Slot) -> Option<&Order> {
-        self.slots.get(slot as usize)
-    }
-
-    /// The order in a place, to change.
+    /// The order in a place, to change; whatever one does to nobody's.
     #[inline(always)]
     pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
-        &mut self.slots[slot as usize]
+        &mut self.slots[behind(slot)]
     }
 
     /// Put in an order, whose reference number must not be here. The place freed last is the likeliest in cache.
@@ -174,9 +178,9 @@ impl Orders {
         let slot = self.free;
         let slot = if slot == NIL {
             self.slots.push(order);
-            u32::try_from(self.slots.len() - 1).ok().filter(|slot| *slot != NIL).expect("fewer than 2^32 orders")
+            u32::try_from(self.slots.len() - 2).ok().filter(|slot| *slot != NIL).expect("fewer than 2^32 orders")
         } else {
-            let free = &mut self.slots[slot as usize];
+            let free = &mut self.slots[behind(slot)];
             self.free = free.next;
             *free = order;
             slot
@@ -197,7 +201,7 @@ impl Orders {
     /// Free the place of an order.
     #[inline(always)]
     pub fn remove(&mut self, slot: Slot) {
-        let order = &mut self.slots[slot as usize];
+        let order = &mut self.slots[behind(slot)];
         let reference = order.reference;
         order.next = self.free;
         order.shares = 0;
@@ -284,7 +288,7 @@ mod tests {
             let slot = orders.insert(order(reference));
             orders.remove(slot);
         }
-        assert_eq!((orders.slots.len(), orders.index.len()), (1, 1));
+        assert_eq!((orders.slots.len(), orders.index.len()), (2, 1));
         for reference in 0..1000 {
             orders.insert(order(u64::MAX / 1000 * reference + 100_000));
         }
