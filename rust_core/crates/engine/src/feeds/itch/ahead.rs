@@ -6,7 +6,11 @@
 //! costs time, never correctness.
 //!
 //! The first stage sorts a run's messages into those that take from orders and those that add one: which comes next is
-//! chance, and a processor that has guessed wrong at each message of each stage would lose more than it gains.
+//! chance, and a processor that has guessed wrong at each message of each stage would lose more than it gains. For the
+//! same reason the stages ask as little as they can, and rather fetch what is of no use.
+//!
+//! What they have found goes with the message as a hint: whoever uses it sees from the order or the level itself whether
+//! it still is the one, and looks it up where it is not.
 
 use super::book::ItchBook;
 use super::field::Field;
@@ -19,6 +23,8 @@ use crate::memory;
 pub const RUN: usize = 16;
 /// Books with fewer orders fit the caches.
 pub const WORTH: usize = 50_000;
+/// Fewer bytes are through before anything has come.
+pub const LONG: usize = 512;
 const STAGES: usize = 5;
 /// How far ahead of the first stage the bytes themselves are fetched.
 const BYTES: usize = 1024;

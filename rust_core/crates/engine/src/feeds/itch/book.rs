@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::ahead::{Ahead, Hint, RUN, WORTH};
+use super::ahead::{Ahead, Hint, LONG, RUN, WORTH};
 use super::error::{Fault, ItchError};
 use super::frames::Frames;
 use super::levels::{Ladder, Level, Levels, Side};
@@ -42,9 +42,13 @@ impl ItchBook {
     /// # Errors
     /// The first message that can't be read or can't be true: those before it are applied, it and those behind it not.
     pub fn apply(&mut self, bytes: &[u8], partial: bool) -> Result<usize, ItchError> {
-        let (mut frames, mut ahead) = (Frames::new(bytes), Ahead::default());
+        let (mut frames, mut ahead) = (Frames::new(bytes), None);
         loop {
-            let hints = if self.len() >= WORTH { ahead.step(self, bytes, frames.offset()) } else { [Hint::NONE; RUN] };
+            let hints = if self.len() >= WORTH && bytes.len() >= LONG {
+                ahead.get_or_insert_with(Ahead::default).step(self, bytes, frames.offset())
+            } else {
+                [Hint::NONE; RUN]
+            };
             for hint in hints {
                 let Some(item) = frames.next() else { return Ok(frames.offset()) };
                 match item {

@@ -58,3 +58,30 @@ impl Guesses {
         self.0.lengthen(places, NIL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_guesses_are_right_and_none_is_made_up() {
+        let mut guesses = Guesses::default();
+        assert_eq!(guesses.get(1, 100), NIL);
+        guesses.set(1, 100, 5);
+        guesses.fetch(1, 100);
+        assert!(guesses.suffices(0) && !guesses.suffices(1));
+        let names = |number: u32| (u16::try_from(number % 500).expect("small"), number / 500 * 100);
+        for number in 0..20_000 {
+            while !guesses.suffices(number as usize + 1) {
+                guesses.grow();
+                (0..number).for_each(|number| guesses.set(names(number).0, names(number).1, number));
+            }
+            let (stock, price) = names(number);
+            guesses.set(stock, price, number);
+            assert_eq!(guesses.get(stock, price), number);
+        }
+        let right = (0..20_000).filter(|number| guesses.get(names(*number).0, names(*number).1) == *number).count();
+        assert!(right > 15_000, "{right}");
+        assert!((0..20_000).all(|number| guesses.get(names(number).0, names(number).1) < 20_000));
+    }
+}

@@ -1,7 +1,12 @@
 //! Price levels of all stocks: the levels in one arena, and for each side of a stock the sorted prices.
 //!
-//! A side keeps its prices as keys that grow as prices get better, the best one last: orders come and go near the
-//! best price, so that the search looks at the last eight keys at once and only then further, and little moves.
+//! Most orders join a level that there is: a guess finds it (`guesses.rs`), and the level itself tells whether it is the
+//! one. The sorted prices are asked only where a level comes or goes. They are kept as keys that grow as prices get
+//! better, the best one last: orders come and go near the best price, so that the search looks at the last eight keys
+//! at once and only then further, and little moves.
+//!
+//! A queue is a list that its orders carry in themselves: in a queue of any length one leaves without a search, and one
+//! price's orders are found in order without a look at any other's.
 
 use super::guesses::Guesses;
 use super::orders::{NIL, Order, Orders, Slot};
@@ -38,6 +43,8 @@ pub struct Level {
 
 /// How many rungs are looked at at once: a cache line of them.
 const NEAR: usize = 8;
+/// How many cache lines are worth reading ahead.
+const LINES: usize = 4;
 
 /// A key, and behind it the number of its level: one number, so that rungs sort by key.
 type Rung = u64;
@@ -66,14 +73,13 @@ impl Ladder {
         if at > 0 && rungs[at - 1] >> 32 == u64::from(key) { Ok(at - 1) } else { Err(at) }
     }
 
-    /// Have the best prices fetched into the cache.
+    /// Have the best prices fetched into the cache: most searches end there.
     #[inline(always)]
     pub fn fetch(&self) {
         let last = self.0.len().wrapping_sub(1);
-        memory::fetch(&self.0, last);
-        memory::fetch(&self.0, last.wrapping_sub(NEAR));
-        memory::fetch(&self.0, last.wrapping_sub(2 * NEAR));
-        memory::fetch(&self.0, last.wrapping_sub(3 * NEAR));
+        for line in 0..LINES {
+            memory::fetch(&self.0, last.wrapping_sub(line * NEAR));
+        }
     }
 
     /// The levels, best first.
@@ -233,7 +239,7 @@ impl Levels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
     #[test]
     fn finds_what_a_sorted_set_finds() {
@@ -253,6 +259,63 @@ mod tests {
                 }
             }
             assert!(ladder.0.iter().map(|rung| !level(*rung)).eq(model.iter().copied()));
+        }
+    }
+
+    const EMPTY: Order = Order { reference: 0, timestamp: 0, shares: 1, level: 0, prev: NIL, next: NIL };
+
+    #[test]
+    fn levels_that_come_and_go_leave_nothing_behind() {
+        let (mut levels, mut orders) = (Levels::default(), Orders::default());
+        let mut ladder = Ladder::default();
+        for price in 0..100_000 {
+            let level = levels.at(&mut ladder, 1, Side::Buy, price);
+            levels.push(&mut orders, Order { reference: u64::from(price), level, ..EMPTY });
+            let slot = orders.find(u64::from(price)).expect("the order");
+            assert!(levels.is_at(levels.guess(1, price), 1, Side::Buy, price));
+            levels.remove(&mut ladder, &mut orders, slot);
+            assert!(!levels.is_at(level, 1, Side::Buy, price), "a level without orders is none");
+        }
+        assert_eq!((levels.levels.len(), levels.free.len(), ladder.0.len(), orders.len()), (1, 1, 0, 0));
+    }
+
+    #[test]
+    fn queues_keep_their_order() {
+        let (mut levels, mut orders) = (Levels::default(), Orders::default());
+        let (mut ladders, mut model) = (vec![Ladder::default(); 40], BTreeMap::<_, VecDeque<_>>::new());
+        let (mut state, mut live) = (5_u64, Vec::new());
+        let mut chance = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).expect("31 bits") % below
+        };
+        for reference in 0..60_000_u64 {
+            let (stock, price) = (chance(40), u32::try_from(chance(12)).expect("small"));
+            let locate = u16::try_from(stock).expect("small");
+            let joined = levels.at(&mut ladders[stock], locate, Side::Sell, price);
+            levels.push(&mut orders, Order { reference, level: joined, shares: 2, ..EMPTY });
+            model.entry((stock, price)).or_default().push_back(reference);
+            live.push((stock, price, reference));
+            while live.len() > 700 + chance(300) {
+                let (stock, price, reference) = live.swap_remove(chance(live.len()));
+                let slot = orders.find(reference).expect("a live order");
+                if chance(2) == 0 {
+                    levels.reduce(&mut orders, slot, 1);
+                }
+                levels.remove(&mut ladders[stock], &mut orders, slot);
+                model.get_mut(&(stock, price)).expect("its queue").retain(|other| *other != reference);
+            }
+            if reference % 1000 == 0 {
+                for ((stock, price), queue) in &model {
+                    let found = ladders[*stock].find(key(Side::Sell, *price)).ok();
+                    assert_eq!(found.is_none(), queue.is_empty());
+                    let found = found.map(|at| *levels.get(level(ladders[*stock].0[at])));
+                    let first = found.map_or(NIL, |level| level.head);
+                    let there = |slot: Slot| (slot != NIL).then_some(slot);
+                    let slots = std::iter::successors(there(first), |slot| there(orders.get(*slot).next));
+                    assert!(slots.map(|slot| orders.get(slot).reference).eq(queue.iter().copied()));
+                    assert_eq!(found.map_or(0, |level| level.orders as usize), queue.len());
+                }
+            }
         }
     }
 }

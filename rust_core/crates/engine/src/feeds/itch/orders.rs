@@ -4,6 +4,9 @@
 //! pages of 64 numbers says where each order is, a directory where the page of a number is, and a page whose orders are
 //! all gone serves other numbers. The directory grows with the orders seen, not with their numbers: an order whose
 //! number is far ahead of that is found through a hash map.
+//!
+//! An order whose place has been found before is known again by its number: no two have the same one, and a place that
+//! is free has no shares.
 
 use std::collections::HashMap;
 
