@@ -76,8 +76,11 @@ fn queues(book: &ItchBook) -> Vec<Queue> {
 
 #[test]
 fn builds_the_same_queues_as_a_slow_book() {
-    for (seed, resting) in [(1, 200), (2, 5000), (3, 1)] {
-        let bytes = generate(&Flow { messages: 60_000, stocks: 20, resting, seed });
+    // The last one is large enough to be read ahead.
+    for (seed, resting, stocks, messages) in
+        [(1, 200, 20, 60_000), (2, 5000, 20, 60_000), (3, 1, 20, 60_000), (4, 60_000, 300, 300_000)]
+    {
+        let bytes = generate(&Flow { messages, stocks, resting, seed });
         let mut book = ItchBook::new();
         assert_eq!(book.apply(&bytes, false), Ok(bytes.len()));
         let mut wanted: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -159,6 +162,71 @@ fn what_cannot_be_true_changes_nothing() {
     refused(&|out| OrderReplace::write(out, here, 10, 10, 5, 5), Fault::DuplicateOrder(10));
     refused(&|out| OrderReplace::write(out, here, 10, 12, 0, 5), Fault::NoShares(12));
     refused(&|out| OrderReplace::write(out, here, 13, 12, 1, 5), Fault::UnknownOrder(13));
+}
+
+/// Numbers that are used again and again, for other stocks, prices and sides: what was found ahead is often wrong by its
+/// turn, and many a message can't be true.
+#[test]
+fn what_was_found_ahead_is_never_believed() {
+    let mut state = 17_u64;
+    let mut chance = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let header = |stock: u64| Header { stock_locate: stock as u16, ..Header::default() };
+    let mut bytes = Vec::new();
+    for reference in 1000..61_000 {
+        AddOrder::write(&mut bytes, header(3), reference, b'B', 100, symbol("C"), chance(500) as u32);
+    }
+    let (mut ahead, mut plain) = (ItchBook::new(), ItchBook::new());
+    for book in [&mut ahead, &mut plain] {
+        book.apply(&bytes, false).expect("valid");
+    }
+    bytes.clear();
+    for _ in 0..60_000 {
+        let mut reference = || chance(50) + if chance(4) == 0 { u64::MAX - 60 } else { 0 };
+        let (old, new) = (reference(), reference());
+        let (here, shares, price) = (header(1 + chance(2)), chance(4) as u32, 10 + chance(6) as u32);
+        match chance(5) {
+            0 | 1 => AddOrder::write(&mut bytes, here, new, b"BS"[chance(2) as usize], shares, symbol("A"), price),
+            2 => OrderDelete::write(&mut bytes, here, old),
+            3 => OrderReplace::write(&mut bytes, here, old, new, shares, price),
+            _ => OrderExecuted::write(&mut bytes, here, old, shares, 1),
+        }
+    }
+    let mut wrong = Vec::new();
+    for item in Frames::new(&bytes) {
+        let (offset, message) = item.expect("a message");
+        if let Err(fault) = plain.apply_message(&message) {
+            wrong.push(ItchError { offset, fault });
+        }
+    }
+    assert!((5000..55_000).contains(&wrong.len()), "{}", wrong.len());
+    // Without those that can't be true each run is long; with them, what is ahead begins anew behind each.
+    let (mut at, mut found) = (0, Vec::new());
+    while let Err(ItchError { offset, fault }) = ahead.apply(&bytes[at..], false) {
+        found.push(ItchError { offset: at + offset, fault });
+        at += offset + 2 + usize::from(u16::from_be_bytes([bytes[at + offset], bytes[at + offset + 1]]));
+    }
+    assert_eq!(found, wrong);
+    assert_eq!(queues(&ahead), queues(&plain));
+    let mut ahead = ItchBook::new();
+    let mut valid = Vec::new();
+    for reference in 1000..61_000 {
+        AddOrder::write(&mut valid, header(3), reference, b'B', 100, symbol("C"), 7);
+    }
+    ahead.apply(&valid, false).expect("valid");
+    let mut plain = ahead.clone();
+    valid.clear();
+    for item in Frames::new(&bytes) {
+        let (offset, message) = item.expect("a message");
+        if plain.apply_message(&message).is_ok() {
+            let length = usize::from(u16::from_be_bytes([bytes[offset], bytes[offset + 1]]));
+            valid.extend_from_slice(&bytes[offset..offset + 2 + length]);
+        }
+    }
+    assert_eq!(ahead.apply(&valid, false), Ok(valid.len()));
+    assert_eq!(queues(&ahead), queues(&plain));
 }
 
 #[test]

@@ -4,132 +4,243 @@
 //! So messages pass through stages before their turn, a run of them at a time: each stage reads what the stage before
 //! it has had fetched, and has the next link fetched, without waiting. A place that has changed when its message comes
 //! costs time, never correctness.
+//!
+//! The first stage sorts a run's messages into those that take from orders and those that add one: which comes next is
+//! chance, and a processor that has guessed wrong at each message of each stage would lose more than it gains. For the
+//! same reason the stages ask as little as they can, and rather fetch what is of no use.
+//!
+//! What they have found goes with the message as a hint: whoever uses it sees from the order or the level itself whether
+//! it still is the one, and looks it up where it is not.
 
 use super::book::ItchBook;
 use super::field::Field;
 use super::frames::LENGTH;
 use super::levels::Side;
 use super::orders::NIL;
+use crate::memory;
 
 /// How many messages a stage takes at once.
 pub const RUN: usize = 16;
 /// Books with fewer orders fit the caches.
 pub const WORTH: usize = 50_000;
-const STAGES: usize = 4;
+/// Fewer bytes are through before anything has come.
+pub const LONG: usize = 512;
+const STAGES: usize = 5;
+/// How far ahead of the first stage the bytes themselves are fetched.
+const BYTES: usize = 1024;
 
-/// What the messages that touch an order start with: header and reference number.
+/// Where a message that touches an order has the reference number, an add order its side and price, and a replacement
+/// its price.
 const REFERENCE: usize = 11;
-/// An add order's side and price, and a replacement's price.
 const SIDE: usize = 19;
 const PRICE: usize = 32;
 const NEW_PRICE: usize = 31;
+/// The first so many bytes have all of that.
+const ENOUGH: usize = LENGTH + PRICE + 4;
 
-/// How far each stage has come: offsets, the last stage's being the least.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ahead {
-    stages: [usize; STAGES],
+/// What the stages have found out for a message: where its order is, and the level that its new order joins.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    pub slot: u32,
+    pub level: u32,
 }
 
+impl Hint {
+    /// Nothing is known.
+    pub const NONE: Self = Self { slot: NIL, level: NIL };
+}
+
+/// A message that takes an order out of a book or shares off it.
+#[derive(Clone, Copy, Debug)]
+struct Take {
+    reference: u64,
+    page: u32,
+    number: u8,
+}
+
+/// A message that adds an order.
+#[derive(Clone, Copy, Debug)]
+struct Add {
+    price: u32,
+    locate: u16,
+    number: u8,
+    /// B or S, or whatever stands there.
+    side: u8,
+}
+
+/// A run of messages.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Where it begins.
+    offset: usize,
+    takes: [Take; RUN],
+    adds: [Add; RUN],
+    taking: usize,
+    adding: usize,
+    hints: [Hint; RUN],
+}
+
+impl Run {
+    const EMPTY: Self = Self {
+        offset: usize::MAX,
+        takes: [Take { reference: 0, page: NIL, number: 0 }; RUN],
+        adds: [Add { price: 0, locate: 0, number: 0, side: 0 }; RUN],
+        taking: 0,
+        adding: 0,
+        hints: [Hint::NONE; RUN],
+    };
+}
+
+/// The runs before their turn, one in each stage.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    runs: [Run; STAGES],
+    /// Which of them is in the first stage.
+    turn: usize,
+    /// Where the next run begins.
+    next: usize,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self { runs: [Run::EMPTY; STAGES], turn: 0, next: 0 }
+    }
+}
+
+/// What messages with a letter do; a replacement does both.
+const TAKES: u8 = 1;
+const ADDS: u8 = 2;
+const DOES: [u8; 256] = {
+    let mut does = [0; 256];
+    does[b'D' as usize] = TAKES;
+    does[b'E' as usize] = TAKES;
+    does[b'X' as usize] = TAKES;
+    does[b'C' as usize] = TAKES;
+    does[b'U' as usize] = TAKES | ADDS;
+    does[b'A' as usize] = ADDS;
+    does[b'F' as usize] = ADDS;
+    does
+};
+
 impl Ahead {
-    /// Have fetched what the messages from an offset on need: call it at the beginning of each run.
+    /// Have fetched what the messages from an offset on need, and tell what is known of the next ones: call it at the
+    /// beginning of each run.
     #[inline(never)]
-    pub fn step(&mut self, book: &ItchBook, bytes: &[u8], offset: usize) {
-        if self.stages[STAGES - 1] <= offset {
+    pub fn step(&mut self, book: &ItchBook, bytes: &[u8], offset: usize) -> [Hint; RUN] {
+        self.turn = (self.turn + 1) % STAGES;
+        if self.runs[self.place(STAGES - 1)].offset == offset {
+            self.turn(book, bytes, STAGES);
+        } else {
             // The first time: each stage has all runs before it that lie between it and the book.
-            self.stages = [offset; STAGES];
+            (self.runs, self.next, self.turn) = ([Run::EMPTY; STAGES], offset, 0);
             for stages in 1..=STAGES {
+                self.turn = stages - 1;
                 self.turn(book, bytes, stages);
             }
         }
-        self.turn(book, bytes, STAGES);
+        self.runs[self.place(STAGES - 1)].hints
+    }
+
+    /// Which run is in a stage.
+    const fn place(&self, stage: usize) -> usize {
+        (self.turn + STAGES - stage) % STAGES
     }
 
     /// A run for each of the first stages, from the last of them to the first.
     fn turn(&mut self, book: &ItchBook, bytes: &[u8], stages: usize) {
         for stage in (0..stages).rev() {
-            let at = &mut self.stages[stage];
-            for _ in 0..RUN {
-                let Some(rest) = bytes.get(*at..).filter(|rest| rest.len() >= LENGTH + SIDE) else { break };
-                let message = &rest[LENGTH..];
-                match stage {
-                    0 => book.fetch_index(message),
-                    1 => book.fetch_order(message),
-                    2 => book.fetch_level(message),
-                    _ => book.fetch_queue(message),
-                }
-                *at += LENGTH + usize::from(<u16 as Field>::read(rest, 0));
+            let run = &mut self.runs[self.place(stage)];
+            match stage {
+                0 => self.next = run.read(book, bytes, self.next),
+                1 => run.find_page(book),
+                2 => run.find_order(book),
+                3 => run.find_level(book),
+                _ => run.find_rest(book),
             }
         }
     }
 }
 
-/// Whether a message takes an order out of a book or shares off it.
-const fn takes(letter: u8) -> bool {
-    matches!(letter, b'D' | b'E' | b'X' | b'U' | b'C')
-}
-
-/// Side and price of an order that a message adds, if it is one and all here.
-#[inline(always)]
-fn added(message: &[u8]) -> Option<(Side, u32)> {
-    let adds = matches!(message[0], b'A' | b'F') && message.len() >= PRICE + 4;
-    adds.then(|| (if message[SIDE] == b'B' { Side::Buy } else { Side::Sell }, Field::read(message, PRICE)))
-}
-
-#[inline(always)]
-fn locate(message: &[u8]) -> u16 {
-    Field::read(message, 1)
-}
-
-/// Each of these gets the bytes from a message's type on, 19 of them at least.
-impl ItchBook {
+impl Run {
+    /// Read the messages, and have fetched where their orders' pages, their stocks and the guesses for prices are.
     #[inline(always)]
-    fn fetch_index(&self, message: &[u8]) {
-        if takes(message[0]) {
-            self.orders.fetch_place(Field::read(message, REFERENCE));
+    fn read(&mut self, book: &ItchBook, bytes: &[u8], offset: usize) -> usize {
+        let (mut at, mut taking, mut adding) = (offset, 0, 0);
+        self.offset = offset;
+        self.hints = [Hint::NONE; RUN];
+        for number in 0..RUN {
+            let Some(message) = bytes.get(at..).and_then(|rest| rest.first_chunk::<ENOUGH>()) else { break };
+            memory::fetch(bytes, at + BYTES);
+            at += LENGTH + usize::from(<u16 as Field>::read(message, 0));
+            let message = &message[LENGTH..];
+            let does = DOES[usize::from(message[0])];
+            let locate = Field::read(message, 1);
+            let reference = Field::read(message, REFERENCE);
+            let number = number as u8;
+            // Written in any case, and written over when it does not count: nothing to guess.
+            self.takes[taking % RUN] = Take { reference, page: NIL, number };
+            taking += usize::from(does & TAKES > 0);
+            let price = Field::read(message, if message[0] == b'U' { NEW_PRICE } else { PRICE });
+            self.adds[adding % RUN] = Add { price, locate, number, side: message[SIDE] };
+            adding += usize::from(does & ADDS > 0);
+            book.orders.fetch_directory(reference);
+            book.fetch_stock(locate);
+            book.levels.fetch_guess(locate, price);
         }
-        self.fetch_stock(locate(message));
+        (self.taking, self.adding) = (taking, adding);
+        at
     }
 
     #[inline(always)]
-    fn fetch_order(&self, message: &[u8]) {
-        if takes(message[0]) {
-            self.orders.fetch(self.orders.find(Field::read(message, REFERENCE)).unwrap_or(NIL));
-        } else if let Some((side, _)) = added(message) {
-            self.fetch_ladder(locate(message), side);
+    fn find_page(&mut self, book: &ItchBook) {
+        for take in &mut self.takes[..self.taking] {
+            take.page = book.orders.page(take.reference);
+            book.orders.fetch_place(take.page, take.reference);
         }
-    }
-
-    #[inline(always)]
-    fn fetch_level(&self, message: &[u8]) {
-        if takes(message[0]) {
-            if let Some(slot) = self.orders.find(Field::read(message, REFERENCE)) {
-                let order = self.orders.get(slot);
-                self.levels.fetch(order.level);
-                self.orders.fetch(order.prev);
-                self.orders.fetch(order.next);
-            }
-        } else if let Some((side, price)) = added(message) {
-            self.levels.fetch(self.level_of(locate(message), side, price));
+        for add in &self.adds[..self.adding] {
+            let level = book.levels.guess(add.locate, add.price);
+            self.hints[usize::from(add.number) % RUN].level = level;
+            book.levels.fetch(level);
         }
     }
 
     #[inline(always)]
-    fn fetch_queue(&self, message: &[u8]) {
-        if takes(message[0]) {
-            if let Some(slot) = self.orders.find(Field::read(message, REFERENCE)) {
-                let level = self.levels.get(self.orders.get(slot).level);
-                if level.orders == 1 {
-                    self.fetch_ladder(level.stock_locate, level.side);
+    fn find_order(&mut self, book: &ItchBook) {
+        for take in &self.takes[..self.taking] {
+            let slot = book.orders.in_page(take.page, take.reference);
+            self.hints[usize::from(take.number) % RUN].slot = slot;
+            book.orders.fetch(slot);
+        }
+        for add in &self.adds[..self.adding] {
+            match book.levels.find(self.hints[usize::from(add.number) % RUN].level) {
+                Some(level) if level.orders > 0 && level.price == add.price && level.stock_locate == add.locate => {
+                    book.orders.fetch(level.tail);
                 }
-                if message[0] == b'U' && message.len() >= NEW_PRICE + 4 {
-                    let price = Field::read(message, NEW_PRICE);
-                    self.levels.fetch(self.level_of(level.stock_locate, level.side, price));
+                _ => {
+                    let side = if add.side == b'B' { Side::Buy } else { Side::Sell };
+                    book.fetch_ladder(add.locate, side);
                 }
             }
-        } else if let Some((side, price)) = added(message) {
-            let level = self.level_of(locate(message), side, price);
-            if level != NIL {
-                self.orders.fetch(self.levels.get(level).tail);
+        }
+    }
+
+    #[inline(always)]
+    fn find_level(&mut self, book: &ItchBook) {
+        for take in &self.takes[..self.taking] {
+            let slot = self.hints[usize::from(take.number) % RUN].slot;
+            let order = book.orders.get(slot);
+            book.levels.fetch(order.level);
+            book.orders.fetch(order.prev);
+            book.orders.fetch(order.next);
+        }
+    }
+
+    #[inline(always)]
+    fn find_rest(&mut self, book: &ItchBook) {
+        for take in &self.takes[..self.taking] {
+            let slot = self.hints[usize::from(take.number) % RUN].slot;
+            if let Some(level) = book.levels.find(book.orders.get(slot).level).filter(|level| level.orders == 1) {
+                book.fetch_ladder(level.stock_locate, level.side);
             }
         }
     }
@@ -160,8 +271,10 @@ mod tests {
         let (book, mut ahead) = (ItchBook::new(), Ahead::default());
         for run in 0..20 {
             ahead.step(&book, &bytes, offsets[run * RUN]);
-            let runs = ahead.stages.map(|at| offsets.binary_search(&at).expect("a message") / RUN - run);
-            assert_eq!(runs, [5, 4, 3, 2]);
+            assert_eq!(ahead.next, offsets[(run + STAGES) * RUN]);
+            for stage in 0..STAGES {
+                assert_eq!(ahead.runs[ahead.place(stage)].offset, offsets[(run + STAGES - 1 - stage) * RUN]);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::ahead::{Ahead, RUN, WORTH};
+use super::ahead::{Ahead, Hint, LONG, RUN, WORTH};
 use super::error::{Fault, ItchError};
 use super::frames::Frames;
 use super::levels::{Ladder, Level, Levels, Side};
@@ -42,22 +42,24 @@ impl ItchBook {
     /// # Errors
     /// The first message that can't be read or can't be true: those before it are applied, it and those behind it not.
     pub fn apply(&mut self, bytes: &[u8], partial: bool) -> Result<usize, ItchError> {
-        let mut frames = Frames::new(bytes);
-        let (mut number, mut ahead) = (0, Ahead::default());
-        while let Some(item) = frames.next() {
-            if number % RUN == 0 && self.len() >= WORTH {
-                ahead.step(self, bytes, frames.offset());
-            }
-            number += 1;
-            match item {
-                Ok((offset, message)) => {
-                    self.apply_message(&message).map_err(|fault| ItchError { offset, fault })?;
+        let (mut frames, mut ahead) = (Frames::new(bytes), None);
+        loop {
+            let hints = if self.len() >= WORTH && bytes.len() >= LONG {
+                ahead.get_or_insert_with(Ahead::default).step(self, bytes, frames.offset())
+            } else {
+                [Hint::NONE; RUN]
+            };
+            for hint in hints {
+                let Some(item) = frames.next() else { return Ok(frames.offset()) };
+                match item {
+                    Ok((offset, message)) => {
+                        self.apply_hinted(&message, hint).map_err(|fault| ItchError { offset, fault })?;
+                    }
+                    Err(ItchError { offset, fault: Fault::Truncated { .. } }) if partial => return Ok(offset),
+                    Err(error) => return Err(error),
                 }
-                Err(ItchError { offset, fault: Fault::Truncated { .. } }) if partial => return Ok(offset),
-                Err(error) => return Err(error),
             }
         }
-        Ok(frames.offset())
     }
 
     /// Apply one message.
@@ -66,38 +68,44 @@ impl ItchBook {
     /// When it can't be true; nothing has changed then.
     #[inline(always)]
     pub fn apply_message(&mut self, message: &Message<'_>) -> Result<(), Fault> {
+        self.apply_hinted(message, Hint::NONE)
+    }
+
+    /// Apply one message, of which reading ahead may have told something.
+    #[inline(always)]
+    fn apply_hinted(&mut self, message: &Message<'_>, hint: Hint) -> Result<(), Fault> {
         match message {
             Message::AddOrder(add) => {
                 let new = New { reference: add.order_reference_number(), shares: add.shares(), price: add.price() };
-                self.add(add.header(), side(add.buy_sell_indicator())?, &new)?;
+                self.add(add.header(), side(add.buy_sell_indicator())?, &new, hint)?;
             }
             Message::AddOrderMpid(add) => {
                 let new = New { reference: add.order_reference_number(), shares: add.shares(), price: add.price() };
-                self.add(add.header(), side(add.buy_sell_indicator())?, &new)?;
+                self.add(add.header(), side(add.buy_sell_indicator())?, &new, hint)?;
             }
             Message::OrderExecuted(execution) => {
                 let reference = execution.order_reference_number();
-                self.take(execution.header(), reference, execution.executed_shares())?;
+                self.take(execution.header(), reference, execution.executed_shares(), hint)?;
             }
             Message::OrderExecutedWithPrice(execution) => {
                 let reference = execution.order_reference_number();
-                self.take(execution.header(), reference, execution.executed_shares())?;
+                self.take(execution.header(), reference, execution.executed_shares(), hint)?;
             }
             Message::OrderCancel(cancel) => {
-                self.take(cancel.header(), cancel.order_reference_number(), cancel.cancelled_shares())?;
+                self.take(cancel.header(), cancel.order_reference_number(), cancel.cancelled_shares(), hint)?;
             }
             Message::OrderDelete(delete) => {
-                let slot = self.find(delete.header(), delete.order_reference_number())?;
+                let slot = self.find(delete.header(), delete.order_reference_number(), hint)?;
                 self.remove(slot);
             }
             Message::OrderReplace(replace) => {
                 let (reference, shares) = (replace.new_order_reference_number(), replace.shares());
-                let old = self.find(replace.header(), replace.original_order_reference_number())?;
+                let old = self.find(replace.header(), replace.original_order_reference_number(), hint)?;
                 let new = New { reference, shares, price: replace.price() };
                 self.check_new(&new)?;
                 let side = self.levels.get(self.orders.get(old).level).side;
                 self.remove(old);
-                self.add(replace.header(), side, &new)?;
+                self.add(replace.header(), side, &new, hint)?;
             }
             Message::StockDirectory(stock) => {
                 let locate = stock.header().stock_locate;
@@ -111,13 +119,6 @@ impl ItchBook {
         }
         self.messages += 1;
         Ok(())
-    }
-
-    /// The level that an order of this price would join; `NIL` when there is none.
-    #[inline(always)]
-    pub(super) fn level_of(&self, locate: u16, side: Side, price: u32) -> u32 {
-        let stock = self.stocks.get(usize::from(locate));
-        stock.and_then(|stock| stock.sides[side as usize].get(side, price)).unwrap_or(NIL)
     }
 
     /// Have a stock fetched into the cache.
@@ -146,14 +147,19 @@ impl ItchBook {
     }
 
     #[inline(always)]
-    fn add(&mut self, header: Header, side: Side, new: &New) -> Result<(), Fault> {
+    fn add(&mut self, header: Header, side: Side, new: &New, hint: Hint) -> Result<(), Fault> {
         self.check_new(new)?;
         let locate = header.stock_locate;
         if usize::from(locate) >= self.stocks.len() {
             self.stock_mut(locate);
         }
-        let ladder = &mut self.stocks[usize::from(locate)].sides[side as usize];
-        let level = self.levels.at(ladder, locate, side, new.price);
+        let guess = if hint.level == NIL { self.levels.guess(locate, new.price) } else { hint.level };
+        let level = if self.levels.is_at(guess, locate, side, new.price) {
+            guess
+        } else {
+            let ladder = &mut self.stocks[usize::from(locate)].sides[side as usize];
+            self.levels.at(ladder, locate, side, new.price)
+        };
         let New { reference, shares, .. } = *new;
         let order = Order { reference, timestamp: header.timestamp, shares, level, prev: NIL, next: NIL };
         self.levels.push(&mut self.orders, order);
@@ -162,8 +168,8 @@ impl ItchBook {
 
     /// The place of an order that must be here, and of the message's stock.
     #[inline(always)]
-    fn find(&self, header: Header, reference: u64) -> Result<Slot, Fault> {
-        let slot = self.orders.find(reference).ok_or(Fault::UnknownOrder(reference))?;
+    fn find(&self, header: Header, reference: u64, hint: Hint) -> Result<Slot, Fault> {
+        let slot = self.orders.find_near(reference, hint.slot).ok_or(Fault::UnknownOrder(reference))?;
         let expected = self.levels.get(self.orders.get(slot).level).stock_locate;
         if header.stock_locate != expected {
             return Err(Fault::OtherStock { reference, found: header.stock_locate, expected });
@@ -173,8 +179,8 @@ impl ItchBook {
 
     /// Take shares off an order: executed or cancelled, the book can't tell.
     #[inline(always)]
-    fn take(&mut self, header: Header, reference: u64, shares: u32) -> Result<(), Fault> {
-        let slot = self.find(header, reference)?;
+    fn take(&mut self, header: Header, reference: u64, shares: u32, hint: Hint) -> Result<(), Fault> {
+        let slot = self.find(header, reference, hint)?;
         let left = self.orders.get(slot).shares;
         if shares == 0 {
             return Err(Fault::NoShares(reference));

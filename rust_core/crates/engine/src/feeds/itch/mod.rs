@@ -9,6 +9,7 @@ mod error;
 mod field;
 mod frames;
 mod generate;
+mod guesses;
 mod levels;
 pub mod messages;
 mod orders;

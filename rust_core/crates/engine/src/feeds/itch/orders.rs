@@ -4,6 +4,9 @@
 //! pages of 64 numbers says where each order is, a directory where the page of a number is, and a page whose orders are
 //! all gone serves other numbers. The directory grows with the orders seen, not with their numbers: an order whose
 //! number is far ahead of that is found through a hash map.
+//!
+//! An order whose place has been found before is known again by its number: no two have the same one, and a place that
+//! is free has no shares.
 
 use std::collections::HashMap;
 
@@ -37,32 +40,46 @@ pub struct Order {
     pub(super) next: Slot,
 }
 
+/// What a run of numbers has.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Its page.
+    page: u32,
+    /// How many of its orders live.
+    live: u32,
+}
+
+impl Entry {
+    const NONE: Self = Self { page: NIL, live: 0 };
+}
+
 /// All orders of a feed.
 #[derive(Clone, Debug)]
 pub struct Orders {
+    /// Each order one place behind its slot. What is in front is nobody's, and what `NIL` leads to: to write a link there
+    /// costs less than to ask whether there is a neighbour, which no processor can guess.
     slots: Large<Order>,
     /// The first free place; the next one is its `next`.
     free: Slot,
     len: usize,
     /// Pages of places.
     index: Large<[Slot; PAGE]>,
-    /// How many orders live in each page.
-    live: Vec<u8>,
     free_pages: Vec<u32>,
-    /// Which page a run of numbers has.
-    directory: Large<u32>,
+    /// What runs of numbers have.
+    directory: Large<Entry>,
     far: HashMap<u64, Slot>,
     seen: u64,
 }
 
 impl Default for Orders {
     fn default() -> Self {
+        let mut slots = Large::default();
+        slots.push(Order { reference: 0, timestamp: 0, shares: 0, level: 0, prev: NIL, next: NIL });
         Self {
-            slots: Large::default(),
+            slots,
             free: NIL,
             len: 0,
             index: Large::default(),
-            live: Vec::new(),
             free_pages: Vec::new(),
             directory: Large::default(),
             far: HashMap::new(),
@@ -78,6 +95,12 @@ const fn place(reference: u64) -> (usize, usize) {
     (reference as usize / PAGE, reference as usize % PAGE)
 }
 
+/// Where a slot is.
+#[inline(always)]
+const fn behind(slot: Slot) -> usize {
+    slot.wrapping_add(1) as usize
+}
+
 impl Orders {
     /// How many orders live.
     #[must_use]
@@ -90,41 +113,66 @@ impl Orders {
     #[must_use]
     pub fn find(&self, reference: u64) -> Option<Slot> {
         let (run, at) = place(reference);
-        if let Some(page) = self.directory.get(run).filter(|page| **page != NIL) {
-            let slot = self.index[*page as usize][at];
-            if slot != NIL {
-                return Some(slot);
-            }
+        let page = self.directory.get(run).map_or(NIL, |entry| entry.page);
+        let slot = self.index.get(page as usize).map_or(NIL, |page| page[at]);
+        if slot != NIL {
+            return Some(slot);
         }
         if self.far.is_empty() { None } else { self.far.get(&reference).copied() }
     }
 
-    /// Have the part of the index that knows an order fetched into the cache.
+    /// Where an order is that may be in this place.
     #[inline(always)]
-    pub fn fetch_place(&self, reference: u64) {
-        let (run, at) = place(reference);
-        if let Some(page) = self.directory.get(run).and_then(|page| self.index.get(*page as usize)) {
-            memory::fetch(page, at);
+    pub fn find_near(&self, reference: u64, hint: Slot) -> Option<Slot> {
+        match self.slots.get(behind(hint)) {
+            Some(order) if order.reference == reference && order.shares > 0 => Some(hint),
+            _ => self.find(reference),
         }
+    }
+
+    /// Have the part of the directory that knows a number's page fetched into the cache.
+    #[inline(always)]
+    pub fn fetch_directory(&self, reference: u64) {
+        memory::fetch(&self.directory, place(reference).0);
+    }
+
+    /// The page of a number.
+    #[inline(always)]
+    pub fn page(&self, reference: u64) -> u32 {
+        self.directory.get(place(reference).0).map_or(NIL, |entry| entry.page)
+    }
+
+    /// Have the part of a page that knows an order fetched into the cache.
+    #[inline(always)]
+    pub fn fetch_place(&self, page: u32, reference: u64) {
+        if let Some(page) = self.index.get(page as usize) {
+            memory::fetch(page, place(reference).1);
+        }
+    }
+
+    /// Where a page says that an order is.
+    #[inline(always)]
+    pub fn in_page(&self, page: u32, reference: u64) -> Slot {
+        self.index.get(page as usize).map_or(NIL, |page| page[place(reference).1])
     }
 
     /// Have an order fetched into the cache.
     #[inline(always)]
     pub fn fetch(&self, slot: Slot) {
-        memory::fetch(&self.slots, slot as usize);
+        memory::fetch(&self.slots, behind(slot));
     }
 
-    /// The order in a place.
+    /// The order in a place; nobody's, without shares, in none.
     #[inline(always)]
     #[must_use]
     pub fn get(&self, slot: Slot) -> &Order {
-        &self.slots[slot as usize]
+        &self.slots[behind(slot)]
     }
 
-    /// The order in a place, to change.
+    /// The order in a place, to change; whatever one does to nobody's.
     #[inline(always)]
     pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
-        &mut self.slots[slot as usize]
+        &mut self.slots[behind(slot)]
     }
 
     /// Put in an order, whose reference number must not be here. The place freed last is the likeliest in cache.
@@ -133,9 +181,9 @@ impl Orders {
         let slot = self.free;
         let slot = if slot == NIL {
             self.slots.push(order);
-            u32::try_from(self.slots.len() - 1).ok().filter(|slot| *slot != NIL).expect("fewer than 2^32 orders")
+            u32::try_from(self.slots.len() - 2).ok().filter(|slot| *slot != NIL).expect("fewer than 2^32 orders")
         } else {
-            let free = &mut self.slots[slot as usize];
+            let free = &mut self.slots[behind(slot)];
             self.free = free.next;
             *free = order;
             slot
@@ -143,64 +191,61 @@ impl Orders {
         self.len += 1;
         self.seen += 1;
         let (run, at) = place(order.reference);
-        let page = match self.directory.get(run) {
-            Some(page) if *page != NIL => *page,
-            _ => match self.new_page(run) {
-                Some(page) => page,
-                None => {
-                    self.far.insert(order.reference, slot);
-                    return slot;
-                }
-            },
-        };
-        self.index[page as usize][at] = slot;
-        self.live[page as usize] += 1;
+        if self.directory.get(run).is_none_or(|entry| entry.page == NIL) && !self.new_page(run) {
+            self.far.insert(order.reference, slot);
+            return slot;
+        }
+        let entry = &mut self.directory[run];
+        entry.live += 1;
+        self.index[entry.page as usize][at] = slot;
         slot
     }
 
     /// Free the place of an order.
     #[inline(always)]
     pub fn remove(&mut self, slot: Slot) {
-        let order = &mut self.slots[slot as usize];
+        let order = &mut self.slots[behind(slot)];
         let reference = order.reference;
         order.next = self.free;
+        order.shares = 0;
         self.free = slot;
         self.len -= 1;
         let (run, at) = place(reference);
-        match self.directory.get(run).copied() {
-            Some(page) if page != NIL && self.index[page as usize][at] == slot => {
-                self.index[page as usize][at] = NIL;
-                let live = &mut self.live[page as usize];
-                *live -= 1;
-                if *live == 0 {
-                    self.directory[run] = NIL;
-                    self.free_pages.push(page);
+        if let Some(entry) = self.directory.get_mut(run) {
+            if let Some(page) = self.index.get_mut(entry.page as usize).filter(|page| page[at] == slot) {
+                page[at] = NIL;
+                entry.live -= 1;
+                if entry.live == 0 {
+                    self.free_pages.push(entry.page);
+                    entry.page = NIL;
                 }
-            }
-            _ => {
-                self.far.remove(&reference);
+                return;
             }
         }
+        self.far.remove(&reference);
     }
 
-    /// A page for a run of numbers; none when they are far ahead.
+    /// Give a run of numbers a page; not when they are far ahead.
     #[inline(never)]
-    fn new_page(&mut self, run: usize) -> Option<u32> {
+    fn new_page(&mut self, run: usize) -> bool {
         if run >= self.directory.len() {
             let most = usize::try_from(RUNS_AT_FIRST + RUNS_PER_ORDER * self.seen).unwrap_or(usize::MAX);
             if run >= most {
-                return None;
+                return false;
             }
-            self.directory.lengthen((self.directory.len() * 2).min(most).max(run + 1), NIL);
+            self.directory.lengthen((self.directory.len() * 2).min(most).max(run + 1), Entry::NONE);
         }
         let page = self.free_pages.pop().unwrap_or_else(|| {
             self.index.push([NIL; PAGE]);
-            self.live.push(0);
             // No more pages than orders: each has one at least.
-            u32::try_from(self.live.len() - 1).expect("fewer than 2^32 pages")
+            u32::try_from(self.index.len() - 1).expect("fewer than 2^32 pages")
         });
-        self.directory[run] = page;
-        Some(page)
+        self.directory[run] = Entry { page, live: 0 };
+        // The next run of numbers comes soon: its page is as good as random, and has to be here by then.
+        if let Some(next) = self.free_pages.last().and_then(|next| self.index.get(*next as usize)) {
+            next.chunks(16).for_each(|line| memory::fetch(line, 0));
+        }
+        true
     }
 }
 
@@ -246,7 +291,7 @@ mod tests {
             let slot = orders.insert(order(reference));
             orders.remove(slot);
         }
-        assert_eq!((orders.slots.len(), orders.index.len()), (1, 1));
+        assert_eq!((orders.slots.len(), orders.index.len()), (2, 1));
         for reference in 0..1000 {
             orders.insert(order(u64::MAX / 1000 * reference + 100_000));
         }
