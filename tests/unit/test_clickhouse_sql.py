@@ -63,6 +63,12 @@ def test_views_of_a_cluster_are_where_their_rows_are() -> None:
     changed = on_cluster("ALTER TABLE t\n    MODIFY COLUMN a CODEC(ZSTD(1))", "cift")
     assert changed.sql.startswith("ALTER TABLE t ON CLUSTER cift\n    MODIFY COLUMN a")
     assert (changed.in_shards, changed.table) == (True, "t")
+    asked = on_cluster("ALTER TABLE m\n    MODIFY QUERY SELECT 1", "cift")
+    assert (asked.sql, asked.in_shards, asked.table) == (
+        "ALTER TABLE m ON CLUSTER cift\n    MODIFY QUERY SELECT 1",
+        True,
+        "",
+    )
 
 
 def test_what_only_one_host_would_do_is_refused() -> None:
