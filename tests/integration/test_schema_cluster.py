@@ -111,7 +111,7 @@ async def test_inserts_and_questions_go_through(server: ChdbServer, settings: Se
     start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
     ticks = [
         {"ts": start + timedelta(seconds=i), "symbol": "A", "price": 10.0 + i, "quantity": 2.0, "side": "buy"}
-        | {"seq": i, "pos": 0, "stream_seq": i + 1}
+        | {"seq": i, "pos": 70_000 - i, "stream_seq": i + 1}
         for i in range(60)
     ]
     async with ClickHouseManager(settings) as manager:
@@ -121,6 +121,9 @@ async def test_inserts_and_questions_go_through(server: ChdbServer, settings: Se
         bars = await manager.get_bars("A", "1m", start, start + timedelta(minutes=1))
         assert bars.select("open", "high", "low", "close", "volume", "trades").rows() == [
             (10.0, 69.0, 10.0, 69.0, 120.0, 60)
+        ]
+        assert (await manager.get_ticks("A", start, start + timedelta(minutes=1)))["pos"].to_list() == [
+            70_000 - i for i in range(60)
         ]
         assert (await manager.get_bars("A", "30s", start, start + timedelta(minutes=1)))["trades"].to_list() == [30, 30]
     with server.client() as client:

@@ -9,6 +9,11 @@ from cift.core.messages import Accepted, AnyEvent, AnyMarketData, Cancelled, Fil
 Row = dict[str, Any]
 
 
+def halves(pos: int) -> Row:
+    """Return a position as the tables of fills have it: 16 bits in either column of their keys."""
+    return {"pos": pos % 2**16, "pos_high": pos // 2**16}
+
+
 def executions(event: AnyEvent, stream_seq: int) -> list[Row]:
     """Return the row of trade_executions for an event; none for one that is no fill."""
     if not isinstance(event, Fill):
@@ -16,7 +21,7 @@ def executions(event: AnyEvent, stream_seq: int) -> list[Row]:
     row = {
         "stream_seq": stream_seq,
         "command_seq": event.seq,
-        "pos": event.pos,
+        **halves(event.pos),
         "ts": event.ts,
         "symbol": event.symbol,
         "side": event.side,
@@ -83,7 +88,7 @@ def ticks(message: AnyMarketData, stream_seq: int) -> list[Row]:
         "quantity": message.quantity,
         "side": message.side,
         "seq": message.seq,
-        "pos": message.pos,
+        **halves(message.pos),
         "stream_seq": stream_seq,
     }
     return [row]

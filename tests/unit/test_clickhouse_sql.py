@@ -11,7 +11,7 @@ import pytest
 from cift.core.clickhouse.bars import INTERVALS, bars_query, nanoseconds
 from cift.core.clickhouse.cluster import distributed, on_cluster, with_engines
 from cift.core.clickhouse.migrations import statements
-from cift.core.clickhouse.selection import POSITIONS, check_limit, check_user, rows_query
+from cift.core.clickhouse.selection import EXECUTIONS, POSITIONS, check_limit, check_user, rows_query
 from cift.core.migrations import Migration, MigrationError, compare, load_migrations, read_migrations
 
 
@@ -63,6 +63,12 @@ def test_views_of_a_cluster_are_where_their_rows_are() -> None:
     changed = on_cluster("ALTER TABLE t\n    MODIFY COLUMN a CODEC(ZSTD(1))", "cift")
     assert changed.sql.startswith("ALTER TABLE t ON CLUSTER cift\n    MODIFY COLUMN a")
     assert (changed.in_shards, changed.table) == (True, "t")
+    asked = on_cluster("ALTER TABLE m\n    MODIFY QUERY SELECT 1", "cift")
+    assert (asked.sql, asked.in_shards, asked.table) == (
+        "ALTER TABLE m ON CLUSTER cift\n    MODIFY QUERY SELECT 1",
+        True,
+        "",
+    )
 
 
 def test_what_only_one_host_would_do_is_refused() -> None:
@@ -79,6 +85,7 @@ def test_one_server_s_checksums_are_those_that_it_has_stored() -> None:
         4: "18a7f0d0cf6aad58",
         5: "bdca7d496e9dff4f",
         6: "7c78956864696712",
+        7: "34bba0a9b54ce436",
     }
 
 
@@ -139,6 +146,15 @@ def test_rows_are_chosen_by_bound_values() -> None:
     assert "t.account_id = {account_id:UInt64}" in query.sql
     assert "{symbol" not in query.sql
     assert query.sql.endswith("ORDER BY ts, stream_seq LIMIT {limit:UInt64}")
+
+
+def test_a_position_in_two_columns_is_asked_for_as_one() -> None:
+    sql = rows_query(EXECUTIONS, 1, 2).sql
+    assert sql.startswith(
+        "SELECT * EXCEPT (pos_high) REPLACE (toString(t.symbol) AS symbol, toString(t.side) AS side, "
+    )
+    assert "toUInt32(t.pos_high * 65536 + t.pos) AS pos) FROM trade_executions AS t FINAL" in sql
+    assert sql.endswith("ORDER BY ts, command_seq, t.pos_high, t.pos")
 
 
 @pytest.mark.parametrize("wrong", [-1, 2**64, True, 1.5, "1", None])

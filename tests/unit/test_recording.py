@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from cift.core.messages import (
     PhaseSet,
     Rejected,
     RiskSet,
+    Trade,
     Uncrossed,
 )
 from cift.core.recording.inserting import DAY_NS, by_day
-from cift.core.serialization import decode_event
+from cift.core.serialization import decode_event, encode, encode_framed
 from tests.property import reference_recording as reference
 from tests.property.recording import of_events, of_trades, stored
 
@@ -110,12 +112,30 @@ def test_what_is_no_event_is_left_out_with_its_reason(data: bytes, problem: str)
     assert [row["stream_seq"] for row in rows["executions"]] == [5, 7]
 
 
-def test_a_fill_that_is_one_of_too_many_is_left_out_of_the_executions_alone() -> None:
-    rows, _, ((seq, problem),) = of_events(stored([HEAD.replace(b'"pos":1', b'"pos":65536') + REST]))
-    assert (seq, problem) == (1, "event: pos: found 65536, expected 65535 or less")
-    assert rows["executions"] == []
-    assert [row["pos"] for row in rows["orders"]] == [65536, 65536]
-    assert [row["quantity"] for row in rows["positions"]] == [2.0, -2.0]
+@pytest.mark.parametrize("write", [encode, encode_framed])
+def test_every_fill_of_a_command_is_a_row_with_its_own_position(write: Callable[[Any], bytes]) -> None:
+    many = range(1, 70_001)
+    who = WHO | {"side": "buy", "price": 2.0, "quantity": 3.0}
+    fills = [Fill(**who | {"pos": pos}, maker_order_id=pos, maker_user_id=7) for pos in many]
+    rows, _, left_out = of_events(stored(fills, 1, write))
+    assert left_out == []
+    assert [row["pos_high"] * 65536 + row["pos"] for row in rows["executions"]] == list(many)
+    assert [row["pos"] for row in rows["orders"][::2]] == list(many)
+    told = {"symbol": "AAPL", "ts": 1, "seq": 9, "side": "buy", "price": 2.0, "quantity": 3.0}
+    ticks, left_out = of_trades(stored([Trade(**told, pos=pos) for pos in many], 1, write))
+    assert left_out == []
+    assert [row["pos_high"] * 65536 + row["pos"] for row in ticks] == list(many)
+
+
+@pytest.mark.parametrize("pos", [0, 65535, 65536, 70_000, 2**32 - 1])
+def test_whole_positions_are_halved_for_their_tables(pos: int) -> None:
+    row = {"ts": 1, "symbol": "A", "price": 1.0, "quantity": 1.0, "side": "buy", "seq": 1, "stream_seq": 1, "pos": pos}
+    (found,) = schemas.in_halves([row], schemas.TICKS).to_pylist()
+    assert {name: found[name] for name in ("pos", "pos_high")} == reference.halves(pos)
+    with pytest.raises(ValueError, match="rows don't fit the table"):
+        schemas.in_halves([row | {"pos": 2**32}], schemas.TICKS)
+    with pytest.raises(ValueError, match=r"unknown \['pos_high'\]"):
+        schemas.in_halves([row | {"pos_high": 0}], schemas.TICKS)
 
 
 def test_a_quote_is_no_trade() -> None:

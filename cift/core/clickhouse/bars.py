@@ -38,10 +38,10 @@ ORDER BY ts
 _FROM_TICKS = """
 SELECT toDateTime64(toStartOfInterval(ticks.ts, toIntervalSecond({seconds:UInt32})), 3, 'UTC') AS ts,
        any(ticks.symbol) AS symbol,
-       argMin(ticks.price, (ticks.ts, seq, pos)) AS open,
+       argMin(ticks.price, (ticks.ts, seq, pos_high, pos)) AS open,
        max(ticks.price) AS high,
        min(ticks.price) AS low,
-       argMax(ticks.price, (ticks.ts, seq, pos)) AS close,
+       argMax(ticks.price, (ticks.ts, seq, pos_high, pos)) AS close,
        sum(quantity) AS volume,
        sum(ticks.price * quantity) / volume AS vwap,
        count() AS trades

@@ -22,6 +22,7 @@ _PATH = "('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
 # The path of a table that every host has whole: no shard in it.
 _PATH_EVERYWHERE = "('/clickhouse/tables/all/{database}/{table}', '{replica}')"
 _HEAD = re.compile(r"(?P<verb>CREATE (?:TABLE|MATERIALIZED VIEW|VIEW) IF NOT EXISTS|ALTER TABLE) (?P<name>\w+)")
+_QUERY = re.compile(r"\s+MODIFY QUERY\b")
 _WINDOW = re.compile(r"\bnon_replicated_deduplication_window\b")
 
 
@@ -61,6 +62,9 @@ def on_cluster(statement: str, cluster: str) -> Placed:
             "write it so, or teach cift.core.clickhouse.cluster where in a cluster it belongs"
         )
     sql = f"{head[0]} ON CLUSTER {cluster}{statement[head.end() :]}"
+    if head["verb"] == "ALTER TABLE" and _QUERY.match(statement, head.end()):
+        # A materialized view: it is beside the rows that feed it, and its query is each host's own.
+        return Placed(sql, in_shards=True)
     if head["verb"] == "ALTER TABLE":
         # The Distributed table is made anew from this one on every host: all of them have to know the change by then.
         return Placed(f"{sql}\nSETTINGS alter_sync = 2", in_shards=True, table=head["name"])

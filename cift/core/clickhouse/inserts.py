@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from cift.core.clickhouse import rows as columns
-from cift.core.clickhouse.rows import Rows, to_arrow
+from cift.core.clickhouse.rows import Rows, in_halves, to_arrow
 
 
 class Inserts(ABC):
@@ -23,12 +23,12 @@ class Inserts(ABC):
         """Insert rows into a table."""
 
     async def insert_executions(self, rows: Rows, *, token: str | None = None) -> int:
-        """Insert fills (`rows.EXECUTIONS`)."""
-        return await self.insert("trade_executions", to_arrow(rows, columns.EXECUTIONS), token=token)
+        """Insert fills (`rows.EXECUTIONS`, their positions whole as `get_executions` gives them)."""
+        return await self.insert("trade_executions", in_halves(rows, columns.EXECUTIONS), token=token)
 
     async def insert_ticks(self, rows: Rows, *, token: str | None = None) -> int:
-        """Insert trades (`rows.TICKS`), from which the bars follow."""
-        return await self.insert("ticks_analytics", to_arrow(rows, columns.TICKS), token=token)
+        """Insert trades (`rows.TICKS`, positions whole as from `get_ticks`), from which the bars follow."""
+        return await self.insert("ticks_analytics", in_halves(rows, columns.TICKS), token=token)
 
     async def insert_order_events(self, rows: Rows, *, token: str | None = None) -> int:
         """Insert events of orders (`rows.ORDER_EVENTS`)."""

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _TIME, _MILLISECONDS = pa.timestamp("ns", "UTC"), pa.timestamp("ms", "UTC")
 _WORD, _NUMBER = pa.string(), pa.float64()
@@ -18,17 +19,17 @@ def _schema(*may_be_empty: str, **columns: pa.DataType) -> pa.Schema:
 
 
 EXECUTIONS = _schema(
-    stream_seq=pa.uint64(), command_seq=pa.uint64(), pos=pa.uint16(), ts=_TIME, symbol=_WORD, side=_WORD,
-    price=_NUMBER, quantity=_NUMBER, taker_order_id=pa.uint64(), taker_user_id=pa.uint64(),
+    stream_seq=pa.uint64(), command_seq=pa.uint64(), pos=pa.uint16(), pos_high=pa.uint16(), ts=_TIME, symbol=_WORD,
+    side=_WORD, price=_NUMBER, quantity=_NUMBER, taker_order_id=pa.uint64(), taker_user_id=pa.uint64(),
     maker_order_id=pa.uint64(), maker_user_id=pa.uint64(),
 )  # fmt: skip
-"""Columns of trade_executions; `notional` is made by the table."""
+"""Columns of trade_executions; `notional` is made by the table. For the two of a position see `in_halves`."""
 
 TICKS = _schema(
     ts=_TIME, symbol=_WORD, price=_NUMBER, quantity=_NUMBER, side=_WORD, seq=pa.uint64(), pos=pa.uint16(),
-    stream_seq=pa.uint64(),
+    pos_high=pa.uint16(), stream_seq=pa.uint64(),
 )  # fmt: skip
-"""Columns of ticks_analytics."""
+"""Columns of ticks_analytics; for the two of a position see `in_halves`."""
 
 ORDER_EVENTS = _schema(
     "price",
@@ -103,6 +104,20 @@ def to_arrow(rows: Rows, schema: pa.Schema | None = None) -> pa.Table:
         return _moments(table, schema).cast(schema)
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise ValueError(f"rows don't fit the table: {error}") from None
+
+
+def in_halves(rows: Rows, schema: pa.Schema) -> pa.Table:
+    """Return rows whose `pos` is a whole position as a table of a `schema` that has it in `pos` and `pos_high`.
+
+    Raises:
+        ValueError: as of `to_arrow`.
+    """
+    given = [each.with_type(pa.uint32()) if each.name == "pos" else each for each in schema if each.name != "pos_high"]
+    table = to_arrow(rows, pa.schema(given))
+    whole = table["pos"]
+    halves = {"pos": pc.bit_wise_and(whole, 0xFFFF), "pos_high": pc.shift_right(whole, 16)}
+    columns = [halves[name] if name in halves else table[name] for name in schema.names]
+    return pa.Table.from_arrays(columns, names=schema.names).cast(schema)
 
 
 def _whole_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table | None:

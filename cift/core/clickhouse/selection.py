@@ -12,7 +12,8 @@ from cift.core.clickhouse.bars import Instant, Query, check_symbol, period
 class Table:
     """A table: how its rows are ordered, which columns are words, by which columns they are chosen.
 
-    `once`: it may hold several versions of a row until it merges them, of which only the last one counts.
+    `once`: it may hold several versions of a row until it merges them, of which only the last one counts. `halved`: it
+    has the position among a command's events in two columns, of which one number is made.
     """
 
     name: str
@@ -20,10 +21,11 @@ class Table:
     words: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=lambda: {"symbol": "String"})
     once: bool = True
+    halved: bool = False
 
 
-TICKS = Table("ticks_analytics", "ts, seq, pos", ("symbol", "side"), once=False)
-EXECUTIONS = Table("trade_executions", "ts, command_seq, pos", ("symbol", "side"))
+TICKS = Table("ticks_analytics", "ts, seq, t.pos_high, t.pos", ("symbol", "side"), once=False, halved=True)
+EXECUTIONS = Table("trade_executions", "ts, command_seq, t.pos_high, t.pos", ("symbol", "side"), halved=True)
 BOOKS = Table("order_book_snapshots", "ts, seq", ("symbol",))
 FEATURES = Table("order_flow_features", "ts", ("symbol",), {"symbol": "String", "window_ms": "UInt32"})
 INDICATORS = Table(
@@ -86,8 +88,12 @@ def rows_query(
             continue
         params[name] = check_symbol(value) if name == "symbol" else value  # type: ignore[arg-type]
         conditions.append(f"t.{name} = {{{name}:{table.keys[name]}}}")
-    words = ", ".join(f"toString(t.{name}) AS {name}" for name in table.words)
-    sql = f"SELECT * REPLACE ({words}) FROM {table.name} AS t" + (" FINAL" if table.once else "")  # noqa: S608
+    made = [f"toString(t.{name}) AS {name}" for name in table.words]
+    columns = "*"
+    if table.halved:
+        columns = "* EXCEPT (pos_high)"
+        made.append("toUInt32(t.pos_high * 65536 + t.pos) AS pos")
+    sql = f"SELECT {columns} REPLACE ({', '.join(made)}) FROM {table.name} AS t" + (" FINAL" if table.once else "")  # noqa: S608
     sql += f" WHERE {' AND '.join([*conditions, *([where] if where else [])])} ORDER BY {table.order}"
     if check_limit(limit) is not None:
         params["limit"] = limit  # type: ignore[assignment]

@@ -69,7 +69,7 @@ fn column(py: Python<'_>, column: Column) -> Buffers<'_> {
         Column::Unsigned(values) => plain(buffer(py, values)),
         Column::Moments(values) => plain(buffer(py, values)),
         Column::Positions(values) => plain(buffer(py, values)),
-        Column::Small(values) => plain(buffer(py, values)),
+        Column::Halves(values) => plain(buffer(py, values)),
         Column::Floats(values) => plain(buffer(py, values)),
         Column::MaybeFloats(values, there) => (vec![buffer(py, there), buffer(py, values)], None),
         Column::Choice(codes, words) => {

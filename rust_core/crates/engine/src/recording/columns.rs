@@ -11,8 +11,8 @@ pub enum Column {
     Moments(Vec<i64>),
     /// Positions among a command's events.
     Positions(Vec<u32>),
-    /// The same in tables whose keys have two bytes for them.
-    Small(Vec<u16>),
+    /// Halves of such positions, as tables have them whose keys once had two bytes for all.
+    Halves(Vec<u16>),
     /// Numbers.
     Floats(Vec<f64>),
     /// Numbers, of which some are missing: a bit is set, the least first, where there is one.
@@ -80,6 +80,26 @@ impl Texts {
 
     pub fn column(self) -> Column {
         Column::Texts(self.offsets, self.bytes)
+    }
+}
+
+/// Positions in halves: no column of a key can be widened, but a key can get another column.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Halves {
+    low: Vec<u16>,
+    high: Vec<u16>,
+}
+
+impl Halves {
+    pub fn push(&mut self, position: u32) {
+        let [least, low, high, most] = position.to_le_bytes();
+        self.low.push(u16::from_le_bytes([least, low]));
+        self.high.push(u16::from_le_bytes([high, most]));
+    }
+
+    /// The lower halves and the upper ones.
+    pub fn columns(self) -> [Column; 2] {
+        [Column::Halves(self.low), Column::Halves(self.high)]
     }
 }
 

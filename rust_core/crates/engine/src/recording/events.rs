@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, MessageError};
 use super::framed;
-use super::message::{Body, Fill, Head, event, small_position};
+use super::message::{Body, Fill, Head, event};
 use super::positions::{Positions, Snapshot};
 use super::tables::{Executions, OrderEvents, PositionHistory};
 use super::trades::code;
@@ -45,41 +45,33 @@ impl EventTables {
         if is_framed(data) {
             let read = Event::read(data, |message| {
                 let (head, body) = framed::event(&message);
-                Ok(self.rows(seq, &head, &body, positions, after))
+                self.rows(seq, &head, &body, positions, after);
+                Ok(())
             });
-            return read.map_err(|error| framed::error("event", &error))?;
+            return read.map_err(|error| framed::error("event", &error));
         }
         let fields = Fields::of("event", data)?;
         let (head, body) = event(&fields)?;
-        self.rows(seq, &head, &body, positions, after)
+        self.rows(seq, &head, &body, positions, after);
+        Ok(())
     }
 
-    fn rows(
-        &mut self,
-        seq: u64,
-        head: &Head<'_>,
-        body: &Body<'_>,
-        positions: &mut Positions,
-        after: u64,
-    ) -> Result<(), MessageError> {
+    fn rows(&mut self, seq: u64, head: &Head<'_>, body: &Body<'_>, positions: &mut Positions, after: u64) {
         self.orders.add(seq, head, body);
         if let Body::Fill(fill) = body {
             if seq > after {
                 self.snapshots.extend(positions.ended(head.ts));
                 positions.apply(seq, head, fill, &mut self.positions);
             }
-            // A command has more fills than that table can tell apart: it is left out there alone.
-            let pos = small_position("event", head.pos)?;
-            self.execution(seq, head, pos, fill);
+            self.execution(seq, head, fill);
         }
-        Ok(())
     }
 
-    fn execution(&mut self, seq: u64, head: &Head<'_>, pos: u16, fill: &Fill) {
+    fn execution(&mut self, seq: u64, head: &Head<'_>, fill: &Fill) {
         let rows = &mut self.executions;
         rows.stream_seq.push(seq);
         rows.command_seq.push(head.seq);
-        rows.pos.push(pos);
+        rows.pos.push(head.pos);
         rows.ts.push(head.ts);
         rows.symbol.push(head.symbol);
         rows.side.push(code(fill.side));

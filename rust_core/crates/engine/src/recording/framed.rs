@@ -1,7 +1,7 @@
 //! Cap'n Proto messages as what makes rows: the same of each as of its JSON.
 
 use super::fields::MessageError;
-use super::message::{Body, Fill, Head, Trade, small_position};
+use super::message::{Body, Fill, Head, Trade};
 use crate::wire::{Event, EventBody, Market, MarketBody, Side, WireError};
 
 const fn place(side: Side) -> usize {
@@ -50,7 +50,7 @@ pub(super) fn trade<'f>(market: &Market<'f>) -> Result<Option<Trade<'f>>, Messag
             symbol: market.symbol,
             ts: market.ts,
             seq: market.seq,
-            pos: small_position("market data", trade.pos)?,
+            pos: trade.pos,
             side: place(trade.side),
             price: trade.price,
             quantity: trade.quantity,

@@ -61,19 +61,10 @@ pub(super) struct Trade<'f> {
     pub symbol: &'f str,
     pub ts: i64,
     pub seq: u64,
-    pub pos: u16,
+    pub pos: u32,
     pub side: usize,
     pub price: f64,
     pub quantity: f64,
-}
-
-/// A position as two tables keep it, in two bytes of their keys.
-pub(super) fn small_position(kind: &'static str, position: u32) -> Result<u16, MessageError> {
-    u16::try_from(position).map_err(|_| MessageError {
-        kind,
-        field: "pos".into(),
-        problem: format!("found {position}, expected {} or less", u16::MAX),
-    })
 }
 
 /// The event of these fields, each checked as `cift/core/messages.py` declares it.
@@ -184,7 +175,7 @@ pub(super) fn trade<'f>(fields: &'f Fields<'_>) -> Result<Option<Trade<'f>>, Mes
         symbol: fields.text(Key::Symbol)?,
         ts: fields.moment(Key::Ts)?,
         seq: fields.unsigned(Key::Seq)?,
-        pos: small_position("market data", fields.position(Key::Pos)?)?,
+        pos: fields.position(Key::Pos)?,
         side: fields.choice(Key::Side, &SIDES)?,
         price: fields.float(Key::Price)?,
         quantity: fields.float(Key::Quantity)?,

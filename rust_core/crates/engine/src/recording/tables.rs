@@ -1,6 +1,6 @@
 //! The columns of the tables that the recorder fills, named and ordered as in `cift/core/clickhouse/rows.py`.
 
-use super::columns::{Column, MaybeFloats, Texts, Words};
+use super::columns::{Column, Halves, MaybeFloats, Texts, Words};
 
 /// Sides, as messages and tables name them.
 pub(super) const SIDES: [&str; 2] = ["buy", "sell"];
@@ -19,7 +19,7 @@ pub type Columns = Vec<(&'static str, Column)>;
 pub struct Executions {
     pub(super) stream_seq: Vec<u64>,
     pub(super) command_seq: Vec<u64>,
-    pub(super) pos: Vec<u16>,
+    pub(super) pos: Halves,
     pub(super) ts: Vec<i64>,
     pub(super) symbol: Words,
     pub(super) side: Vec<i8>,
@@ -35,10 +35,12 @@ impl Executions {
     /// The columns.
     #[must_use]
     pub fn columns(self) -> Columns {
+        let [pos, pos_high] = self.pos.columns();
         vec![
             ("stream_seq", Column::Unsigned(self.stream_seq)),
             ("command_seq", Column::Unsigned(self.command_seq)),
-            ("pos", Column::Small(self.pos)),
+            ("pos", pos),
+            ("pos_high", pos_high),
             ("ts", Column::Moments(self.ts)),
             ("symbol", self.symbol.column()),
             ("side", Column::Choice(self.side, &SIDES)),
@@ -135,7 +137,7 @@ pub struct Ticks {
     pub(super) quantity: Vec<f64>,
     pub(super) side: Vec<i8>,
     pub(super) seq: Vec<u64>,
-    pub(super) pos: Vec<u16>,
+    pub(super) pos: Halves,
     pub(super) stream_seq: Vec<u64>,
 }
 
@@ -143,6 +145,7 @@ impl Ticks {
     /// The columns.
     #[must_use]
     pub fn columns(self) -> Columns {
+        let [pos, pos_high] = self.pos.columns();
         vec![
             ("ts", Column::Moments(self.ts)),
             ("symbol", self.symbol.column()),
@@ -150,7 +153,8 @@ impl Ticks {
             ("quantity", Column::Floats(self.quantity)),
             ("side", Column::Choice(self.side, &SIDES)),
             ("seq", Column::Unsigned(self.seq)),
-            ("pos", Column::Small(self.pos)),
+            ("pos", pos),
+            ("pos_high", pos_high),
             ("stream_seq", Column::Unsigned(self.stream_seq)),
         ]
     }
