@@ -6,10 +6,11 @@ import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
-from cift_core import COMMAND_DTYPE, FastOrderBook, OrderError
+from cift_core import COMMAND_DTYPE, Exchange, FastOrderBook, OrderError, RiskGate
 
 _ROWS, _BATCHES, _CALLS = 20_000, 8, 4_000
 
@@ -58,29 +59,61 @@ def test_calls_and_batches_wait_for_each_other() -> None:
     assert len(book) == 2 * _BATCHES * _ROWS + 3 * _CALLS // 2
 
 
-def test_a_finalizer_may_use_the_book_that_made_the_garbage_collector_run() -> None:
-    book = FastOrderBook("AAPL", tick_size=0.01)
-    cancelled = []
+class Knot:
+    """Only a collection ends it, as it holds itself; then it does something."""
 
-    class Knot:
-        """Only a collection ends it, as it holds itself."""
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.myself, self.act = self, act
 
-        def __init__(self) -> None:
-            self.myself = self
+    def __del__(self) -> None:
+        self.act()
 
-        def __del__(self) -> None:
-            cancelled.append(book.cancel_order(1))
 
-    told = []  # Lists that are kept: the interpreter makes the next one anew, and may collect then.
+@pytest.fixture
+def collect_later() -> Iterator[Callable[[Callable[[], object], int], None]]:
+    """Have something done by a collection that comes with one of the next allocations, the one with this number."""
     before = gc.get_threshold()
-    try:
-        for order_id in range(1, 400):
-            gc.set_threshold(1 + order_id % 20)
-            Knot()
-            told.append(book.add_limit_order(order_id, "buy", 1.0, 1.0, 1))
-            Knot()
-            with pytest.raises(OrderError):
-                book.add_limit_order(order_id + 1, "buy", 1.005, 1.0, 1)
-    finally:
-        gc.set_threshold(*before)
+
+    def leave(act: Callable[[], object], number: int) -> None:
+        gc.collect()
+        Knot(act)
+        gc.set_threshold(1 + number % 20)
+
+    yield leave
+    gc.set_threshold(*before)
+
+
+_Later = Callable[[Callable[[], object], int], None]
+
+
+def test_a_finalizer_may_use_the_book_that_made_the_garbage_collector_run(collect_later: _Later) -> None:
+    book = FastOrderBook("AAPL", tick_size=0.01)
+    cancelled: list[bool] = []
+    told = []  # Lists that are kept: the interpreter makes the next one anew, and may collect then.
+    for order_id in range(1, 100):
+        collect_later(lambda: cancelled.append(book.cancel_order(1)), order_id)
+        told.append(book.add_limit_order(order_id, "buy", 1.0, 1.0, 1))
+        collect_later(lambda: cancelled.append(book.cancel_order(1)), order_id)
+        with suppress(OrderError):
+            book.add_limit_order(order_id + 1, "buy", 1.005, 1.0, 1)
     assert cancelled
+
+
+def test_a_finalizer_may_use_the_risk_engine_that_refuses(collect_later: _Later) -> None:
+    book, gate, exchange = FastOrderBook("AAPL", tick_size=0.01), RiskGate(), Exchange()
+    gate.open("AAPL", 0.01, 1.0)
+    exchange.add_symbol("AAPL", tick_size=0.01)
+    gate.set_limit("max_quantity", 10.0)
+    used: list[object] = []
+
+    def use() -> None:
+        used.append((book.best_bid(), gate.user(1), exchange.user(1)))
+
+    for order_id in range(1, 100):
+        collect_later(use, order_id)
+        with suppress(OrderError):
+            gate.check(book, order_id, 1, "buy", "limit", 11.0, price=1.0)
+        collect_later(use, order_id)
+        with suppress(OrderError):
+            exchange.check_order("AAPL", 1, "buy", 1.0, 1.005)
+    assert used

@@ -109,9 +109,9 @@ impl Exchange {
     /// Carry out a command of staff; raises what refuses it.
     fn command<'py>(&self, py: Python<'py>, command: Command) -> PyResult<Bound<'py, PyAny>> {
         let mut events = Vec::new();
-        let mut state = self.lock(py);
-        state.submit(&command, 0, &mut events).map_err(|refusal| refused(py, &refusal))?;
-        drop(state);
+        // The lock is given back before an exception is made: see `state::told`.
+        let submitted = self.lock(py).submit(&command, 0, &mut events);
+        submitted.map_err(|refusal| refused(py, &refusal))?;
         event_array(py, events)
     }
 
@@ -248,7 +248,13 @@ impl Exchange {
         let symbol = number(&state, symbol)?;
         let instrument = state.instrument(symbol).ok_or_else(|| PyValueError::new_err("symbol is unknown"))?;
         let limit = instrument.ticks(price).and_then(|ticks| Ok((ticks, instrument.lots("quantity", quantity)?)));
-        let (price, lots) = limit.map_err(|error| order_error(py, &error))?;
+        let (price, lots) = match limit {
+            Ok(limit) => limit,
+            Err(error) => {
+                drop(state);
+                return Err(order_error(py, &error));
+            }
+        };
         let worth = match side {
             Side::Buy => price,
             Side::Sell => instrument.book.best(Side::Buy).map_or(price, |bid| bid.max(price)),

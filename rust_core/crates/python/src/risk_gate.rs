@@ -1,5 +1,6 @@
 //! `RiskGate`.
 
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cift_engine::exchange::{self, Command, Op, Refusal};
@@ -46,12 +47,12 @@ fn op(order_type: &str) -> PyResult<Op> {
 }
 
 /// A refusal; `text` says what was expected and found, where a limit refused.
-fn refused(py: Python<'_>, refusal: &Refusal, text: impl FnOnce() -> String) -> PyErr {
+fn refused(py: Python<'_>, refusal: &Refusal, text: String) -> PyErr {
     match refusal {
         Refusal::Book(error) => order_error(py, error),
         Refusal::Setting(error) => risk_error(error),
         Refusal::Risk(reason) => {
-            let exception = OrderError::new_err(text());
+            let exception = OrderError::new_err(text);
             let value = exception.value(py);
             let set = value.setattr("code", reason.code()).and_then(|()| value.setattr("field", "risk"));
             set.err().unwrap_or(exception)
@@ -64,17 +65,20 @@ impl RiskGate {
         self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Do something with the gate and a book.
-    fn with<T>(
+    /// Do something with the gate and a book. Both locks are given back before an exception is made of what went wrong:
+    /// see `state::told`.
+    fn with<T, E>(
         &self,
         py: Python<'_>,
         book: &FastOrderBook,
-        act: impl FnOnce(&mut exchange::RiskGate, u32, &Instrument) -> PyResult<T>,
+        act: impl FnOnce(&mut exchange::RiskGate, u32, &Instrument) -> Result<T, E>,
+        raise: impl FnOnce(E) -> PyErr,
     ) -> PyResult<T> {
         let book_state = book.lock(py);
         let mut state = self.lock(py);
-        let symbol = state.number(&book.symbol).ok_or_else(|| not_open(&book.symbol))?;
-        act(&mut state, symbol, &book_state.instrument)
+        let done = state.number(&book.symbol).map(|symbol| act(&mut state, symbol, &book_state.instrument));
+        drop((book_state, state));
+        done.ok_or_else(|| not_open(&book.symbol))?.map_err(raise)
     }
 }
 
@@ -110,10 +114,8 @@ impl RiskGate {
 
     /// Take over what there was before any limit: `positions` as `[(user_id, lots), ...]`, and what rests in `book`.
     fn adopt(&self, py: Python<'_>, book: &FastOrderBook, positions: Vec<(u64, i64)>) -> PyResult<()> {
-        self.with(py, book, |gate, symbol, instrument| {
-            let adopted = gate.adopt(symbol, instrument, &positions);
-            adopted.map_err(|reason| PyValueError::new_err(reason.code()))
-        })
+        let adopt = |gate: &mut exchange::RiskGate, symbol, instrument: &_| gate.adopt(symbol, instrument, &positions);
+        self.with(py, book, adopt, |reason| PyValueError::new_err(reason.code()))
     }
 
     /// A command comes at `now`, in nanoseconds; time never goes back.
@@ -189,16 +191,18 @@ impl RiskGate {
             expires: options.expires,
             ..Command::default()
         };
-        self.with(py, book, |gate, symbol, instrument| {
+        let check = |gate: &mut exchange::RiskGate, symbol, instrument: &Instrument| {
             let command = Command { symbol, ..command };
             match gate.check(op, &command, instrument) {
                 Ok(bound) => Ok(bound.map(|ticks| instrument.price(ticks))),
                 Err(refusal) => {
                     let why = |reason| gate.explain(reason, op, &command, instrument);
-                    Err(refused(py, &refusal, || reason_of(&refusal).map_or_else(String::new, why)))
+                    let text = reason_of(&refusal).map_or_else(String::new, why);
+                    Err((refusal, text))
                 }
             }
-        })
+        };
+        self.with(py, book, check, |(refusal, text)| refused(py, &refusal, text))
     }
 
     /// Judge a live order's new price, quantity left, or both; as `check`.
@@ -214,13 +218,15 @@ impl RiskGate {
     ) -> PyResult<()> {
         let user_id = unsigned("user_id", user_id)?;
         let (price, quantity) = (price.unwrap_or(f64::NAN), quantity.unwrap_or(f64::NAN));
-        self.with(py, book, |gate, symbol, instrument| {
+        let check = |gate: &mut exchange::RiskGate, symbol, instrument: &Instrument| {
             let command = Command { order_id, user_id, symbol, price, quantity, ..Command::default() };
             gate.check_change(&command, instrument).map_err(|refusal| {
                 let why = |reason| gate.explain_change(reason, &command, instrument);
-                refused(py, &refusal, || reason_of(&refusal).map_or_else(String::new, why))
+                let text = reason_of(&refusal).map_or_else(String::new, why);
+                (refusal, text)
             })
-        })
+        };
+        self.with(py, book, check, |(refusal, text)| refused(py, &refusal, text))
     }
 
     /// Count the message that a cancel or a reduction of a live order is; OrderError if it is not the user's.
@@ -232,11 +238,11 @@ impl RiskGate {
         user_id: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let user_id = unsigned("user_id", user_id)?;
-        self.with(py, book, |gate, symbol, _| {
-            let command = Command { order_id, user_id, symbol, ..Command::default() };
-            let counted = gate.count_message(&command);
-            counted.map_err(|refusal| refused(py, &refusal, || format!("order {order_id} belongs to another account")))
-        })
+        let count = |gate: &mut exchange::RiskGate, symbol, _: &Instrument| {
+            gate.count_message(&Command { order_id, user_id, symbol, ..Command::default() })
+        };
+        let raise = |refusal| refused(py, &refusal, format!("order {order_id} belongs to another account"));
+        self.with(py, book, count, raise)
     }
 
     /// The last single command of `book` was carried out: lay, change and lift holds, move positions.
@@ -273,11 +279,11 @@ impl RiskGate {
 
     /// Set a symbol's reference price, on the grid of its book; None takes it away.
     fn set_reference(&self, py: Python<'_>, book: &FastOrderBook, price: Option<f64>) -> PyResult<()> {
-        self.with(py, book, |gate, symbol, instrument| {
-            let ticks = price.map(|price| instrument.ticks(price)).transpose();
-            gate.risk.set_reference(symbol, ticks.map_err(|error| order_error(py, &error))?);
+        let set = |gate: &mut exchange::RiskGate, symbol, instrument: &Instrument| {
+            gate.risk.set_reference(symbol, price.map(|price| instrument.ticks(price)).transpose()?);
             Ok(())
-        })
+        };
+        self.with(py, book, set, |error| order_error(py, &error))
     }
 
     /// Put a scope off limits, or no longer.
@@ -311,9 +317,10 @@ impl RiskGate {
 
     /// What a user has in a symbol.
     fn account(&self, py: Python<'_>, user_id: u64, book: &FastOrderBook) -> PyResult<AccountState> {
-        self.with(py, book, |gate, symbol, instrument| {
+        let read = |gate: &mut exchange::RiskGate, symbol, instrument: &Instrument| {
             Ok(AccountState::new(gate.risk.account(user_id, symbol), instrument))
-        })
+        };
+        self.with(py, book, read, |never: Infallible| match never {})
     }
 
     /// What a user may still commit in positions and open orders, in currency; None without such a limit.
