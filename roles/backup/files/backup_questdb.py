@@ -19,18 +19,27 @@ from typing import Any, BinaryIO
 OFFLINE = True
 CHECKPOINT, TRIGGER = ".checkpoint", "_restore"
 APPLIED_S = 120.0
+FULL, ROOM_S = 429, 60.0
 CHANGED = 1  # tar's status when a file grew or went while it was read: rows that came after the checkpoint
 
 
 def _ask(order: dict[str, Any], path: str, sql: str) -> http.client.HTTPResponse:
+    """Ask until there is room: a small server exports to one at a time, and counts one until it has seen it go."""
     where = urllib.parse.urlsplit(order["url"])
-    link = http.client.HTTPConnection(where.hostname or "", where.port, timeout=3600)
     key = base64.b64encode(f"{order['user']}:{order['password']}".encode()).decode()
-    link.request("GET", f"{path}?{urllib.parse.urlencode({'query': sql})}", headers={"Authorization": f"Basic {key}"})
-    answer = link.getresponse()
-    if answer.status != 200:
-        raise OSError(f"QuestDB: {sql}: {answer.status} {answer.read().decode(errors='replace').strip()[:500]}")
-    return answer
+    target = f"{path}?{urllib.parse.urlencode({'query': sql})}"
+    deadline = time.monotonic() + ROOM_S
+    while True:
+        link = http.client.HTTPConnection(where.hostname or "", where.port, timeout=3600)
+        link.request("GET", target, headers={"Authorization": f"Basic {key}"})
+        answer = link.getresponse()
+        if answer.status == 200:
+            return answer
+        problem = answer.read().decode(errors="replace").strip()[:500]
+        link.close()
+        if answer.status != FULL or time.monotonic() > deadline:
+            raise OSError(f"QuestDB: {sql}: {answer.status} {problem}")
+        time.sleep(0.1)
 
 
 def _rows(order: dict[str, Any], sql: str) -> list[list[str]]:
