@@ -1,4 +1,4 @@
-"""A QuestDB without room is asked again, for so long; a mock speaks for it, as a real one is not full when asked to be."""
+"""A QuestDB without room is asked again, for so long; a mock speaks for it, as a real one is not full at will."""
 
 from __future__ import annotations
 
