@@ -10,7 +10,7 @@ fn rows(column: &Column) -> usize {
         Column::Unsigned(values) => values.len(),
         Column::Moments(values) => values.len(),
         Column::Positions(values) => values.len(),
-        Column::Small(values) => values.len(),
+        Column::Halves(values) => values.len(),
         Column::Floats(values) => values.len(),
         Column::MaybeFloats(values, there) => {
             assert_eq!(there.len(), values.len().div_ceil(8));
@@ -44,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut positions = Positions::new(1e6);
     let events = record_events(messages(), &mut positions, 0);
     let fills = table(&events.executions.columns());
-    // A fill that is one of too many is left out of the executions alone.
+    // A fill has two accounts, or one; two orders always.
     assert!(table(&events.positions.columns()) >= fills);
     assert!(table(&events.orders.columns()) >= 2 * fills);
     positions.ended(i64::MAX);
