@@ -12,7 +12,6 @@ use crate::book::FastOrderBook;
 use crate::errors::unsigned;
 use crate::given::Given;
 use crate::later::Later;
-use crate::pair::pair;
 use crate::state::{State, told};
 
 /// The options as they came.
@@ -100,9 +99,9 @@ fn with_fills<'py>(
     fills: &Bound<'py, PyList>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     if order_id.is_exact_instance_of::<PyInt>() {
-        pair(order_id, fills)
+        (order_id, fills).into_pyobject(order_id.py())
     } else {
-        pair(id.into_pyobject(order_id.py())?.as_any(), fills)
+        (id, fills).into_pyobject(order_id.py())
     }
 }
 

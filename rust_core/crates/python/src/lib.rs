@@ -23,7 +23,6 @@ mod given;
 mod later;
 mod market_data;
 mod nats;
-mod pair;
 mod recording;
 mod risk;
 mod risk_gate;
