@@ -5,12 +5,8 @@ use crate::error::BookError;
 use crate::event::Sink;
 use crate::grid::Grid;
 use crate::orders::{Incoming, Limit, Market, Notional, PostOnly, Stop, Terms};
-use crate::plain::Plain;
 use crate::special::{Peg, PegKind, Pegged};
 use crate::types::{Lots, Nanos, OrderId, SelfTrade, Side, Ticks, TimeInForce, UserId};
-
-/// How far ahead of an order's id the place of another is fetched.
-const NEXT: OrderId = 8;
 
 /// How a limit order is to be treated: `Terms`, with quantities as floats.
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,36 +130,6 @@ impl Instrument {
         let quantity = self.lots("quantity", quantity)?;
         let terms = self.terms(options)?;
         self.book.add_limit(&Limit { id, user, side, price, quantity, terms }, sink)
-    }
-
-    /// `add_limit` without options, of which nothing is carried along then.
-    ///
-    /// # Errors
-    /// As `add_limit`.
-    #[inline(always)]
-    pub fn add_plain_limit(
-        &mut self,
-        id: OrderId,
-        side: Side,
-        price: f64,
-        quantity: f64,
-        user: UserId,
-        sink: &mut impl Sink,
-    ) -> Result<Lots, BookError> {
-        let price = self.ticks(price)?;
-        let quantity = self.lots("quantity", quantity)?;
-        if !self.book.is_plain() {
-            return self.add_to_any(&Limit { id, user, side, price, quantity, terms: Terms::default() }, sink);
-        }
-        // Ids usually come from a counter: one of the next orders will look there.
-        self.book.fetch_id(id.wrapping_add(NEXT));
-        self.book.add_plain(&Plain { id, user, side, price, quantity, rests: true }, sink)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn add_to_any(&mut self, order: &Limit, sink: &mut impl Sink) -> Result<Lots, BookError> {
-        self.book.add_limit(order, sink)
     }
 
     /// A market order.
@@ -334,6 +300,7 @@ impl Instrument {
         }
     }
 
+    #[inline(always)]
     fn terms(&self, options: Options) -> Result<Terms, BookError> {
         let Options { tif, post_only, display_quantity, min_quantity, expires, hidden, all_or_none, reduce_only } =
             options;

@@ -3,6 +3,7 @@
 use std::sync::MutexGuard;
 
 use cift_engine::error::BookError;
+use cift_engine::instrument::Options;
 use cift_engine::types::{Lots, OrderId};
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyTuple};
@@ -170,7 +171,7 @@ impl FastOrderBook {
         let side = arguments::side_of(side)?;
         let mut state = self.lock(order_id.py());
         let (instrument, outcome) = state.begin();
-        let added = instrument.add_plain_limit(id, side, price, quantity, user, outcome);
+        let added = instrument.add_limit(id, side, price, quantity, user, Options::default(), outcome);
         answer(order_id, id, state, added)
     }
 }
