@@ -1,11 +1,10 @@
 //! The Python face of the engine: bindings only.
 //!
 //! Threads share whole objects alone. A book, an exchange and a feed's book have one lock each, which holds all of their
-//! state; no call holds two locks at once but those of a risk gate, which locks the book that it is about first, and itself
-//! then; nothing is read beside them. The other classes that change are borrowed
-//! through PyO3, which refuses a second thread that comes meanwhile. We have no order of locks of our own for loom to
-//! search, and no atomics but those of a book's lock, which the interpreter's own lock orders; so real threads, on one
-//! book and on several, are tested from Python instead.
+//! state; no call holds two locks at once but those of a risk gate, which locks the book that it is about first, and
+//! itself then; nothing is read beside them. The other classes that change are borrowed through PyO3, which refuses a
+//! second thread that comes meanwhile. We have no order of locks of our own for loom to search, and no atomics; so real
+//! threads, on one book and on several, are tested from Python instead.
 
 mod arguments;
 mod book;
